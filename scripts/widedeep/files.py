@@ -1,0 +1,66 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import errno
+import json
+import os
+from pathlib import Path
+
+from widedeep.errors import UserError
+
+_MENDABLE = {
+    errno.ENOSPC: "the disk is full; make room and run again",
+    errno.EDQUOT: "the disk quota is used up; make room and run again",
+    errno.EACCES: "no permission to write there; change the permissions or choose another place",
+    errno.EPERM: "no permission to write there; change the permissions or choose another place",
+    errno.EROFS: "the file system is read-only; choose another place",
+    errno.ENOTDIR: "a part of the path is a file where a folder is expected; move it away",
+}
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Yield a temporary path beside `path`, which takes its place when the block ends well.
+
+    The name is unique to the process, so that two writers never share one file, and the content is on disk before the
+    rename, so that a power cut leaves the old file or the new one. If the block raises, nothing remains.
+
+    Args:
+        path: the file to write; its folder is made if it does not exist.
+
+    Yields:
+        pathlib.Path of the file to fill.
+
+    Raises:
+        UserError: the place cannot be written to (full, read-only, no permission).
+    """
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}.unfinished{path.suffix}")
+    with explaining_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield unfinished
+            with open(unfinished, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def explaining_os_errors(path):
+    """Turn the operating system's refusals to write `path` into a UserError; other errors pass."""
+    try:
+        yield
+    except OSError as error:
+        # HDF5 reports the system's error number inside its message.
+        code = error.errno or next((code for code in _MENDABLE if f"errno = {code}," in str(error)), None)
+        if code not in _MENDABLE:
+            raise
+        raise UserError(f"{path}: cannot be written: {_MENDABLE[code]}.") from error
+
+
+def write_json(path, value):
+    """Write `value` to `path` as indented JSON, whole or not at all."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
