@@ -1,0 +1,132 @@
+"""Train one network of the grid with the paper's recipe.
+
+Writes model.safetensors, history.csv and metrics.json into the folder --out. Told to stop (SIGTERM, Ctrl-C), it writes
+a checkpoint and exits with status 75; started again with the same arguments it goes on from there, and ends with the
+same bits as a training that was never interrupted. The last epoch is kept, not the best one on the test set.
+
+Example:
+  python scripts/download.py --dataset digits --out data/digits/dataset.h5
+  python scripts/train.py --data data/digits/dataset.h5 --depth 14 --seed 1 --epochs 10 --batch-size 64 \\
+      --learning-rate 0.1 --batchnorm-momentum 0.1 --no-flip --out results/one/resnet14
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from widedeep import command, files
+from widedeep.interruption import Clock, StopSignal
+
+STOPPED = 75  # EX_TEMPFAIL: nothing is wrong, start it again
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5 of scripts/download.py")
+    parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder for the three files")
+    network = parser.add_argument_group("the network")
+    network.add_argument("--family", default="resnet", help="resnet, or plain: without residual connections")
+    network.add_argument("--depth", type=int, required=True, help="6n + 2")
+    network.add_argument("--width", type=float, default=1, help="width multiplier (default: 1)")
+    network.add_argument(
+        "--fraction", type=float, default=1, help="use the first share of the training set (default: 1)"
+    )
+    network.add_argument("--seed", type=int, required=True, help="of initial weights, order and augmentation")
+    recipe = parser.add_argument_group("the recipe (defaults: the paper's on CIFAR-10)")
+    recipe.add_argument("--epochs", type=command.positive_int, default=300)
+    recipe.add_argument("--batch-size", type=command.positive_int, default=128)
+    recipe.add_argument("--learning-rate", type=float, default=0.01, help="at the start; cosine decay to 0 by epoch")
+    recipe.add_argument("--momentum", type=float, default=0.9)
+    recipe.add_argument("--l2", type=float, default=1e-4, help="adds l2 * ||w||^2 of all kernels to the loss")
+    recipe.add_argument("--batchnorm-momentum", type=float, default=0.01, help="weight of the new batch")
+    recipe.add_argument("--flip", action=argparse.BooleanOptionalAction, default=True, help="random horizontal flips")
+    recipe.add_argument(
+        "--mixed-precision", action=argparse.BooleanOptionalAction, default=False, help="bfloat16 on cuda"
+    )
+    machine = parser.add_argument_group("the machine")
+    machine.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
+    machine.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --out")
+    machine.add_argument("--checkpoint-minutes", type=float, default=10, help="between two checkpoints (default: 10)")
+    machine.add_argument(
+        "--progress", type=Path, metavar="FILE", help="JSON with epoch, loss and accuracy, kept current"
+    )
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    stop = StopSignal()  # before torch is imported
+    from widedeep import data, models, training
+    from widedeep.checkpoint import Checkpoint
+    from widedeep.names import Model
+
+    device = models.device_named(args.device)
+    description = data.describe(args.data)
+    model = Model(description.name, args.family, args.depth, args.width, args.fraction)
+    recipe = training.Recipe(
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        momentum=args.momentum,
+        l2=args.l2,
+        batchnorm_momentum=args.batchnorm_momentum,
+        flip=args.flip,
+        mixed_precision=args.mixed_precision,
+    )
+    identity = training.settings(model, args.seed, recipe, description.train_checksum)
+    checkpoint = Checkpoint(args.checkpoint or args.out / "checkpoint.pt", identity)
+    save_clock, progress_clock = Clock(60 * args.checkpoint_minutes), Clock(1)
+
+    def after_step(state):
+        if stop.name or save_clock.is_due():
+            checkpoint.save(state.state())
+        if stop.name:
+            raise training.Interrupted
+        if args.progress and progress_clock.is_due():
+            report_progress(args.progress, state)
+
+    train, test = data.read(args.data, "train", args.fraction), data.read(args.data, "test")
+    try:
+        finished = training.train_network(
+            model, args.seed, train, test, len(description.classes), recipe, device, checkpoint, after_step
+        )
+    except training.Interrupted:
+        print(f"stopped by {stop.name}; {checkpoint.path} holds the state, start again to go on.")
+        return STOPPED
+    write_results(args.out, model, finished, identity, description)
+    checkpoint.remove()
+    if args.progress:
+        args.progress.unlink(missing_ok=True)
+    return 0
+
+
+def report_progress(path, state):
+    loss, accuracy = state.running_loss_and_accuracy()
+    position = {"epoch": state.epoch + 1, "epochs": state.recipe.epochs, "step": state.step}
+    with files.replacing(path) as unfinished:
+        unfinished.write_text(json.dumps({"name": state.name, **position, "loss": loss, "accuracy": accuracy}))
+
+
+def write_results(folder, model, finished, identity, description):
+    """Write the three outputs, the weights last: they are what later stages wait for."""
+    from dataclasses import asdict
+
+    import pandas as pd
+
+    from widedeep import weights
+
+    metrics = finished.metrics()
+    parameters = sum(parameter.numel() for parameter in finished.network.parameters())
+    with files.replacing(folder / "history.csv") as unfinished:
+        pd.DataFrame(finished.history).to_csv(unfinished, index=False)
+    sizes = {"parameters": parameters, "train_examples": len(finished.train[1]), "test_examples": len(finished.test[1])}
+    network = {"model": str(model), **asdict(model), "seed": identity["seed"]}
+    files.write_json(folder / "metrics.json", {**network, **metrics, **sizes})
+    weights.save(folder / "model.safetensors", finished.network, model, identity, description)
+    print(
+        f"{finished.name}: test accuracy {metrics['test_accuracy']:.4f}, train accuracy {metrics['train_accuracy']:.4f}"
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

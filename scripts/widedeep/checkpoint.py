@@ -1,0 +1,53 @@
+"""Checkpoints of a training: atomic, free of code, and refused by any other training."""
+
+from pathlib import Path
+
+import torch
+
+from widedeep import files
+from widedeep.errors import UserError
+
+
+class Checkpoint:
+    """The checkpoint file of one training.
+
+    Args:
+        path: of the file; it need not exist.
+        settings: dict that identifies the training; a checkpoint with other settings is refused.
+    """
+
+    def __init__(self, path, settings):
+        self.path, self.settings = Path(path), settings
+
+    def save(self, state):
+        with files.replacing(self.path) as unfinished:
+            torch.save({"settings": self.settings, "state": state}, unfinished)
+
+    def load(self, device):
+        """The saved state with its tensors on `device`, or None if there is no checkpoint.
+
+        Raises:
+            UserError: the file is damaged, or of another training.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            content = torch.load(self.path, map_location=device, weights_only=True)
+            settings, state = content["settings"], content["state"]
+        except Exception as error:  # torch.load raises many kinds for damaged or hostile files
+            raise UserError(
+                f"{self.path}: is not a readable checkpoint ({type(error).__name__}); "
+                "delete it to train from the beginning."
+            ) from error
+        if settings != self.settings:
+            keys = sorted(k for k in {*settings, *self.settings} if settings.get(k) != self.settings.get(k))
+            found = ", ".join(f"{key}={settings.get(key)}" for key in keys)
+            expected = ", ".join(f"{key}={self.settings.get(key)}" for key in keys)
+            raise UserError(
+                f"{self.path}: is the checkpoint of another configuration ({found} where {expected} is expected); "
+                "delete it to train from the beginning."
+            )
+        return state
+
+    def remove(self):
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,260 @@
+"""The paper's training recipe for one network, resumable at any step with the same final bits."""
+
+import math
+import time
+from dataclasses import asdict, dataclass
+
+import torch
+from torch.nn import functional
+
+from widedeep import augmentation, models
+from widedeep.errors import UserError
+from widedeep.names import random_seed
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How networks are trained (paper, section 3 and the authors' code).
+
+    Attributes:
+        epochs: passes over the training set.
+        batch_size: examples a step; the last, incomplete batch of an epoch is dropped.
+        learning_rate: at the start; it decays to 0 along half a cosine, stepped once per epoch.
+        momentum: of SGD.
+        l2: the penalty l2 * ||w||^2 is added to the loss, for convolution and dense kernels only.
+        batchnorm_momentum: in torch's sense; 0.01 is Keras' 0.99.
+        flip: mirror half of the training images.
+        mixed_precision: forward and loss in bfloat16 where that is safe; on cuda only.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    momentum: float
+    l2: float
+    batchnorm_momentum: float
+    flip: bool
+    mixed_precision: bool
+
+
+class Interrupted(Exception):
+    """Training was asked to stop and has written a checkpoint."""
+
+
+class Training:
+    """The state of one network's training: weights, optimiser, position and history.
+
+    Nothing random is kept between steps: the order of an epoch and the crops of a step follow from the network's name,
+    so the position (epoch, step) is all that a resumed training must know.
+
+    Args:
+        network: on `device`, with initial weights.
+        train, test: data.Split.
+        recipe: Recipe.
+        name: what the random streams follow from, as `digits-resnet14-w1-f100/seed1`.
+        device: torch.device.
+
+    Raises:
+        UserError: the batch is larger than the training set, or mixed precision is asked for without cuda.
+    """
+
+    def __init__(self, network, train, test, recipe, name, device):
+        if recipe.batch_size > len(train.labels):
+            raise UserError(
+                f"training.batch_size {recipe.batch_size} is larger than the training set of {name} "
+                f"({len(train.labels)} examples); use a smaller batch or a larger fraction."
+            )
+        if recipe.mixed_precision and device.type != "cuda":
+            raise UserError(f"mixed precision needs a cuda device, and this is {device.type}; switch it off.")
+        self.network, self.recipe, self.name, self.device = network, recipe, name, device
+        self.train, self.test = _on_device(train, device), _on_device(test, device)
+        self.optimizer = _sgd(network, recipe)
+        self.epoch, self.step = 0, 0
+        self.history = []
+        self._start_epoch()
+
+    @property
+    def steps_per_epoch(self):
+        return len(self.train[1]) // self.recipe.batch_size
+
+    def run(self, after_step):
+        """Train to the end, or until `after_step(self)` raises; it is called between steps, where the state is whole.
+
+        Raises:
+            UserError: the loss is not finite.
+        """
+        while self.epoch < self.recipe.epochs:
+            started = time.monotonic()
+            order = torch.randperm(len(self.train[1]), generator=self._generator("order")).to(self.device)
+            self._set_learning_rate()
+            self.network.train()
+            while self.step < self.steps_per_epoch:
+                first = self.step * self.recipe.batch_size
+                self._train_on(order[first : first + self.recipe.batch_size])
+                self.step += 1
+                self._seconds += time.monotonic() - started
+                started = time.monotonic()
+                after_step(self)
+            self._finish_epoch(started)
+
+    def state(self):
+        """All that `restore` needs, in types that `torch.load(weights_only=True)` accepts."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "sums": self._sums,
+            "seconds": self._seconds,
+            "history": self.history,
+        }
+
+    def restore(self, state):
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.step = state["epoch"], state["step"]
+        self._sums = state["sums"].to(self.device)
+        self._seconds = state["seconds"]
+        self.history = state["history"]
+
+    def metrics(self):
+        """Loss and accuracy of the network as it is, on the plain training and test images."""
+        train_loss, train_accuracy = evaluate(self.network, *self.train, self.recipe.batch_size)
+        test_loss, test_accuracy = evaluate(self.network, *self.test, self.recipe.batch_size)
+        return {
+            "train_loss": train_loss,
+            "train_accuracy": train_accuracy,
+            "test_loss": test_loss,
+            "test_accuracy": test_accuracy,
+        }
+
+    def running_loss_and_accuracy(self):
+        """Mean cross-entropy and accuracy over the steps of this epoch so far (waits for the device)."""
+        loss, correct = (self._sums / max(self.step, 1)).tolist()
+        return loss, correct / self.recipe.batch_size
+
+    def _start_epoch(self):
+        self.step = 0
+        self._seconds = 0.0
+        # Summed on the device and read once an epoch: reading a loss at each step would make a GPU wait.
+        self._sums = torch.zeros(2, dtype=torch.float64 if self.device.type != "mps" else None, device=self.device)
+
+    def _train_on(self, indices):
+        generator = self._generator("augmentation", self.step)
+        images, labels = self.train
+        batch = augmentation.augmented(images, indices, self.recipe.flip, generator)
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed_precision):
+            logits = self.network(batch)
+            loss = functional.cross_entropy(logits, labels[indices])
+        loss.backward()
+        self.optimizer.step()
+        correct = (logits.detach().argmax(1) == labels[indices]).sum()
+        self._sums += torch.stack([loss.detach().to(self._sums.dtype), correct.to(self._sums.dtype)])
+
+    def _finish_epoch(self, started):
+        loss, accuracy = self.running_loss_and_accuracy()
+        if not math.isfinite(loss):
+            raise UserError(
+                f"{self.name}: the training loss became {loss} in epoch {self.epoch + 1} of {self.recipe.epochs}; "
+                "no model is written; lower training.learning_rate."
+            )
+        test_loss, test_accuracy = evaluate(self.network, *self.test, self.recipe.batch_size)
+        self.history.append(
+            {
+                "epoch": self.epoch + 1,
+                "learning_rate": self._learning_rate(),
+                "train_loss": loss,
+                "train_accuracy": accuracy,
+                "test_loss": test_loss,
+                "test_accuracy": test_accuracy,
+                "seconds": round(self._seconds + time.monotonic() - started, 3),
+            }
+        )
+        self.epoch += 1
+        self._start_epoch()
+
+    def _learning_rate(self):
+        return self.recipe.learning_rate / 2 * (1 + math.cos(math.pi * self.epoch / self.recipe.epochs))
+
+    def _set_learning_rate(self):
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+
+    def _generator(self, purpose, *position):
+        return torch.Generator().manual_seed(random_seed(self.name, purpose, self.epoch, *position))
+
+
+def train_network(model, seed, train, test, classes, recipe, device, checkpoint, after_step):
+    """Train one network of the grid from its first step, or from its checkpoint.
+
+    Args:
+        model: names.Model.
+        seed: of the network; with the model's name it decides initial weights, order and augmentation.
+        train, test: data.Split.
+        classes: number of classes.
+        recipe: Recipe.
+        device: torch.device.
+        checkpoint: Checkpoint.
+        after_step: called with the Training between two steps; it may raise Interrupted.
+
+    Returns:
+        the finished Training.
+
+    Raises:
+        UserError: see Training, Training.run and Checkpoint.load.
+    """
+    name = f"{model}/seed{seed}"
+    generator = torch.Generator().manual_seed(random_seed(name, "init"))
+    channels = train.images.shape[1]
+    network = models.build(
+        model.family, model.depth, model.width, classes, channels, recipe.batchnorm_momentum, generator
+    )
+    network.to(device, memory_format=torch.channels_last)
+    training = Training(network, train, test, recipe, name, device)
+    state = checkpoint.load(device)
+    if state is not None:
+        training.restore(state)
+    training.run(after_step)
+    return training
+
+
+@torch.inference_mode()
+def evaluate(network, images, labels, batch_size):
+    """Mean cross-entropy and accuracy in evaluation mode; the network's mode is as before afterwards.
+
+    Args:
+        images: uint8 (examples, height, width, channels), on the network's device.
+        labels: int64 (examples,).
+
+    Returns:
+        (loss, accuracy) as floats.
+    """
+    was_training = network.training
+    network.eval()
+    loss, correct = 0.0, 0
+    for indices in torch.arange(len(labels), device=labels.device).split(batch_size):
+        logits = network(augmentation.plain(images, indices))
+        loss += functional.cross_entropy(logits, labels[indices], reduction="sum").item()
+        correct += (logits.argmax(1) == labels[indices]).sum().item()
+    network.train(was_training)
+    return loss / len(labels), correct / len(labels)
+
+
+def settings(model, seed, recipe, data_checksum):
+    """What identifies a training: a checkpoint may only be resumed where all of it is equal."""
+    return {"model": str(model), "seed": seed, "data_checksum": data_checksum, **asdict(recipe)}
+
+
+def _sgd(network, recipe):
+    """SGD whose decay is the gradient of l2 * ||w||^2, so twice l2 in torch's convention, on kernels only."""
+    kernels = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    groups = [{"params": kernels, "weight_decay": 2 * recipe.l2}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
+
+
+def _on_device(split, device):
+    """(images as (examples, height, width, channels), labels) of a data.Split, on the device for the whole training."""
+    images = torch.from_numpy(split.images).permute(0, 2, 3, 1).contiguous().to(device)
+    return images, torch.from_numpy(split.labels).to(device)

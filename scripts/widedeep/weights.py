@@ -1,0 +1,71 @@
+"""Trained networks on disk: safetensors with all that is needed to build the network again."""
+
+import json
+from dataclasses import asdict
+
+import safetensors
+import safetensors.torch
+import torch
+
+from widedeep import files, models
+from widedeep.errors import UserError
+from widedeep.names import Model
+
+SCHEMA_VERSION = 1
+
+
+def save(path, network, model, settings, description):
+    """Write a trained network.
+
+    Args:
+        path: of the safetensors file.
+        network: models.CifarResNet.
+        model: names.Model.
+        settings: JSON-able dict that identifies the training (training.settings).
+        description: data.Description of the data set that it was trained on.
+    """
+    # One JSON text: safetensors allows only strings, and writes several keys in an order that changes.
+    header = {
+        "schema_version": SCHEMA_VERSION,
+        "model": asdict(model),
+        "training": settings,
+        "classes": len(description.classes),
+        "channels": description.image_shape[0],
+        "torch": torch.__version__,
+    }
+    # channels_last is how it was computed, not what it is.
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with files.replacing(path) as unfinished:
+        # Not save_file, whose files only their owner can read.
+        unfinished.write_bytes(safetensors.torch.save(tensors, {"widedeep": json.dumps(header, sort_keys=True)}))
+
+
+def load(path, device):
+    """Read a trained network.
+
+    Returns:
+        (network in evaluation mode on `device`, names.Model, settings of its training).
+
+    Raises:
+        UserError: the file is missing, damaged, or not one of ours.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt", device=str(device)) as file:
+            header = json.loads((file.metadata() or {})["widedeep"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is not a dict)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; train the network first (scripts/train.py).") from None
+    except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
+        raise UserError(
+            f"{path}: is not a trained network of this workflow ({type(error).__name__}: {error}); train it again."
+        ) from error
+    version = header.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise UserError(f"{path}: has schema version {version} where {SCHEMA_VERSION} is expected; train it again.")
+    model = Model(**header["model"])
+    network = models.build(model.family, model.depth, model.width, header["classes"], header["channels"])
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise UserError(f"{path}: the weights do not fit {model}; the file is damaged, train it again.") from error
+    return network.to(device, memory_format=torch.channels_last).eval(), model, header["training"]
