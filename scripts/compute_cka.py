@@ -1,0 +1,32 @@
+"""Minibatch CKA between all layers of one dump, or between the layers of two.
+
+Example (after the example of scripts/dump_activations.py --help):
+  python scripts/compute_cka.py results/one/resnet14/activations.h5 --out results/one/resnet14/cka.h5
+"""
+
+import contextlib
+
+from widedeep import command
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("dump", help="activations.h5 of scripts/dump_activations.py")
+    parser.add_argument("--with", dest="other", metavar="DUMP", help="second network (default: the first with itself)")
+    parser.add_argument("--out", required=True, metavar="FILE", help="cka.h5 to write")
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    from widedeep import dumps, similarities
+
+    with contextlib.ExitStack() as opened:
+        first = opened.enter_context(dumps.Dump(args.dump))
+        second = opened.enter_context(dumps.Dump(args.other)) if args.other else first
+        similarities.write(args.out, {"/": (first, second)})
+    print(f"{args.out}: {len(first.layers)} x {len(second.layers)} layers, {len(first.sample_ids)} minibatches")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,53 @@
+"""Dump what every layer of a trained network computes on fixed minibatches of the test set, into one HDF5 file.
+
+The form `gram` keeps, for each layer and minibatch, the Gram matrix of the centred activations: all that linear CKA
+needs, at a size that does not depend on the width. `raw` keeps the activations (float32), `raw16` in half precision.
+
+Example (after the example of scripts/train.py --help):
+  python scripts/dump_activations.py results/one/resnet14/model.safetensors --data data/digits/dataset.h5 \\
+      --batch-size 64 --out results/one/resnet14/activations.h5
+"""
+
+from widedeep import command, layers
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("model", metavar="WEIGHTS", help="model.safetensors of scripts/train.py")
+    parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5 of scripts/download.py")
+    parser.add_argument("--out", required=True, metavar="FILE", help="activations.h5 to write")
+    parser.add_argument("--form", default="gram", choices=["gram", "raw", "raw16"], help="default: gram")
+    parser.add_argument(
+        "--batch-size", type=command.positive_int, default=256, help="examples a minibatch (default: 256)"
+    )
+    parser.add_argument("--passes", type=command.positive_int, default=10, help="through the test set (default: 10)")
+    parser.add_argument("--seed", type=int, default=0, help="of the order of examples; the study's, not the network's")
+    parser.add_argument("--kinds", nargs="+", choices=layers.KINDS, help="only layers of these kinds (default: all)")
+    parser.add_argument("--layers", metavar="PATTERN", help="only layers whose name matches, as 'stage3.*'")
+    parser.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    from widedeep import data, dumps, models, sweep, weights
+    from widedeep.errors import UserError
+
+    device = models.device_named(args.device)
+    network, model, training = weights.load(args.model, device)
+    description = data.describe(args.data)
+    if training["data_checksum"] != description.train_checksum:
+        raise UserError(
+            f"{args.model}: was trained on data with checksum {training['data_checksum'][:12]}, and {args.data} has "
+            f"{description.train_checksum[:12]}; give the data set that it was trained on."
+        )
+    test = data.read(args.data, "test")
+    sample_ids = dumps.minibatches(len(test.labels), args.batch_size, args.passes, args.seed)
+    chosen = sweep.choose(network, args.kinds, args.layers)
+    origin = dumps.Origin(str(model), training["seed"], description.test_checksum, "test")
+    sweep.write_dump(args.out, network, chosen, test.images, sample_ids, args.form, origin, device)
+    print(f"{args.out}: {len(chosen)} layers, {len(sample_ids)} minibatches of {args.batch_size}")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,298 @@
+"""Minibatch CKA with the unbiased HSIC estimator (paper, section 2; Song et al. 2012; Nguyen et al. 2021).
+
+For one pair of layers on arrays in memory:
+
+    >>> import numpy as np
+    >>> from widedeep.cka import cka
+    >>> x = np.random.default_rng(0).standard_normal((512, 10))
+    >>> round(cka(x, 2 * x + 1, batch_size=256), 6)
+    1.0
+
+For all pairs of layers of two networks, a minibatch at a time:
+
+    >>> from widedeep.cka import MinibatchCKA
+    >>> similarity = MinibatchCKA()
+    >>> for batch in np.split(x, 2):
+    ...     similarity.add([batch, batch**2], [batch[:, :3]])  # two layers against one
+    >>> similarity.result().values.shape
+    (2, 1)
+
+Where float32 is safe: the Gram matrix of a layer in float32 may be formed in float32, whatever its width, once the
+features are centred: products of features with means of 1e4 spreads keep nothing of the spread in 24 bits. So features
+whose mean outweighs their spread are centred before the product, others after it, on the Gram matrix in float64.
+Everything behind the Gram matrix is float64.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from widedeep.errors import UserError
+
+# Centring a Gram matrix loses the bits that the squared mean has more than the variance: 2 at this ratio.
+_LARGE_MEAN = 4.0
+# A layer is constant when what is left after centring is rounding: its share of the squared norm, in units of eps^2.
+_CONSTANT = 16.0**2
+# Columns that are centred at once: 256 examples x 4,096 features x 4 bytes stay in the cache.
+_BLOCK = 4096
+
+CONSTANT = "constant: the layer's output is the same for all examples of each minibatch, so it has no CKA"
+NOT_FINITE = "not finite: the layer's output, or its Gram matrix, holds NaN or infinity"
+
+
+def cka(x, y, batch_size=None):
+    """Unbiased linear CKA between two layers, in minibatches as the paper defines it.
+
+    Args:
+        x: (examples, ...) activations of one layer; what follows the first axis is flattened.
+        y: (examples, ...) activations of the other for the same examples in the same order.
+        batch_size: examples a minibatch, at least 4; an incomplete last minibatch is dropped. None: all at once.
+
+    Returns:
+        float, near [0, 1] but not clamped to it, since the estimator is unbiased; NaN where a layer is constant.
+
+    Raises:
+        UserError: numbers of examples differ, or a minibatch has fewer than 4 of them.
+    """
+    x, y = np.asarray(x), np.asarray(y)
+    if len(x) != len(y):
+        raise UserError(f"x has {len(x)} examples and y has {len(y)}; CKA needs the same examples in both.")
+    batch_size = len(x) if batch_size is None else batch_size
+    if len(x) < batch_size:
+        raise UserError(f"batch_size {batch_size} is larger than the number of examples ({len(x)}).")
+    similarity = MinibatchCKA()
+    for first in range(0, len(x) - batch_size + 1, batch_size):
+        similarity.add([x[first : first + batch_size]], [y[first : first + batch_size]])
+    return float(similarity.result().values[0, 0])
+
+
+def hsic1(k, l):  # noqa: E741 (the paper's names)
+    """The unbiased estimator HSIC_1 of two Gram matrices (Song et al. 2012, eq. 5; paper, eq. 3).
+
+    Args:
+        k, l: (n, n) symmetric Gram matrices, n >= 4; their diagonals do not matter.
+
+    Returns:
+        float
+
+    Raises:
+        UserError: n < 4, or the shapes differ.
+    """
+    k, l = (np.asarray(gram, dtype=np.float64) for gram in (k, l))  # noqa: E741
+    if k.shape != l.shape:
+        raise UserError(f"the Gram matrices have shapes {k.shape} and {l.shape}; CKA needs the same examples in both.")
+    rows, columns = strict_triangle(len(k))
+    return float(cross_hsic(Grams(k[rows, columns][None], len(k)), Grams(l[rows, columns][None], len(l)))[0, 0])
+
+
+@dataclass(frozen=True)
+class PackedGram:
+    """The Gram matrix of one layer and minibatch, of features centred on the minibatch.
+
+    Attributes:
+        triangle: (n (n - 1) / 2,) strict upper triangle, row by row; of the features' precision.
+        diagonal: (n,) squared norms of the centred features.
+        squared_norms: (n,) float64, of the features as they are.
+    """
+
+    triangle: np.ndarray
+    diagonal: np.ndarray
+    squared_norms: np.ndarray
+
+
+def packed_gram(features):
+    """Centre features on their minibatch and multiply them with themselves.
+
+    Args:
+        features: (n, ...) float32 or float64; flattened to (n, p), whose order does not matter.
+
+    Returns:
+        PackedGram; exactly zero where the features are constant, NaN where they are not finite.
+
+    Raises:
+        UserError: n < 4.
+    """
+    x = np.ascontiguousarray(features).reshape(len(features), -1)
+    if x.dtype not in (np.float32, np.float64):
+        x = x.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram = (x @ x.T).astype(np.float64)  # numpy calls BLAS syrk for this
+        squared_norms = np.diagonal(gram).copy()
+        gram = _centred(gram, x)
+    return pack(gram, squared_norms, x.dtype)
+
+
+def pack(gram, squared_norms, dtype):
+    """A PackedGram from a centred (n, n) float64 Gram matrix; exactly zero where `dtype`'s rounding is all it holds."""
+    if np.trace(gram) <= _CONSTANT * np.finfo(dtype).eps ** 2 * squared_norms.sum():
+        gram = np.zeros_like(gram)
+    rows, columns = strict_triangle(len(gram))
+    with np.errstate(over="ignore"):
+        return PackedGram(gram[rows, columns].astype(dtype), np.diagonal(gram).astype(dtype), squared_norms)
+
+
+def has_large_mean(gram):
+    """Whether the features' squared mean outweighs their variance, read off the Gram matrix of uncentred features."""
+    squared_mean = gram.mean()
+    return squared_mean > _LARGE_MEAN * (np.trace(gram) / len(gram) - squared_mean)
+
+
+def double_centred(gram):
+    """H K H with H = 1 - 11'/n: the Gram matrix of the centred features, from that of the uncentred ones."""
+    means = gram.mean(axis=0)
+    return gram - means - means[:, None] + means.mean()
+
+
+def strict_triangle(n):
+    """(rows, columns) of the strict upper triangle of an n x n matrix, row by row: the order of all packed Grams."""
+    if n not in _TRIANGLES:
+        _TRIANGLES[n] = np.triu_indices(n, 1)
+    return _TRIANGLES[n]
+
+
+_TRIANGLES = {}
+
+
+@dataclass(frozen=True)
+class Grams:
+    """The Gram matrices of all layers of a network on one minibatch.
+
+    Attributes:
+        triangles: (layers, n (n - 1) / 2) float64, as in PackedGram.
+        n: examples in the minibatch.
+
+    Raises:
+        UserError: n < 4, where HSIC_1 is not defined.
+    """
+
+    triangles: np.ndarray
+    n: int
+
+    def __post_init__(self):
+        if self.n < 4:
+            raise UserError(f"a minibatch has {self.n} examples; the unbiased estimator needs at least 4.")
+
+    @classmethod
+    def of(cls, layers):
+        """From the activations (n, ...) of every layer."""
+        if len({len(features) for features in layers}) != 1:
+            raise UserError(f"layers have {[len(features) for features in layers]} examples; they must be the same.")
+        return cls(np.stack([packed_gram(features).triangle for features in layers], dtype=np.float64), len(layers[0]))
+
+    @cached_property
+    def row_sums(self):
+        """(layers, n): sums over the rows of the matrices with zeroed diagonals."""
+        sums = np.zeros((len(self.triangles), self.n))
+        start = 0
+        for row in range(self.n - 1):
+            part = self.triangles[:, start : start + self.n - 1 - row]
+            sums[:, row] += part.sum(axis=1)
+            sums[:, row + 1 :] += part
+            start += self.n - 1 - row
+        return sums
+
+
+def cross_hsic(first, second):
+    """HSIC_1 between every layer of one network and every layer of another, on one minibatch: one matrix product.
+
+    Args:
+        first, second: Grams over the same examples.
+
+    Returns:
+        (layers of first, layers of second) float64
+    """
+    n = first.n
+    if second.n != n:
+        raise UserError(f"minibatches of {n} and {second.n} examples; CKA needs the same examples in both.")
+    traces = 2 * first.triangles @ second.triangles.T
+    totals = np.outer(first.row_sums.sum(axis=1), second.row_sums.sum(axis=1)) / ((n - 1) * (n - 2))
+    rows = 2 / (n - 2) * first.row_sums @ second.row_sums.T
+    return (traces + totals - rows) / (n * (n - 3))
+
+
+def self_hsic(grams):
+    """HSIC_1 of every layer with itself, (layers,) float64."""
+    n = grams.n
+    traces = 2 * np.einsum("lm,lm->l", grams.triangles, grams.triangles)
+    totals = grams.row_sums.sum(axis=1) ** 2 / ((n - 1) * (n - 2))
+    rows = 2 / (n - 2) * np.einsum("ln,ln->l", grams.row_sums, grams.row_sums)
+    return (traces + totals - rows) / (n * (n - 3))
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """CKA between the layers of two networks.
+
+    Attributes:
+        values: (layers of first, layers of second) float64; NaN where undefined.
+        undefined_first, undefined_second: for each layer why its row or column is NaN; empty where it is not.
+        minibatches: how many the means were taken over.
+    """
+
+    values: np.ndarray
+    undefined_first: list
+    undefined_second: list
+    minibatches: int
+
+
+@dataclass
+class MinibatchCKA:
+    """Accumulates HSIC_1 over minibatches; CKA is the ratio of the means (paper, eq. 2).
+
+    The memory is that of the layer pairs; nothing is kept of a minibatch.
+    """
+
+    minibatches: int = 0
+    _cross: np.ndarray = field(default=0.0, repr=False)
+    _first: np.ndarray = field(default=0.0, repr=False)
+    _second: np.ndarray = field(default=0.0, repr=False)
+
+    def add(self, first, second=None):
+        """Add one minibatch.
+
+        Args:
+            first: list of activations (n, ...), one a layer.
+            second: the same of the other network, on the same examples; None: the first with itself.
+        """
+        grams = Grams.of(first)
+        self.add_grams(grams, grams if second is None else Grams.of(second))
+
+    def add_grams(self, first, second):
+        """Add one minibatch by its Grams; `second` may be `first`."""
+        self.minibatches += 1
+        self._cross = self._cross + cross_hsic(first, second)
+        self._first = self._first + self_hsic(first)
+        self._second = self._first if second is first else self._second + self_hsic(second)
+
+    def result(self):
+        """The Similarity over all minibatches so far.
+
+        Raises:
+            UserError: there was none.
+        """
+        if not self.minibatches:
+            raise UserError("no minibatch was added; CKA needs at least one.")
+        undefined_first, undefined_second = _undefined(self._first), _undefined(self._second)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = self._cross / np.sqrt(self._first)[:, None] / np.sqrt(self._second)
+        values[[bool(reason) for reason in undefined_first], :] = np.nan
+        values[:, [bool(reason) for reason in undefined_second]] = np.nan
+        return Similarity(values, undefined_first, undefined_second, self.minibatches)
+
+
+def _centred(gram, x):
+    """The Gram matrix of x minus its mean, from that of x where this keeps the bits, else from the features anew."""
+    if x.dtype == np.float32 and not has_large_mean(gram):
+        return double_centred(gram)
+    gram = np.zeros_like(gram)
+    for start in range(0, x.shape[1], _BLOCK):
+        block = x[:, start : start + _BLOCK]
+        block = block - block.mean(axis=0, dtype=np.float64).astype(x.dtype)
+        gram += block @ block.T
+    # What rounding left of the mean.
+    return double_centred(gram)
+
+
+def _undefined(self_hsic):
+    return ["" if value > 0 and np.isfinite(value) else CONSTANT if value <= 0 else NOT_FINITE for value in self_hsic]

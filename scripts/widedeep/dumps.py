@@ -1,0 +1,217 @@
+"""Activation dumps: what a network computes on fixed minibatches, one HDF5 file a network.
+
+    /                       attributes: kind, schema_version, form, model, seed, data_checksum, split, versions
+    /sample_ids             (minibatches, n) int64: which examples, in which order
+    /layers/NAME            attributes: kind, stage, block, shape; groups in forward order
+        gram                (minibatches, n (n - 1) / 2) float32: centred Gram, strict upper triangle row by row
+        diagonal            (minibatches, n) float32: its diagonal
+        squared_norms       (minibatches, n) float64: of the uncentred features
+        activations         (minibatches, n, ...): in the raw forms, in place of the three
+
+The `gram` form is exact to rounding for CKA, its deflation, and smaller minibatches, whatever the width; the raw forms
+are for everything else, on small networks. Both are read through Dump, and give the same CKA.
+"""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from widedeep import cka, hdf5
+from widedeep.errors import UserError
+from widedeep.layers import LayerInfo
+from widedeep.names import random_seed
+
+KIND = "activations"
+SCHEMA_VERSION = 1
+FORMS = {"gram": None, "raw": np.float32, "raw16": np.float16}
+
+
+def minibatches(examples, batch_size, passes, seed):
+    """The sample ids of all minibatches: each pass goes through all examples in a fresh order, without replacement.
+
+    The order follows from the study's seed, never from a network's, so that all networks see the same minibatches. The
+    incomplete minibatch at the end of a pass is dropped.
+
+    Returns:
+        (minibatches, batch_size) int64
+
+    Raises:
+        UserError: there is no complete minibatch, or it has fewer than 4 examples.
+    """
+    if not 4 <= batch_size <= examples:
+        raise UserError(
+            f"dumps.batch_size is {batch_size}; it must be between 4 and the number of test examples ({examples})."
+        )
+    complete = examples // batch_size * batch_size
+    orders = [
+        np.random.default_rng(random_seed("minibatches", seed, index)).permutation(examples)[:complete]
+        for index in range(passes)
+    ]
+    return np.concatenate(orders).reshape(-1, batch_size)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a dump was made from; the dump carries it.
+
+    Attributes:
+        model: name of the configuration, as `cifar10-resnet38-w10-f100`.
+        seed: of the network.
+        data_checksum: of the evaluation split.
+        split: its name.
+    """
+
+    model: str
+    seed: int
+    data_checksum: str
+    split: str
+
+
+class Writer:
+    """Fills an open HDF5 file, a layer and minibatch at a time.
+
+    Args:
+        file: h5py.File, writable.
+        form: one of FORMS.
+        origin: Origin.
+        sample_ids: (minibatches, n).
+        versions: dict of package versions.
+    """
+
+    def __init__(self, file, form, origin, sample_ids, versions):
+        hdf5.stamp(file, KIND, SCHEMA_VERSION)
+        file.attrs.update({**vars(origin), "form": form, "versions": json.dumps(versions, sort_keys=True)})
+        file.create_dataset("sample_ids", data=sample_ids)
+        self._layers = file.create_group("layers", track_order=True)
+        self._dtype = FORMS[form]
+        self._minibatches = len(sample_ids)
+        self._datasets = {}
+
+    def add_layer(self, layer):
+        """Declare the next layer in forward order (LayerInfo)."""
+        group = self._layers.create_group(layer.name)
+        attributes = {"kind": layer.kind, "stage": layer.stage, "block": layer.block, "shape": layer.shape}
+        group.attrs.update(attributes)
+
+    def put_gram(self, name, minibatch, gram):
+        """Store a cka.PackedGram."""
+        self._put(name, "gram", minibatch, gram.triangle, np.float32)
+        self._put(name, "diagonal", minibatch, gram.diagonal, np.float32)
+        self._put(name, "squared_norms", minibatch, gram.squared_norms, np.float64)
+
+    def put_activations(self, name, minibatch, activations):
+        """Store activations (n, ...).
+
+        Raises:
+            UserError: a value is too large for float16.
+        """
+        with np.errstate(over="ignore"):
+            stored = activations.astype(self._dtype)
+        if np.isinf(stored).any() and np.isfinite(activations).all():
+            raise UserError(
+                f"layer {name}: an activation of {np.abs(activations).max():.3g} is too large for float16; "
+                "use dumps.form raw or gram."
+            )
+        self._put(name, "activations", minibatch, stored, self._dtype)
+
+    def _put(self, layer, name, minibatch, values, dtype):
+        if (layer, name) not in self._datasets:
+            shape, chunk = (self._minibatches, *values.shape), (1, *values.shape)
+            self._datasets[layer, name] = self._layers[layer].create_dataset(name, shape, dtype, chunks=chunk)
+        # A chunk is a minibatch, so it can go to the file as it is, without h5py's selections.
+        chunk = np.ascontiguousarray(values, dtype=dtype)
+        self._datasets[layer, name].id.write_direct_chunk((minibatch,) + (0,) * values.ndim, chunk)
+
+
+class Dump:
+    """A dump that is open for reading; a context manager.
+
+    Attributes:
+        path, form, model, seed, data_checksum, split: as written.
+        layers: list of LayerInfo in forward order.
+        sample_ids: (minibatches, n) int64.
+
+    Raises:
+        UserError: the file is missing, truncated, not a dump, or of another schema version.
+    """
+
+    def __init__(self, path):
+        self.path = path
+        self._file = hdf5.open_stamped(path, KIND, SCHEMA_VERSION, "dump the activations again")
+        with hdf5.explaining_damage(path, "dump the activations again"):
+            attributes = self._file.attrs
+            self.form, self.model, self.split = attributes["form"], attributes["model"], attributes["split"]
+            self.seed, self.data_checksum = int(attributes["seed"]), attributes["data_checksum"]
+            self.sample_ids = self._file["sample_ids"][:]
+            self.layers = [_layer_info(name, group.attrs) for name, group in self._file["layers"].items()]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self._file.close()
+
+    @property
+    def label(self):
+        """Which network this is, as `cifar10-resnet38-w10-f100/seed3`."""
+        return f"{self.model}/seed{self.seed}"
+
+    def grams(self, minibatch):
+        """cka.Grams of all layers on one minibatch."""
+        with hdf5.explaining_damage(self.path, "dump the activations again"):
+            if self.form != "gram":
+                return cka.Grams.of([self.activations(minibatch, layer.name) for layer in self.layers])
+            n = self.sample_ids.shape[1]
+            triangles = np.empty((len(self.layers), n * (n - 1) // 2))
+            for row, layer in zip(triangles, self.layers, strict=True):
+                row[:] = self._chunk(layer.name, "gram", minibatch)
+            return cka.Grams(triangles, n)
+
+    def activations(self, minibatch, layer):
+        """(n, ...) float32 activations of one layer; raw forms only."""
+        with hdf5.explaining_damage(self.path, "dump the activations again"):
+            return self._chunk(layer, "activations", minibatch).astype(np.float32)
+
+    def _chunk(self, layer, name, minibatch):
+        dataset = self._file["layers"][layer][name]
+        _, content = dataset.id.read_direct_chunk((minibatch,) + (0,) * (dataset.ndim - 1))
+        return np.frombuffer(content, dataset.dtype).reshape(dataset.shape[1:])
+
+
+def check_aligned(dumps):
+    """Refuse to compare dumps that do not hold the same examples in the same order.
+
+    Raises:
+        UserError: data, split, sample ids or their order differ.
+    """
+    first = dumps[0]
+    for other in dumps[1:]:
+        for what in ("data_checksum", "split"):
+            if getattr(first, what) != getattr(other, what):
+                raise UserError(
+                    f"{other.path}: was made from other data than {first.path} ({what} {getattr(other, what)} where "
+                    f"{getattr(first, what)} is expected); dump both on the same data."
+                )
+        if first.sample_ids.shape != other.sample_ids.shape or (first.sample_ids != other.sample_ids).any():
+            raise UserError(
+                f"{other.path}: its sample ids or their order differ from those of {first.path} (shapes "
+                f"{other.sample_ids.shape} and {first.sample_ids.shape}); dump both with the same batch size, passes "
+                "and seed."
+            )
+
+
+def raw_size(layers, examples, form):
+    """Bytes that the activations of `layers` (LayerInfo) take in a raw form on so many examples, repeats counted."""
+    return sum(int(np.prod(layer.shape)) for layer in layers) * examples * np.dtype(FORMS[form]).itemsize
+
+
+def gram_size(layers, batch_size, batches):
+    """Bytes that the Gram matrices of `layers` take, with their diagonals and squared norms."""
+    a_minibatch = 4 * batch_size * (batch_size - 1) // 2 + (4 + 8) * batch_size
+    return len(layers) * batches * a_minibatch
+
+
+def _layer_info(name, attributes):
+    shape = tuple(int(size) for size in attributes["shape"])
+    return LayerInfo(name, attributes["kind"], int(attributes["stage"]), int(attributes["block"]), shape)

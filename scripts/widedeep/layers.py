@@ -1,0 +1,23 @@
+"""What is known of a layer, without torch."""
+
+from dataclasses import dataclass
+
+KINDS = ("conv", "bn", "relu", "add", "pool", "logits")
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One layer as files describe it.
+
+    Attributes:
+        name: of the module, as `stage2.block3.add`.
+        kind: one of KINDS.
+        stage, block: 0 outside the stages.
+        shape: of one example's output, as (channels, height, width).
+    """
+
+    name: str
+    kind: str
+    stage: int
+    block: int
+    shape: tuple

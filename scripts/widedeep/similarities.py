@@ -1,0 +1,120 @@
+"""CKA results on disk: one HDF5 group a pair of networks.
+
+cka.h5          the root is the group of the network with itself
+pairs/*.h5      one group a pair, named `seed1--seed2`
+
+group           attributes: first, second (labels), minibatches, batch_size
+    cka         (layers of first, layers of second) float64, NaN where undefined
+    first, second    groups of arrays over layers: name, kind, stage, block, undefined (why, or empty)
+"""
+
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from widedeep import dumps, files, hdf5
+from widedeep.cka import MinibatchCKA
+
+KIND = "cka"
+SCHEMA_VERSION = 1
+_TEXT = h5py.string_dtype()
+
+
+@dataclass(frozen=True)
+class Side:
+    """One network of a comparison: its label and, over its layers, names, kinds, stages, blocks and reasons."""
+
+    label: str
+    names: list
+    kinds: list
+    stages: list
+    blocks: list
+    undefined: list
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """CKA between all layers of two networks, as read from a file: values (layers of first, layers of second)."""
+
+    values: np.ndarray
+    first: Side
+    second: Side
+    minibatches: int
+    batch_size: int
+
+
+def compare(pairs):
+    """CKA of several pairs of dumps; each dump is read once a minibatch, whatever the number of pairs.
+
+    Args:
+        pairs: list of (dumps.Dump, dumps.Dump); both may be the same.
+
+    Returns:
+        list of cka.Similarity
+
+    Raises:
+        UserError: dumps hold other examples, or in another order.
+    """
+    used = list(dict.fromkeys(dump for pair in pairs for dump in pair))
+    dumps.check_aligned(used)
+    results = [MinibatchCKA() for _ in pairs]
+    for minibatch in range(len(used[0].sample_ids)):
+        grams = {dump: dump.grams(minibatch) for dump in used}
+        for result, (first, second) in zip(results, pairs, strict=True):
+            result.add_grams(grams[first], grams[second])
+    return [result.result() for result in results]
+
+
+def write(path, named_pairs):
+    """Compare pairs of dumps and write the file.
+
+    Args:
+        path: of the HDF5 file.
+        named_pairs: dict from group name (`/` for the root) to a pair of dumps.Dump.
+    """
+    results = compare(list(named_pairs.values()))
+    with files.replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+        hdf5.stamp(file, KIND, SCHEMA_VERSION)
+        for (name, (first, second)), result in zip(named_pairs.items(), results, strict=True):
+            group = file.require_group(name)
+            sizes = {"minibatches": result.minibatches, "batch_size": first.sample_ids.shape[1]}
+            group.attrs.update({"first": first.label, "second": second.label, **sizes})
+            group["cka"] = result.values
+            _write_side(group.create_group("first"), first.layers, result.undefined_first)
+            _write_side(group.create_group("second"), second.layers, result.undefined_second)
+
+
+def read(path, name="/"):
+    """The Comparison in group `name` of a file.
+
+    Raises:
+        UserError: the file is missing, damaged or something else.
+    """
+    remedy = "compute it again (scripts/compute_cka.py)"
+    with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, remedy) as file, hdf5.explaining_damage(path, remedy):
+        group = file[name]
+        first = _read_side(group["first"], group.attrs["first"])
+        second = _read_side(group["second"], group.attrs["second"])
+        sizes = int(group.attrs["minibatches"]), int(group.attrs["batch_size"])
+        return Comparison(group["cka"][:], first, second, *sizes)
+
+
+def names(path):
+    """Names of the pairs in a file, in the order in which they were written, empty where the root is the only one."""
+    remedy = "compute it again (scripts/compute_pairs.py)"
+    with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, remedy) as file:
+        return [name for name in file if "--" in name]
+
+
+def _write_side(group, layers, undefined):
+    group.create_dataset("name", data=[layer.name for layer in layers], dtype=_TEXT)
+    group.create_dataset("kind", data=[layer.kind for layer in layers], dtype=_TEXT)
+    group["stage"] = [layer.stage for layer in layers]
+    group["block"] = [layer.block for layer in layers]
+    group.create_dataset("undefined", data=undefined, dtype=_TEXT)
+
+
+def _read_side(group, label):
+    names, kinds, undefined = (group[key].asstr()[:].tolist() for key in ("name", "kind", "undefined"))
+    return Side(label, names, kinds, group["stage"][:].tolist(), group["block"][:].tolist(), undefined)

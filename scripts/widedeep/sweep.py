@@ -1,0 +1,112 @@
+"""One forward sweep of a network over fixed minibatches, every layer's output turned into what the dump keeps."""
+
+import fnmatch
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from widedeep import augmentation, cka, dumps, files, tracing
+from widedeep.errors import UserError
+from widedeep.layers import LayerInfo
+
+
+def choose(network, kinds=None, pattern=None):
+    """The layers (tracing.Layer) of a network that are of the given kinds and whose names match a shell pattern.
+
+    Raises:
+        UserError: none is left.
+    """
+    chosen = [
+        layer
+        for layer in tracing.layers_of(network)
+        if (kinds is None or layer.kind in kinds) and (pattern is None or fnmatch.fnmatchcase(layer.name, pattern))
+    ]
+    if not chosen:
+        raise UserError(f"no layer is of kind {kinds} and matches {pattern}; choose others with --kinds or --layers.")
+    return chosen
+
+
+@torch.inference_mode()
+def write_dump(path, network, layers, images, sample_ids, form, origin, device):
+    """Run the network on each minibatch once and write the dump of all `layers`.
+
+    Memory is bounded by one forward pass of one minibatch: a layer's output is turned into its Gram matrix, where it
+    was computed, before the next layer runs.
+
+    Args:
+        path: of the dump.
+        network: in evaluation mode, on `device`.
+        layers: list of tracing.Layer.
+        images: uint8 (examples, channels, height, width) numpy array.
+        sample_ids: (minibatches, n) int64.
+        form: one of dumps.FORMS.
+        origin: dumps.Origin.
+        device: torch.device.
+
+    Raises:
+        UserError: a raw dump does not fit on the disk, or a value not into float16.
+    """
+    images = torch.from_numpy(images).permute(0, 2, 3, 1).contiguous().to(device)
+    infos = _describe(network, layers, images[:1])
+    if form != "gram":
+        _check_room(path, dumps.raw_size(infos, sample_ids.size, form))
+    versions = {"torch": torch.__version__, "numpy": np.__version__, "h5py": h5py.__version__}
+    with files.replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+        writer = dumps.Writer(file, form, origin, sample_ids, versions)
+        for info in infos:
+            writer.add_layer(info)
+        minibatch = 0
+
+        def keep(index, output):
+            name = layers[index].name
+            if form == "gram":
+                writer.put_gram(name, minibatch, _gram(output))
+            else:
+                writer.put_activations(name, minibatch, output.float().cpu().numpy())
+
+        with tracing.watching(layers, keep):
+            for minibatch, ids in enumerate(sample_ids):  # noqa: B007 (keep reads it)
+                network(augmentation.plain(images, torch.from_numpy(ids).to(device)))
+
+
+def _gram(output):
+    """cka.PackedGram of one layer's output (n, ...), computed on the device that holds it."""
+    if output.ndim == 4:
+        # The memory order of channels_last, so that nothing is copied; CKA does not depend on the order of features.
+        output = output.permute(0, 2, 3, 1)
+    features = output.reshape(len(output), -1).float()
+    if features.device.type == "cpu":
+        return cka.packed_gram(features.numpy())
+    # Only (n, n) numbers travel to the host. TF32 would leave 10 bits of the products.
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    gram = (features @ features.T).double().cpu().numpy()
+    squared_norms = np.diagonal(gram).copy()
+    if cka.has_large_mean(gram):
+        features = features - features.mean(dim=0)
+        gram = (features @ features.T).double().cpu().numpy()
+    torch.set_float32_matmul_precision(precision)
+    return cka.pack(cka.double_centred(gram), squared_norms, np.float32)
+
+
+def _describe(network, layers, image):
+    """LayerInfo of each layer, its shape taken from the pass of one image."""
+    shapes = {}
+    with tracing.watching(layers, lambda index, output: shapes.update({index: tuple(output.shape[1:])})):
+        network(augmentation.plain(image, torch.zeros(1, dtype=torch.int64, device=image.device)))
+    return [
+        LayerInfo(layer.name, layer.kind, layer.stage, layer.block, shapes[index]) for index, layer in enumerate(layers)
+    ]
+
+
+def _check_room(path, size):
+    folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise UserError(
+            f"{path}: the raw form needs {size / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB free; "
+            "use dumps.form gram, fewer passes, or fewer layers."
+        )

@@ -1,0 +1,73 @@
+"""The layers of a network in forward order, and a way to see their outputs while it runs."""
+
+import contextlib
+from dataclasses import dataclass
+
+from torch import nn
+
+from widedeep.models import Add
+
+_KINDS = {
+    nn.Conv2d: "conv",
+    nn.BatchNorm2d: "bn",
+    nn.ReLU: "relu",
+    Add: "add",
+    nn.AdaptiveAvgPool2d: "pool",
+    nn.Linear: "logits",
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operation of a network: its module name, kind (conv, bn, relu, add, pool, logits), stage and block.
+
+    Stage and block are 0 outside the three stages.
+    """
+
+    name: str
+    kind: str
+    stage: int
+    block: int
+    module: nn.Module
+
+
+def layers_of(network):
+    """All layers of a network in forward order.
+
+    Works for any module that gives each operation a submodule of a known kind and defines them in the order in which
+    they run.
+    """
+    return [
+        Layer(name, _KINDS[type(module)], _number(name, "stage"), _number(name, "block"), module)
+        for name, module in network.named_modules()
+        if type(module) in _KINDS
+    ]
+
+
+@contextlib.contextmanager
+def watching(layers, callback):
+    """While the block runs, call `callback(index, output)` with every layer's output as soon as it is computed.
+
+    The callback must not keep the tensor if memory is to stay bounded by one layer.
+    """
+
+    def hook(index):
+        def call(_module, _inputs, output):
+            callback(index, output)
+
+        return call
+
+    handles = [layer.module.register_forward_hook(hook(index)) for index, layer in enumerate(layers)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _number(name, part):
+    """The number behind `part` in a dotted module name: 2 for `stage` in `stage2.block3.add`, 0 where it is absent."""
+    for word in name.split("."):
+        if word.startswith(part) and word.removeprefix(part).isdigit():
+            return int(word.removeprefix(part))
+    return 0
