@@ -1,0 +1,111 @@
+"""Heatmaps of similarities between layers, as the paper draws them."""
+
+from dataclasses import dataclass
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402 (the backend must be chosen first)
+import numpy as np  # noqa: E402
+import seaborn as sns  # noqa: E402
+
+from widedeep.errors import UserError  # noqa: E402
+
+_PANEL_INCHES = 2.3
+_STAGE_NAMES = ("stage 1", "stage 2", "stage 3")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One heatmap.
+
+    Attributes:
+        row: name of the row of panels that it belongs to.
+        title: above it.
+        values: (layers of first, layers of second), NaN where undefined; None for an empty place.
+        first, second: similarities.Side, drawn upwards and to the right.
+        labels: (of the vertical axis, of the horizontal one).
+    """
+
+    row: str
+    title: str
+    values: np.ndarray | None = None
+    first: object = None
+    second: object = None
+    labels: tuple = ("layer", "layer")
+
+
+def draw_heatmaps(panels, colour_map):
+    """A figure of rows of heatmaps with stage borders and one colour scale from 0 to 1.
+
+    Layer 0 is at the lower left, as in the paper. What is undefined is hatched. The unbiased estimator can be slightly
+    outside of [0, 1]; such values take the colour of the end.
+
+    Args:
+        panels: list of Panel.
+        colour_map: name of a matplotlib or seaborn colour map.
+
+    Returns:
+        matplotlib Figure
+
+    Raises:
+        UserError: the colour map is unknown.
+    """
+    try:
+        colours = sns.color_palette(colour_map, as_cmap=True)
+    except ValueError:
+        raise UserError(
+            f"colour map '{colour_map}' is unknown; use magma, viridis or another one of matplotlib."
+        ) from None
+    rows = {name: [panel for panel in panels if panel.row == name] for name in dict.fromkeys(p.row for p in panels)}
+    columns = max(len(row) for row in rows.values())
+    size = ((_PANEL_INCHES + 0.45) * columns + 0.9, (_PANEL_INCHES + 0.75) * len(rows))
+    figure, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    image = None
+    for axes_row, row in zip(axes, rows.values(), strict=True):
+        for axis, panel in zip(axes_row, [*row, *[None] * (columns - len(row))], strict=True):
+            if panel is None or panel.values is None:
+                axis.set_axis_off()
+            else:
+                image = _draw(axis, panel, colours)
+    bar = figure.colorbar(image, ax=axes, shrink=min(1, 2.2 / size[1] + 0.2), aspect=18, ticks=[0, 0.25, 0.5, 0.75, 1])
+    bar.set_label("CKA")
+    bar.outline.set_linewidth(0.5)
+    return figure
+
+
+def stage_borders(stages):
+    """Positions between layers where the stage changes, for the stages of all layers in forward order."""
+    return [position for position in range(1, len(stages)) if stages[position] != stages[position - 1]]
+
+
+def _draw(axis, panel, colours):
+    undefined = np.isnan(panel.values)
+    # As pixels even in the PDF: a ResNet-164 has 330,000 cells.
+    sns.heatmap(
+        panel.values, mask=undefined, vmin=0, vmax=1, cmap=colours, cbar=False, square=True, rasterized=True, ax=axis
+    )
+    axis.invert_yaxis()
+    axis.patch.set(facecolor="0.9", edgecolor="0.5", hatch="////", linewidth=0)
+    axis.set_title(panel.title, fontsize=8)
+    for side, which, label in ((panel.second, "x", panel.labels[1]), (panel.first, "y", panel.labels[0])):
+        _label_layers(axis, which, side.stages, label)
+    for spine in axis.spines.values():
+        spine.set(visible=True, linewidth=0.5)
+    return axis.collections[0]
+
+
+def _label_layers(axis, which, stages, label):
+    """Name the stages in their middle, mark their borders, and count the layers with small ticks."""
+    line = axis.axvline if which == "x" else axis.axhline
+    for border in stage_borders(stages):
+        line(border, color="white", linewidth=0.7, alpha=0.9)
+        line(border, color="black", linewidth=0.35, linestyle=(0, (2, 2)))
+    one_axis = axis.xaxis if which == "x" else axis.yaxis
+    middles = [np.mean(np.flatnonzero(np.array(stages) == number)) + 0.5 for number in (1, 2, 3)]
+    rotation = {"x": 0, "y": 90}[which]
+    one_axis.set_ticks(middles, _STAGE_NAMES, rotation=rotation, fontsize=6.5, va="center" if which == "y" else "top")
+    one_axis.set_tick_params(length=0, pad=2)
+    axis.set(**{f"{which}label": f"{label} ({len(stages)} layers)"})
+    one_axis.label.set_fontsize(7)
