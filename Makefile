@@ -1,0 +1,33 @@
+# make            set up and run the default study
+# make test       set up and run all tests that need no cluster
+# make lint       ruff, snakefmt, snakemake --lint
+# make unlock     after a Snakemake that was killed: "Directory cannot be locked"
+PYTHON ?= python3
+VENV = .venv
+BIN = $(VENV)/bin
+CONFIG ?= config/demo.yaml
+
+.PHONY: study test lint unlock
+
+study: $(VENV)/installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile $(CONFIG)
+
+test: $(VENV)/installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+
+unlock: $(VENV)/installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --configfile $(CONFIG) --unlock
+
+# The file marks a complete installation: a folder alone may be left of one that was interrupted.
+$(VENV)/installed: requirements.txt
+	@echo "Installing into $(VENV) (about 6 GB with torch; once)"
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@

@@ -1,0 +1,28 @@
+from snakemake.utils import min_version
+
+min_version("9.27.1")
+
+
+# A second configfile would be merged into the first, so the default is read only where the user gives none.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/demo.yaml"
+
+
+report: "workflow/report/study.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/dumps.smk"
+include: "workflow/rules/cka.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        NETWORK_FILES,
+        FIGURE_FILES,
+        f"{RESULTS}/summary.csv",

@@ -1,0 +1,157 @@
+"""Run a study to its report, with a live line of progress: jobs done and left, and where trainings are.
+
+A thin layer over Snakemake, for people at a terminal: it starts `snakemake`, follows its log and the progress files of
+the trainings, and makes the report where something is newer than it. Options it does not know go to Snakemake.
+
+Examples:
+  python scripts/run_study.py
+  python scripts/run_study.py --configfile config/cifar10.yaml --profile workflow/profiles/slurm
+"""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from widedeep import command
+
+_STEPS = re.compile(r"(\d+) of (\d+) steps")
+_TOTAL = re.compile(r"^total\s+(\d+)$")
+
+
+def main(argv=None):
+    parser = command.parser(__doc__)
+    parser.add_argument("--configfile", default="config/demo.yaml", help="of the study (default: the demo)")
+    args, rest = parser.parse_known_args(argv)
+    snakemake = [sys.executable, "-m", "snakemake", "--configfile", args.configfile]
+    study = study_of(args.configfile)
+    results = Path("results", study)
+    results.joinpath("logs").mkdir(parents=True, exist_ok=True)
+    log = results / "logs" / "snakemake.log"
+    status, something_ran = follow([*snakemake, *rest], log, results)
+    if status:
+        return status
+    report = results / "report.html"
+    if is_stale(report, results, args.configfile):
+        make_report(snakemake, report, log)
+    print("Finished." if something_ran else "Nothing to do: everything is up to date.")
+    print(f"Report:  {report}\nFigures: {results / 'figures'}\nTable:   {results / 'summary.csv'}")
+    return 0
+
+
+def study_of(configfile):
+    """The name of the study in a config; what else is wrong with the config, Snakemake says."""
+    import yaml
+
+    from widedeep.errors import UserError
+
+    try:
+        return yaml.safe_load(Path(configfile).read_text())["study"]
+    except OSError as error:
+        raise UserError(f"{configfile}: cannot be read ({error.strerror}); give an existing config.") from error
+    except (yaml.YAMLError, TypeError, KeyError) as error:
+        raise UserError(f"{configfile}: is not a config with a key study; see config/demo.yaml.") from error
+
+
+def follow(snakemake, log, results):
+    """Run Snakemake, its words into `log`, and show how far it is; on a failure print what it said.
+
+    Returns:
+        (exit status, whether a job ran)
+    """
+    started = time.monotonic()
+    with open(log, "w") as written, open(log) as reading:
+        process = subprocess.Popen(snakemake, stdout=written, stderr=subprocess.STDOUT)
+        said, line = "", StatusLine()
+        while True:
+            ended = process.poll() is not None
+            said += reading.read()
+            line.show(describe(said, results, time.monotonic() - started))
+            if ended:
+                break
+            try:
+                time.sleep(1)
+            except KeyboardInterrupt:  # Snakemake gets it too, and ends its jobs
+                line.show("stopping: trainings write their checkpoints")
+        line.end()
+    something_ran = bool(_STEPS.search(said))
+    if process.returncode:
+        start = said.find("Error in rule") if "Error in rule" in said else 0
+        sys.stderr.write(said[start:])
+        sys.stderr.write(f"\nThe whole log: {log}. What was finished is kept; run the same command to go on.\n")
+    return process.returncode, something_ran
+
+
+def describe(said, results, seconds):
+    """One line: jobs done and left from Snakemake's log so far, time, and each training's position."""
+    steps = _STEPS.findall(said)
+    totals = [int(match[1]) for match in map(_TOTAL.match, said.splitlines()) if match]
+    done, total = map(int, steps[-1]) if steps else (0, totals[-1] if totals else 0)
+    if not total:
+        return "looking for what there is to do"
+    parts = [f"{done} of {total} jobs, {total - done} left, {int(seconds) // 60}:{int(seconds) % 60:02d}"]
+    return " | ".join(parts + [training for training in map(position_of, trainings(results)) if training])
+
+
+def trainings(results):
+    """Progress files of trainings that are running, oldest first; one that was killed leaves its file behind."""
+    fresh = time.time() - 30
+    files = [(path.stat().st_ctime, path) for path in results.glob("models/*/seed*/progress.json")]
+    return [path for changed, path in sorted(files) if changed > fresh]
+
+
+def position_of(path):
+    try:
+        now = json.loads(path.read_text())
+    except (OSError, ValueError):  # just finished
+        return ""
+    name = now["name"].split("-", 1)[1]
+    return f"{name} epoch {now['epoch']}/{now['epochs']} loss {now['loss']:.3f} accuracy {now['accuracy']:.1%}"
+
+
+class StatusLine:
+    """The last line of a terminal, written over and over; elsewhere a line every ten seconds."""
+
+    def __init__(self):
+        self._terminal = sys.stdout.isatty()
+        self._last = 0.0
+
+    def show(self, text):
+        if self._terminal:
+            import shutil
+
+            sys.stdout.write("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1])
+        elif time.monotonic() - self._last >= 10:
+            self._last = time.monotonic()
+            sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def end(self):
+        if self._terminal:
+            sys.stdout.write("\r\x1b[K")
+
+
+def is_stale(report, results, configfile):
+    """Whether a figure, table, caption or the config is newer than the report."""
+    if not report.exists():
+        return True
+    sources = [configfile, *results.glob("figures/*"), *results.glob("*.csv"), *Path("workflow/report").iterdir()]
+    return max(Path(source).stat().st_mtime for source in sources) > report.stat().st_mtime
+
+
+def make_report(snakemake, report, log):
+    """Snakemake's own report; it describes a finished run, so no rule can make it."""
+    from widedeep import files
+    from widedeep.errors import UserError
+
+    print("Making the report")
+    with files.replacing(report) as unfinished, open(log, "a") as written:
+        made = subprocess.run([*snakemake, "--report", str(unfinished)], stdout=written, stderr=subprocess.STDOUT)
+        if made.returncode:
+            raise UserError(f"{report}: could not be made; the reason is at the end of {log}.")
+
+
+if __name__ == "__main__":
+    command.run(main)

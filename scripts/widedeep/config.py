@@ -1,0 +1,235 @@
+"""The config of a study: checked, completed with its defaults, and turned into the networks and figures it asks for."""
+
+import copy
+import itertools
+
+import jsonschema
+
+from widedeep.errors import UserError
+from widedeep.names import Model, blocks_per_stage
+
+# Examples for training and for testing, where they are known before the data are there.
+EXAMPLES = {
+    "digits": (1437, 360),
+    "cifar10": (50000, 10000),
+    "cifar100": (50000, 10000),
+    "fashion-mnist": (60000, 10000),
+}
+SOURCES = {
+    "digits": ("embedded",),
+    "cifar10": ("official", "npm"),
+    "cifar100": ("official",),
+    "fashion-mnist": ("official", "debian"),
+}
+
+
+def checked(config, schema):
+    """A copy of the config with all defaults filled in.
+
+    Args:
+        config: dict as read from YAML.
+        schema: dict, the JSON schema.
+
+    Raises:
+        UserError: one sentence that names the first key that is unknown, missing or impossible.
+    """
+    config = copy.deepcopy(config)
+    errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: (len(error.absolute_path), error.message))
+    if errors:
+        raise UserError(_sentence(errors[0]))
+    _check_dataset(config["dataset"])
+    _check_grid(config)
+    _check_training(config)
+    _check_dumps(config)
+    _check_figures(config)
+    return config
+
+
+def grid(config):
+    """The networks of a checked config.
+
+    Returns:
+        dict from names.Model to its sorted seeds, in the order of the config.
+    """
+    networks = {}
+    for entry in config["grid"]:
+        for fraction, depth, width in itertools.product(entry["fractions"], entry["depths"], entry["widths"]):
+            model = Model(config["dataset"]["name"], entry["family"], depth, width, fraction)
+            networks.setdefault(model, set()).update(entry["seeds"])
+    return {model: sorted(seeds) for model, seeds in networks.items()}
+
+
+def rows_of_fig1(config):
+    """The Models of figure 1: a list for the row of depths and one for the row of widths."""
+    depth_row, width_row = config["figures"]["fig1"]["depth_row"], config["figures"]["fig1"]["width_row"]
+    name = config["dataset"]["name"]
+    return (
+        [Model(name, "resnet", depth, depth_row["width"], 1) for depth in depth_row["depths"]],
+        [Model(name, "resnet", width_row["depth"], width, 1) for width in width_row["widths"]],
+    )
+
+
+def models_of(config, figure):
+    """The Models that a figure with a list `models` shows, in its order."""
+    name = config["dataset"]["name"]
+    return [
+        Model(name, entry["family"], entry["depth"], entry["width"], entry["fraction"])
+        for entry in config["figures"][figure]["models"]
+    ]
+
+
+def seed_pairs(first, second=None, most=20):
+    """Pairs of seeds of two configurations, or of one with itself, in an order that a larger seed leaves as it was.
+
+    By the larger seed, then by the smaller; the authors draw at most 20 pairs, and we take the first 20. Within one
+    configuration no network is paired with itself.
+
+    Args:
+        first, second: lists of seeds; second is None for pairs within one configuration.
+        most: how many pairs at most.
+
+    Returns:
+        list of (seed of first, seed of second)
+    """
+    pairs = itertools.combinations(sorted(first), 2) if second is None else itertools.product(first, second)
+    return sorted(pairs, key=lambda pair: (max(pair), min(pair), pair))[:most]
+
+
+def _fill_defaults(validate_properties):
+    """Wrap jsonschema's check of `properties` so that absent keys take their defaults first."""
+
+    def properties(validator, schemas, instance, schema):
+        if isinstance(instance, dict):
+            for key, subschema in schemas.items():
+                if "default" in subschema:
+                    instance.setdefault(key, copy.deepcopy(subschema["default"]))
+        yield from validate_properties(validator, schemas, instance, schema)
+
+    return properties
+
+
+_Base = jsonschema.Draft202012Validator
+_Validator = jsonschema.validators.extend(
+    _Base,
+    {"properties": _fill_defaults(_Base.VALIDATORS["properties"])},
+    # YAML's numbers: 1.0 is no seed, and true is no number.
+    type_checker=_Base.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
+)
+
+
+def _sentence(error):
+    """One sentence for a jsonschema error: the key, what was found, what is expected."""
+    key = _dotted(error.absolute_path)
+    if error.validator == "additionalProperties":
+        unknown = sorted(set(error.instance) - set(error.schema["properties"]))[0]
+        known = ", ".join(sorted(error.schema["properties"]))
+        where = f"{key}.{unknown}" if key else unknown
+        return f"config key {where} is unknown; the keys there are {known}."
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        where = f"{key}.{missing}" if key else missing
+        return f"config key {where} is missing; {error.schema['properties'][missing]['description']}"
+    expected = {
+        "type": lambda value: f"is not of type {value}",
+        "enum": lambda value: f"is not one of {', '.join(map(str, value))}",
+        "pattern": lambda value: f"does not match {value}",
+        "minimum": lambda value: f"is less than {value}",
+        "maximum": lambda value: f"is greater than {value}",
+        "exclusiveMinimum": lambda value: f"is not greater than {value}",
+        "exclusiveMaximum": lambda value: f"is not less than {value}",
+        "minItems": lambda value: f"has fewer than {value} item",
+        "uniqueItems": lambda _: "holds an item twice",
+    }[error.validator](error.validator_value)
+    description = error.schema.get("description", "")
+    return f"config key {key or 'at the top'} {expected}: {error.instance!r}. {description}".strip()
+
+
+def _dotted(path):
+    """`grid[0].depths[2]` for a path of keys and positions."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _check_dataset(dataset):
+    name, source = dataset["name"], dataset.get("source")
+    if name not in SOURCES:
+        if "folder" not in dataset or source not in (None, "folder"):
+            known = ", ".join(SOURCES)
+            raise UserError(
+                f"config key dataset.name '{name}' is not one of {known}; give dataset.folder for your own images."
+            )
+        if "image_size" not in dataset:
+            raise UserError(
+                "config key dataset.image_size is missing; give the side in pixels to which images are resized."
+            )
+        return
+    for key in ("folder", "image_size"):
+        if key in dataset:
+            raise UserError(f"config key dataset.{key} is for images of your own; {name} does not take it, remove it.")
+    if source is not None and source not in SOURCES[name]:
+        raise UserError(f"config key dataset.source is {source}; {name} has {', '.join(SOURCES[name])}.")
+    if source not in (None, "official") or "official" not in SOURCES[name]:
+        for key in ("archive", "mirrors"):
+            if dataset.get(key):
+                raise UserError(
+                    f"config key dataset.{key} is for the source official; remove it, or choose that source."
+                )
+    if dataset.get("archive") and dataset["mirrors"]:
+        raise UserError("config keys dataset.archive and dataset.mirrors exclude each other; remove one of them.")
+
+
+def _check_grid(config):
+    for position, entry in enumerate(config["grid"]):
+        for depth in entry["depths"]:
+            try:
+                blocks_per_stage(depth)
+            except UserError as error:
+                raise UserError(f"config key grid[{position}].depths: {error}") from None
+
+
+def _check_training(config):
+    name, training = config["dataset"]["name"], config["training"]
+    if name == "digits" and training["flip"]:
+        raise UserError("config key training.flip is true; a mirrored digit is another sign, set it to false.")
+    if name not in EXAMPLES:
+        return
+    for model in grid(config):
+        examples = round(model.fraction * EXAMPLES[name][0])
+        if training["batch_size"] > examples:
+            raise UserError(
+                f"config key training.batch_size is {training['batch_size']}, more than the {examples} training "
+                f"examples of {model}; use a smaller batch or a larger fraction."
+            )
+
+
+def _check_dumps(config):
+    name, batch_size = config["dataset"]["name"], config["dumps"]["batch_size"]
+    if name in EXAMPLES and batch_size > EXAMPLES[name][1]:
+        raise UserError(
+            f"config key dumps.batch_size is {batch_size}, more than the {EXAMPLES[name][1]} test examples of {name}; "
+            "use a smaller batch."
+        )
+
+
+def _check_figures(config):
+    """Figures may only show networks of the grid, with the seeds that they need."""
+    networks, figures = grid(config), config["figures"]
+    if "fig1" in figures:
+        seed = figures["fig1"]["seed"]
+        for row, models in zip(("depth_row", "width_row"), rows_of_fig1(config), strict=True):
+            for model in models:
+                _check_in_grid(f"figures.fig1.{row}", model, networks)
+                if seed not in networks[model]:
+                    raise UserError(f"config key figures.fig1.seed is {seed}; {model} has the seeds {networks[model]}.")
+    for figure in ("fig1-seeds", "fig5"):
+        for model in models_of(config, figure) if figure in figures else ():
+            _check_in_grid(f"figures.{figure}.models", model, networks)
+    if "fig5" in figures:
+        for model in models_of(config, "fig5"):
+            if len(networks[model]) < 2:
+                raise UserError(f"config key figures.fig5.models: {model} has one seed, and pairs of seeds need two.")
+
+
+def _check_in_grid(key, model, networks):
+    if model not in networks:
+        raise UserError(f"config key {key}: {model} is not in the grid; add it there or remove it here.")

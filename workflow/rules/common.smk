@@ -1,0 +1,225 @@
+"""Functions and tables of the study; rules are in the other files."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+SCRIPTS = Path(workflow.basedir, "scripts")
+sys.path.insert(0, str(SCRIPTS))
+
+from widedeep import config as study_config
+from widedeep import fingerprint
+from widedeep.errors import UserError
+
+schema = yaml.safe_load(Path(workflow.basedir, "workflow/schemas/config.schema.yaml").read_text())
+try:
+    config.update(study_config.checked(config, schema))
+except UserError as error:
+    raise WorkflowError(f"{' '.join(map(str, workflow.configfiles))}: {error}") from None
+
+# The study
+STUDY = config["study"]
+RESULTS = f"results/{STUDY}"
+DATASET = config["dataset"]["name"]
+NETWORKS = {str(model): (model, seeds) for model, seeds in study_config.grid(config).items()}
+MODELS = {name: model for name, (model, _) in NETWORKS.items()}
+SEEDS = {name: seeds for name, (_, seeds) in NETWORKS.items()}
+
+# Places
+DATA = f"data/{DATASET}/dataset.h5"
+# The content of a known data set is fixed by its checksum, so the file's age says nothing.
+VERIFIED_DATA = ancient(DATA) if DATASET in study_config.SOURCES else DATA
+MODEL = f"{RESULTS}/models/{{model}}/seed{{seed}}"
+PAIRS = f"{RESULTS}/pairs/{{model}}--{{model2}}/seed{{seed}}"
+LOGS = f"{RESULTS}/logs"
+TIMINGS = f"{RESULTS}/timings"
+FIGURE = f"{RESULTS}/figures"
+
+
+wildcard_constraints:
+    model="|".join(map(re.escape, MODELS)),
+    model2="|".join(map(re.escape, MODELS)),
+    seed=r"\d+",
+    figure=r"[A-Za-z0-9-]+",
+
+
+def code(script):
+    """What a stage computes with, as a parameter: see widedeep/fingerprint.py."""
+    return fingerprint.of_script(SCRIPTS / script)
+
+
+def option(name, value):
+    """A command-line option; true and false become --name and --no-name."""
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    values = value if isinstance(value, list) else [value]
+    return " ".join([f"--{name}", *(shlex.quote(str(item)) for item in values)])
+
+
+def content_options():
+    """What the images are."""
+    dataset = config["dataset"]
+    options = [option("dataset", dataset["name"])]
+    options += [option(key.replace("_", "-"), dataset[key]) for key in ("folder", "image_size") if key in dataset]
+    return " ".join(options)
+
+
+def source_options():
+    """Where the images come from."""
+    dataset = config["dataset"]
+    options = [option(key, dataset[key]) for key in ("source", "archive") if key in dataset]
+    return " ".join(options + [option("mirror", mirror) for mirror in dataset["mirrors"]])
+
+
+def network_options(wildcards):
+    """Which network scripts/train.py trains."""
+    model = MODELS[wildcards.model]
+    names = ("family", "depth", "width", "fraction")
+    return " ".join([*(option(name, getattr(model, name)) for name in names), option("seed", wildcards.seed)])
+
+
+def recipe_options():
+    """How all networks are trained; how often a checkpoint is written is not part of it."""
+    recipe = {key: value for key, value in config["training"].items() if key != "checkpoint_minutes"}
+    return " ".join(option(key.replace("_", "-"), value) for key, value in recipe.items())
+
+
+def dump_options():
+    return " ".join(option(key.replace("_", "-"), value) for key, value in config["dumps"].items())
+
+
+def image_pixels():
+    """Pixels of an image, for estimates."""
+    side = {"digits": 8, "fashion-mnist": 28}.get(DATASET, config["dataset"].get("image_size", 32))
+    return side * side
+
+
+def training_memory(wildcards, attempt):
+    """MB for one training: the activations that the backward pass needs, about four a convolution and pixel."""
+    model = MODELS[wildcards.model]
+    # Filters x pixels are 16, 8 and 4 a block in the three stages, two convolutions each.
+    activations = 4 * 2 * 28 * model.width * (model.depth - 2) / 6 * image_pixels()
+    return int((1500 + 4 * activations * config["training"]["batch_size"] / 1e6) * attempt)
+
+
+def training_minutes(wildcards, attempt):
+    """Minutes for one training at 20 GFLOP/s, a slow core; a GPU needs a small part of it."""
+    model = MODELS[wildcards.model]
+    forward = 2 * 9 * 16 * 16 * model.width**2 * (model.depth - 2) * image_pixels()
+    examples = study_config.EXAMPLES.get(DATASET, (50_000,))[0] * model.fraction
+    return int((10 + 3 * forward * examples * config["training"]["epochs"] / 20e9 / 60) * attempt)
+
+
+def dump_memory(wildcards, attempt):
+    """MB for one dump: a minibatch's largest layers, a few at a time."""
+    model = MODELS[wildcards.model]
+    return int((1500 + 8 * 4 * 16 * model.width * image_pixels() * config["dumps"]["batch_size"] / 1e6) * attempt)
+
+
+def layer_estimate(model):
+    """Layers of a network: seven a block, the stem, two shortcuts, pooled features and logits."""
+    return 7 * (model.depth - 2) // 2 + 7
+
+
+def cka_memory(wildcards, attempt):
+    """MB for one network's Gram matrices of one minibatch, in the file's and in double precision."""
+    return _gram_memory([MODELS[wildcards.model]], attempt)
+
+
+def pairs_memory(wildcards, attempt):
+    """MB for the Gram matrices of all networks of a file of pairs."""
+    smaller = [seed for seed in SEEDS[wildcards.model] if seed <= int(wildcards.seed)]
+    return _gram_memory([MODELS[wildcards.model], MODELS[wildcards.model2]] * len(smaller), attempt)
+
+
+def _gram_memory(models, attempt):
+    n = config["dumps"]["batch_size"]
+    return int((500 + sum(map(layer_estimate, models)) * n * n / 2 * 12 * 2 / 1e6) * attempt)
+
+
+def dumps_of(name, largest_seed):
+    """The dumps of a configuration up to a seed."""
+    return [f"{RESULTS}/models/{name}/seed{seed}/activations.h5" for seed in SEEDS[name] if seed <= int(largest_seed)]
+
+
+def first_dumps(wildcards):
+    return dumps_of(wildcards.model, wildcards.seed)
+
+
+def second_dumps(wildcards):
+    """The dumps of the second configuration of a pair; none where it is the first."""
+    return [] if wildcards.model2 == wildcards.model else dumps_of(wildcards.model2, wildcards.seed)
+
+
+def second_option(wildcards):
+    return " ".join(["--second", *second_dumps(wildcards)]) if second_dumps(wildcards) else ""
+
+
+def file_of(model, seed, name):
+    return f"{RESULTS}/models/{model}/seed{seed}/{name}"
+
+
+def alone(model, seed):
+    """What a panel of one network with itself is drawn from: its file and the networks that it names."""
+    return [(file_of(model, seed, "cka.h5"), [(model, seed)])]
+
+
+def pairs(first, second):
+    """What a panel of two configurations is drawn from: the groups of their pairs, and the networks of each."""
+    second_seeds = None if first == second else SEEDS[str(second)]
+    return [
+        (
+            f"{RESULTS}/pairs/{first}--{second}/seed{max(a, b)}.h5::seed{a}--seed{b}",
+            [(first, a), (second, b)],
+        )
+        for a, b in study_config.seed_pairs(SEEDS[str(first)], second_seeds)
+    ]
+
+
+def panels_of(figure):
+    """The panels of a figure, row by row: (name of the row, what its mean is taken over; nothing for an empty place)."""
+    if figure == "fig1":
+        seed = config["figures"]["fig1"]["seed"]
+        rows = zip(("depth", "width"), study_config.rows_of_fig1(config))
+        return [(row, alone(model, seed)) for row, models in rows for model in models]
+    if figure == "fig1-seeds":
+        models = study_config.models_of(config, figure)
+        return [(str(model), alone(model, seed)) for model in models for seed in SEEDS[str(model)]]
+    models = study_config.models_of(config, "fig5")
+    # Above the diagonal of the matrix of configurations; below it would stand the same, transposed.
+    return [
+        (str(first), pairs(first, second)[: 1 if figure == "fig5" else None] if row <= column else [])
+        for row, first in enumerate(models)
+        for column, second in enumerate(models)
+    ]
+
+
+def heatmap_files(figure):
+    """The files that a figure is drawn from."""
+    return list(dict.fromkeys(source.split("::")[0] for _, parts in PANELS[figure] for source, _ in parts))
+
+
+def heatmap_metrics(figure):
+    """The metrics of the networks that a figure names."""
+    networks = (network for _, parts in PANELS[figure] for _, networks in parts for network in networks)
+    return [file_of(model, seed, "metrics.json") for model, seed in dict.fromkeys(networks)]
+
+
+def heatmap_options(figure):
+    return " ".join(shlex.join(["--panel", row, *(source for source, _ in parts)]) for row, parts in PANELS[figure])
+
+
+FIGURES = [*config["figures"].keys() - {"colour_map"}]
+if "fig5" in FIGURES:
+    FIGURES.append("F")
+PANELS = {figure: panels_of(figure) for figure in FIGURES}
+FIGURE_FILES = [f"{FIGURE}/{figure}.{suffix}" for figure in sorted(FIGURES) for suffix in ("pdf", "png", "csv")]
+NETWORK_FILES = [
+    file_of(model, seed, name)
+    for model, seeds in SEEDS.items()
+    for seed in seeds
+    for name in ("model.safetensors", "cka.h5")
+]

@@ -1,0 +1,26 @@
+# Compute nodes often have no network, so the download runs where Snakemake does.
+localrules:
+    download,
+
+
+rule download:
+    output:
+        DATA,
+    log:
+        f"{LOGS}/download.log",
+    benchmark:
+        f"{TIMINGS}/download.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    # What the images are decides whether the file is made again; where they come from, and the program that fetches
+    # them, do not: the content is verified, and a change of mirror must not retrain a study. A resource, unlike a
+    # parameter, may change without a rerun.
+    resources:
+        source=source_options(),
+    params:
+        content=content_options(),
+    message:
+        "Making {output} from verified images"
+    shell:
+        "python scripts/download.py {params.content} {resources.source} --out {output} > {log} 2>&1"

@@ -1,0 +1,24 @@
+rule dump_activations:
+    input:
+        data=VERIFIED_DATA,
+        model=f"{MODEL}/model.safetensors",
+    output:
+        f"{MODEL}/activations.h5",
+    log:
+        f"{LOGS}/{{model}}/seed{{seed}}/dump_activations.log",
+    benchmark:
+        f"{TIMINGS}/{{model}}/seed{{seed}}/dump_activations.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=dump_memory,
+        runtime=60,
+    params:
+        options=dump_options(),
+        code=code("dump_activations.py"),
+    message:
+        "Dumping the activations of {wildcards.model}, seed {wildcards.seed}"
+    shell:
+        "python scripts/dump_activations.py {input.model} --data {input.data} {params.options}"
+        " --threads {threads} --out {output} > {log} 2>&1"
