@@ -79,14 +79,11 @@ def panel_of(row, sources, metrics):
         labels = tuple(network_name(side.label, metrics, seed=False) for side in (first.first, first.second))
         return plots.Panel(row, f"mean of {len(comparisons)} pairs", values, first.first, first.second, labels)
     if first.first.label == first.second.label:
-        title = f"{network_name(first.first.label, metrics)}\n{accuracy(first.first.label, metrics)}"
+        title = f"{network_name(first.first.label, metrics)}\naccuracy {accuracy(first.first.label, metrics)}"
         return plots.Panel(row, title, values, first.first, first.second)
     labels = tuple(network_name(side.label, metrics) for side in (first.first, first.second))
-    title = "\n".join(
-        f"{label}: {accuracy(side.label, metrics)}"
-        for label, side in zip(labels, (first.first, first.second), strict=True)
-    )
-    return plots.Panel(row, title, values, first.first, first.second, labels)
+    title = " and ".join(accuracy(side.label, metrics) for side in (first.first, first.second))
+    return plots.Panel(row, f"accuracies {title}", values, first.first, first.second, labels)
 
 
 def network_name(label, metrics, seed=True):
@@ -102,7 +99,8 @@ def network_name(label, metrics, seed=True):
 
 
 def accuracy(label, metrics):
-    return f"test accuracy {metrics[label]['test_accuracy']:.1%}" if label in metrics else ""
+    """On the test set, in words."""
+    return f"{metrics[label]['test_accuracy']:.1%}" if label in metrics else "unknown"
 
 
 def table_of(panels):

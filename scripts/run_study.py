@@ -24,8 +24,9 @@ _TOTAL = re.compile(r"^total\s+(\d+)$")
 def main(argv=None):
     parser = command.parser(__doc__)
     parser.add_argument("--configfile", default="config/demo.yaml", help="of the study (default: the demo)")
+    parser.add_argument("--profile", default="workflow/profiles/default", help="of the machine (default: one machine)")
     args, rest = parser.parse_known_args(argv)
-    snakemake = [sys.executable, "-m", "snakemake", "--configfile", args.configfile]
+    snakemake = [sys.executable, "-m", "snakemake", "--configfile", args.configfile, "--profile", args.profile]
     study = study_of(args.configfile)
     results = Path("results", study)
     results.joinpath("logs").mkdir(parents=True, exist_ok=True)

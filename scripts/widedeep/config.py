@@ -37,7 +37,7 @@ def checked(config, schema):
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: (len(error.absolute_path), error.message))
     if errors:
         raise UserError(_sentence(errors[0]))
-    _check_dataset(config["dataset"])
+    check_dataset(config["dataset"])
     _check_grid(config)
     _check_training(config)
     _check_dumps(config)
@@ -95,6 +95,39 @@ def seed_pairs(first, second=None, most=20):
     return sorted(pairs, key=lambda pair: (max(pair), min(pair), pair))[:most]
 
 
+def check_dataset(dataset):
+    """Refuse a section `dataset` whose data set does not have such a source.
+
+    Raises:
+        UserError: one sentence that names the key.
+    """
+    name, source = dataset["name"], dataset.get("source")
+    if name not in SOURCES:
+        if "folder" not in dataset or source not in (None, "folder"):
+            known = ", ".join(SOURCES)
+            raise UserError(
+                f"config key dataset.name '{name}' is not one of {known}; give dataset.folder for your own images."
+            )
+        if "image_size" not in dataset:
+            raise UserError(
+                "config key dataset.image_size is missing; give the side in pixels to which images are resized."
+            )
+        return
+    for key in ("folder", "image_size"):
+        if key in dataset:
+            raise UserError(f"config key dataset.{key} is for images of your own; {name} does not take it, remove it.")
+    if source is not None and source not in SOURCES[name]:
+        raise UserError(f"config key dataset.source is {source}; {name} has {', '.join(SOURCES[name])}.")
+    if source not in (None, "official") or "official" not in SOURCES[name]:
+        for key in ("archive", "mirrors"):
+            if dataset.get(key):
+                raise UserError(
+                    f"config key dataset.{key} is for the source official; remove it, or choose that source."
+                )
+    if dataset.get("archive") and dataset.get("mirrors"):
+        raise UserError("config keys dataset.archive and dataset.mirrors exclude each other; remove one of them.")
+
+
 def _fill_defaults(validate_properties):
     """Wrap jsonschema's check of `properties` so that absent keys take their defaults first."""
 
@@ -148,34 +181,6 @@ def _dotted(path):
     """`grid[0].depths[2]` for a path of keys and positions."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
-
-
-def _check_dataset(dataset):
-    name, source = dataset["name"], dataset.get("source")
-    if name not in SOURCES:
-        if "folder" not in dataset or source not in (None, "folder"):
-            known = ", ".join(SOURCES)
-            raise UserError(
-                f"config key dataset.name '{name}' is not one of {known}; give dataset.folder for your own images."
-            )
-        if "image_size" not in dataset:
-            raise UserError(
-                "config key dataset.image_size is missing; give the side in pixels to which images are resized."
-            )
-        return
-    for key in ("folder", "image_size"):
-        if key in dataset:
-            raise UserError(f"config key dataset.{key} is for images of your own; {name} does not take it, remove it.")
-    if source is not None and source not in SOURCES[name]:
-        raise UserError(f"config key dataset.source is {source}; {name} has {', '.join(SOURCES[name])}.")
-    if source not in (None, "official") or "official" not in SOURCES[name]:
-        for key in ("archive", "mirrors"):
-            if dataset.get(key):
-                raise UserError(
-                    f"config key dataset.{key} is for the source official; remove it, or choose that source."
-                )
-    if dataset.get("archive") and dataset["mirrors"]:
-        raise UserError("config keys dataset.archive and dataset.mirrors exclude each other; remove one of them.")
 
 
 def _check_grid(config):

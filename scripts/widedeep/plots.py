@@ -25,7 +25,7 @@ class Panel:
         title: above it.
         values: (layers of first, layers of second), NaN where undefined; None for an empty place.
         first, second: similarities.Side, drawn upwards and to the right.
-        labels: (of the vertical axis, of the horizontal one).
+        labels: names of the two networks for the vertical and the horizontal axis.
     """
 
     row: str
@@ -33,7 +33,7 @@ class Panel:
     values: np.ndarray | None = None
     first: object = None
     second: object = None
-    labels: tuple = ("layer", "layer")
+    labels: tuple = ("", "")
 
 
 def draw_heatmaps(panels, colour_map):
@@ -70,7 +70,8 @@ def draw_heatmaps(panels, colour_map):
             else:
                 image = _draw(axis, panel, colours)
     bar = figure.colorbar(image, ax=axes, shrink=min(1, 2.2 / size[1] + 0.2), aspect=18, ticks=[0, 0.25, 0.5, 0.75, 1])
-    bar.set_label("CKA")
+    bar.set_label("CKA", fontsize=8)
+    bar.ax.tick_params(labelsize=7, length=2)
     bar.outline.set_linewidth(0.5)
     return figure
 
@@ -83,10 +84,9 @@ def stage_borders(stages):
 def _draw(axis, panel, colours):
     undefined = np.isnan(panel.values)
     # As pixels even in the PDF: a ResNet-164 has 330,000 cells.
-    sns.heatmap(
-        panel.values, mask=undefined, vmin=0, vmax=1, cmap=colours, cbar=False, square=True, rasterized=True, ax=axis
-    )
+    sns.heatmap(panel.values, mask=undefined, vmin=0, vmax=1, cmap=colours, cbar=False, rasterized=True, ax=axis)
     axis.invert_yaxis()
+    axis.set_box_aspect(1)  # also where the two networks differ in depth
     axis.patch.set(facecolor="0.9", edgecolor="0.5", hatch="////", linewidth=0)
     axis.set_title(panel.title, fontsize=8)
     for side, which, label in ((panel.second, "x", panel.labels[1]), (panel.first, "y", panel.labels[0])):
@@ -103,9 +103,13 @@ def _label_layers(axis, which, stages, label):
         line(border, color="white", linewidth=0.7, alpha=0.9)
         line(border, color="black", linewidth=0.35, linestyle=(0, (2, 2)))
     one_axis = axis.xaxis if which == "x" else axis.yaxis
-    middles = [np.mean(np.flatnonzero(np.array(stages) == number)) + 0.5 for number in (1, 2, 3)]
-    rotation = {"x": 0, "y": 90}[which]
-    one_axis.set_ticks(middles, _STAGE_NAMES, rotation=rotation, fontsize=6.5, va="center" if which == "y" else "top")
-    one_axis.set_tick_params(length=0, pad=2)
-    axis.set(**{f"{which}label": f"{label} ({len(stages)} layers)"})
-    one_axis.label.set_fontsize(7)
+    numbered = np.array(stages)
+    across = {"rotation": 90, "va": "center"} if which == "y" else {"rotation": 0}
+    # The first layers of the stages by number, the stages by name below.
+    first_layers = [int(np.argmax(numbered == stage)) for stage in (1, 2, 3)]
+    one_axis.set_ticks(first_layers, [str(layer) for layer in first_layers], minor=True, fontsize=5.5, **across)
+    one_axis.set_tick_params(which="minor", length=2, pad=1, width=0.5)
+    middles = [np.flatnonzero(numbered == stage).mean() + 0.5 for stage in (1, 2, 3)]
+    one_axis.set_ticks(middles, _STAGE_NAMES, fontsize=6.5, **across)
+    one_axis.set_tick_params(which="major", length=0, pad=8)
+    one_axis.set_label_text(f"{label} ({len(stages)} layers)" if label else f"{len(stages)} layers", fontsize=7)

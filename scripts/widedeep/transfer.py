@@ -1,0 +1,130 @@
+"""Getting archives: downloads that resume, checksums, and extraction that trusts nothing."""
+
+import hashlib
+import http.client
+import shutil
+import tarfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from widedeep import files
+from widedeep.errors import UserError
+
+_TIMEOUT = 60
+_CHUNK = 1 << 20
+
+
+def fetch(addresses, path, md5):
+    """Download a file from the first address that delivers it whole.
+
+    What arrived of an interrupted download stays beside `path` as `NAME.partial`, and the next call goes on from there.
+
+    Args:
+        addresses: list of URLs, tried in order.
+        path: where to put the file.
+        md5: hexadecimal digest that the file must have.
+
+    Raises:
+        UserError: no address delivered the file; the sentence says why, address by address.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    with files.explaining_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    failures = []
+    for address in addresses:
+        resumed = partial.exists()
+        failure = _transfer(address, partial) or _wrong_content(partial, md5)
+        if failure and resumed and not partial.exists():
+            # What was there before may be the start of another file.
+            failure = _transfer(address, partial) or _wrong_content(partial, md5)
+        if not failure:
+            partial.replace(path)
+            return
+        failures.append(f"{address} {failure}")
+    raise UserError(
+        f"{path.name}: could not be downloaded: {'; '.join(failures)}. "
+        "Run again to go on, or give another --mirror or a local --archive."
+    )
+
+
+def md5_of(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def extract(archive, members, folder):
+    """Copy the named regular files out of a tar archive, and nothing else.
+
+    Each is written under its own last name, so no path, link or device in the archive has any effect.
+
+    Args:
+        archive: path of a tar file, compressed or not.
+        members: names in the archive.
+        folder: where the files go; it must exist.
+
+    Raises:
+        UserError: the archive is damaged, or a member is missing or no regular file.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            present = {member.name: member for member in tar}
+            for name in members:
+                if name not in present or not present[name].isreg():
+                    raise UserError(f"{archive}: holds no regular file {name}; give the official archive.")
+                with open(Path(folder, Path(name).name), "wb") as file:
+                    shutil.copyfileobj(tar.extractfile(present[name]), file)
+    except FileNotFoundError:
+        raise UserError(f"{archive}: no such file; give the path of the official archive.") from None
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{archive}: is truncated or no tar archive ({error}); get it again.") from error
+
+
+def _transfer(address, partial):
+    """Append to `partial` what it lacks of the file at the address; return what went wrong, or nothing."""
+    from tqdm import tqdm
+
+    have = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+            if have and response.status != http.client.PARTIAL_CONTENT:
+                have = 0  # the server sends the whole file again
+            expected = response.headers.get("Content-Length")
+            total = have + int(expected) if expected else None
+            with (
+                files.explaining_os_errors(partial),
+                open(partial, "ab" if have else "wb") as file,
+                tqdm(desc=partial.stem, initial=have, total=total, unit="B", unit_scale=True) as progress,
+            ):
+                while chunk := response.read(_CHUNK):
+                    file.write(chunk)
+                    progress.update(len(chunk))
+    except urllib.error.HTTPError as error:
+        if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return None  # nothing is missing; the checksum decides
+        return f"answers {error.code} ({error.reason})"
+    except UserError:
+        raise
+    except (OSError, http.client.HTTPException) as error:
+        return f"fails ({getattr(error, 'reason', None) or error})"
+    arrived = partial.stat().st_size
+    if total is not None and arrived < total:
+        return f"stopped after {arrived} of {total} bytes"
+    return None
+
+
+def _wrong_content(partial, md5):
+    """Remove a complete download that is not the file, and say what it is; return nothing where it is right."""
+    if not partial.exists():
+        return "sent nothing"
+    found = md5_of(partial)
+    if found == md5:
+        return None
+    with open(partial, "rb") as file:
+        is_page = file.read(512).lstrip()[:1] == b"<"
+    partial.unlink()
+    return "sent a web page" if is_page else f"sent a file with MD5 {found} where {md5} is expected"
