@@ -1,0 +1,11 @@
+"""Settings for all tests: one thread a process, reproducible examples."""
+
+import os
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+from hypothesis import settings
+
+settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=40)
+settings.load_profile("reproducible")
