@@ -46,10 +46,11 @@ def open_stamped(path, kind, schema_version, remedy):
 
 @contextlib.contextmanager
 def explaining_damage(path, remedy):
-    """Turn what h5py raises on a truncated or altered file into a UserError; a UserError passes."""
+    """Turn what h5py and numpy raise on a truncated or altered file into a UserError; a UserError passes."""
     try:
         yield
     except UserError:
         raise
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
-        raise UserError(f"{path}: is truncated or damaged ({str(error).splitlines()[0]}); {remedy}.") from error
+    except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError, MemoryError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path}: is truncated or damaged ({reason}); {remedy}.") from error

@@ -78,11 +78,17 @@ def _gram(output):
         # The memory order of channels_last, so that nothing is copied; CKA does not depend on the order of features.
         output = output.permute(0, 2, 3, 1)
     features = output.reshape(len(output), -1).float()
-    if features.device.type == "cpu":
-        return cka.packed_gram(features.numpy())
-    # Only (n, n) numbers travel to the host. TF32 would leave 10 bits of the products.
+    return cka.packed_gram(features.numpy()) if features.device.type == "cpu" else device_gram(features)
+
+
+def device_gram(features):
+    """cka.packed_gram where the features are, on any device; only (n, n) numbers travel to the host.
+
+    Args:
+        features: float32 (n, p) torch tensor.
+    """
     precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
+    torch.set_float32_matmul_precision("highest")  # TF32 would leave 10 bits of the products
     gram = (features @ features.T).double().cpu().numpy()
     squared_norms = np.diagonal(gram).copy()
     if cka.has_large_mean(gram):

@@ -52,17 +52,16 @@ def load(path, device):
     try:
         with safetensors.safe_open(path, framework="pt", device=str(device)) as file:
             header = json.loads((file.metadata() or {})["widedeep"])
+            version, model = header["schema_version"], Model(**header["model"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is not a dict)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; train the network first (scripts/train.py).") from None
-    except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise UserError(
             f"{path}: is not a trained network of this workflow ({type(error).__name__}: {error}); train it again."
         ) from error
-    version = header.get("schema_version")
     if version != SCHEMA_VERSION:
         raise UserError(f"{path}: has schema version {version} where {SCHEMA_VERSION} is expected; train it again.")
-    model = Model(**header["model"])
     network = models.build(model.family, model.depth, model.width, header["classes"], header["channels"])
     try:
         network.load_state_dict(tensors)

@@ -1,0 +1,53 @@
+"""Small data and small trainings for tests."""
+
+import numpy as np
+import torch
+
+from widedeep import data, training
+from widedeep.names import Model
+
+RECIPE = {
+    "epochs": 3,
+    "batch_size": 16,
+    "learning_rate": 0.1,
+    "momentum": 0.9,
+    "l2": 1e-4,
+    "batchnorm_momentum": 0.1,
+    "flip": True,
+    "mixed_precision": False,
+}
+MODEL = Model("blobs", "resnet", 8, 0.5, 1.0)
+CPU = torch.device("cpu")
+
+
+def split(examples=50, seed=0, channels=1, size=8, classes=3):
+    """Noisy images of `classes` brightnesses."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(examples) % classes
+    images = 60 * labels[:, None, None, None] + rng.integers(0, 60, (examples, channels, size, size))
+    return data.Split(images.astype(np.uint8), labels.astype(np.int64))
+
+
+def write_dataset(path, examples=50, test_examples=40, seed=0):
+    data.write(
+        path, "blobs", split(examples, seed), split(test_examples, seed + 1), ["dark", "grey", "light"], "a test"
+    )
+    return path
+
+
+def recipe(**changes):
+    return training.Recipe(**{**RECIPE, **changes})
+
+
+class NoCheckpoint:
+    """A training that starts at the beginning."""
+
+    def load(self, _device):
+        return None
+
+
+def train(seed=1, after_step=lambda _: None, checkpoint=None, model=MODEL, **changes):
+    """A finished Training on the small data."""
+    return training.train_network(
+        model, seed, split(), split(30, 9), 3, recipe(**changes), CPU, checkpoint or NoCheckpoint(), after_step
+    )

@@ -1,0 +1,164 @@
+"""What the heatmaps show, and the numbers read off them."""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import oracles
+import pandas as pd
+import plot_heatmaps
+import pytest
+import summarise
+from hypothesis import given
+from hypothesis import strategies as st
+from test_dumps import ORIGIN, network, write
+
+from widedeep import blocks, plots, similarities
+from widedeep.errors import UserError
+
+METRICS = {
+    "model": ORIGIN.model,
+    "family": "resnet",
+    "depth": 8,
+    "width": 1.0,
+    "fraction": 1.0,
+    "seed": 1,
+    "test_accuracy": 0.875,
+    "train_accuracy": 0.9,
+    "parameters": 1234,
+}
+
+
+@pytest.fixture
+def network_files(tmp_path):
+    """(cka.h5, metrics.json) of one network."""
+    import compute_cka
+
+    compute_cka.main([str(write(tmp_path / "a.h5", net=network())), "--out", str(tmp_path / "cka.h5")])
+    (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
+    return tmp_path / "cka.h5", tmp_path / "metrics.json"
+
+
+@given(st.integers(0, 10**6), st.integers(1, 12), st.floats(0.1, 0.9))
+def test_block_size_is_the_largest_range(seed, layers, threshold):
+    rng = np.random.default_rng(seed)
+    values = rng.random((layers, layers))
+    values = np.maximum(values, values.T)
+    np.fill_diagonal(values, 1)
+    start, end = sorted(rng.integers(0, layers + 1, 2))
+    values[start:end, start:end] = np.maximum(values[start:end, start:end], 0.95)
+    if layers > 3:
+        values[:, 2] = values[2] = np.nan  # an undefined layer ends a range
+    assert blocks.block_size(values, threshold) == oracles.block_size(values, threshold)
+
+
+def test_block_size_of_a_known_block():
+    values = np.eye(10)
+    values[3:8, 3:8] = 0.93
+    assert blocks.block_size(values) == 5
+    assert blocks.block_size(values, 0.95) == 1
+    assert blocks.block_size(np.full((4, 4), np.nan)) == 0
+
+
+def side(stages):
+    count = len(stages)
+    return similarities.Side(
+        "x/seed1", [f"l{i}" for i in range(count)], ["relu"] * count, stages, [0] * count, [""] * count
+    )
+
+
+STAGES = [0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 0]
+
+
+def drawn(values, *more):
+    layers = side(STAGES)
+    figure = plots.draw_heatmaps([plots.Panel("row", "title", values, layers, layers), *more], "magma")
+    return figure, figure.axes[0]
+
+
+def test_a_heatmap_has_layer_0_at_the_lower_left_and_a_scale_from_0_to_1():
+    values = np.random.default_rng(0).random((11, 11))
+    figure, axis = drawn(values)
+    figure.canvas.draw()
+    mesh = axis.collections[0]
+    assert mesh.get_clim() == (0, 1)
+    np.testing.assert_array_equal(np.asarray(mesh.get_array()).reshape(11, 11), values)
+    below, above = (axis.transData.transform((0.5, y))[1] for y in (0.5, 10.5))
+    assert below < above
+    assert axis.get_title() == "title"
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["stage 1", "stage 2", "stage 3"]
+    assert [tick.get_text() for tick in axis.get_yticklabels(minor=True)] == ["2", "5", "7"]
+    assert figure.axes[-1].get_ylabel() == "CKA"
+    plt.close(figure)
+
+
+def test_stage_borders_are_drawn_where_the_stage_changes():
+    assert plots.stage_borders(STAGES) == [2, 5, 7, 10]
+    figure, axis = drawn(np.ones((11, 11)))
+    vertical = {line.get_xdata()[0] for line in axis.lines if line.get_xdata()[0] == line.get_xdata()[1]}
+    assert vertical == {2, 5, 7, 10}
+    plt.close(figure)
+
+
+def test_undefined_layers_are_hatched_not_coloured():
+    values = np.ones((11, 11))
+    values[4] = values[:, 4] = np.nan
+    figure, axis = drawn(values)
+    assert np.ma.getmaskarray(axis.collections[0].get_array()).sum() == 21
+    assert axis.patch.get_hatch()
+    plt.close(figure)
+
+
+def test_an_empty_place_stays_empty():
+    layers = side(STAGES)
+    panels = [plots.Panel("a", "1", np.ones((11, 11)), layers, layers)]
+    panels += [plots.Panel("b", ""), plots.Panel("b", "2", np.ones((11, 11)), layers, layers)]
+    figure = plots.draw_heatmaps(panels, "magma")
+    assert [axis.axison for axis in figure.axes[:4]] == [True, False, False, True]
+    plt.close(figure)
+
+
+def test_the_files_hold_every_value_and_are_the_same_twice(network_files, tmp_path):
+    cka_file, metrics = network_files
+    names = [[f"{tmp_path}/{run}.{suffix}" for suffix in ("pdf", "png", "csv")] for run in "ab"]
+    for out in names:
+        plot_heatmaps.main(["--panel", "depth", str(cka_file), "--metrics", str(metrics), "--out", *out])
+    table = pd.read_csv(names[0][2])
+    comparison = similarities.read(cka_file)
+    np.testing.assert_allclose(table.cka.to_numpy().reshape(28, 28), comparison.values, atol=1e-6)
+    assert table.layer_second.tolist()[:28] == comparison.second.names
+    assert table.panel[0] == "ResNet-8 1x, seed 1, accuracy 87.5%"
+    for first, second in zip(*names, strict=True):
+        content = (open(path, "rb").read() for path in (first, second))
+        assert next(content) == next(content)
+
+
+def test_several_sources_are_averaged(network_files, tmp_path):
+    cka_file, metrics = network_files
+    panel = plot_heatmaps.panel_of("row", [str(cka_file), str(cka_file)], plot_heatmaps.read_metrics([metrics]))
+    assert panel.title == "mean of 2 pairs"
+    assert panel.labels[0] == "ResNet-8 1x"
+    np.testing.assert_allclose(panel.values, similarities.read(cka_file).values)
+
+
+def test_refuses_unknown_colours_and_foreign_metrics(network_files, tmp_path):
+    cka_file, metrics = network_files
+    command = ["--panel", "depth", str(cka_file), "--out", f"{tmp_path}/a.png"]
+    with pytest.raises(UserError, match="colour map 'brown' is unknown"):
+        plot_heatmaps.main([*command, "--colour-map", "brown"])
+    metrics.write_text("[]")
+    with pytest.raises(UserError, match=r"metrics\.json: is not a metrics\.json"):
+        plot_heatmaps.main([*command, "--metrics", str(metrics)])
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_the_summary_has_a_line_a_network(network_files, tmp_path):
+    cka_file, metrics = network_files
+    summarise.main([str(cka_file), "--metrics", str(metrics), "--out", f"{tmp_path}/summary.csv"])
+    line = pd.read_csv(f"{tmp_path}/summary.csv").iloc[0]
+    size = oracles.block_size(similarities.read(cka_file).values, 0.9)
+    assert line["block_size_0.9"] == pytest.approx(size / 28, abs=1e-4)
+    assert (line.model, line.layers, line.test_accuracy) == (ORIGIN.model, 28, 0.875)
+    metrics.write_text(json.dumps({**METRICS, "seed": 2}))
+    with pytest.raises(UserError, match=r"is of blobs-resnet8-w1-f100/seed1 and .* of blobs-resnet8-w1-f100/seed2"):
+        summarise.main([str(cka_file), "--metrics", str(metrics), "--out", f"{tmp_path}/summary.csv"])

@@ -1,0 +1,108 @@
+"""Many pairs at once against one pair at a time, and the files they end in."""
+
+import collections
+
+import compute_cka
+import compute_pairs
+import h5py
+import numpy as np
+import pytest
+from test_dumps import ORIGIN, network, write
+
+from widedeep import cka, dumps, similarities
+from widedeep.errors import UserError
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """Dumps of one configuration with seeds 1, 2 and 3."""
+    result = []
+    for seed in (1, 2, 3):
+        origin = dumps.Origin(ORIGIN.model, seed, ORIGIN.data_checksum, ORIGIN.split)
+        result.append(write(tmp_path / f"seed{seed}.h5", net=network(seed), origin=origin))
+    return result
+
+
+def test_many_pairs_equal_one_at_a_time_and_read_each_dump_once_a_minibatch(paths, monkeypatch):
+    reads, original = collections.Counter(), dumps.Dump.grams
+
+    def counting(dump, minibatch):
+        reads[dump.seed, minibatch] += 1
+        return original(dump, minibatch)
+
+    opened = [dumps.Dump(path) for path in paths]
+    pairs = [(opened[0], opened[1]), (opened[0], opened[2]), (opened[1], opened[2]), (opened[2], opened[2])]
+    alone = [similarities.compare([pair])[0] for pair in pairs]
+    monkeypatch.setattr(dumps.Dump, "grams", counting)
+    together = similarities.compare(pairs)
+    assert set(reads.values()) == {1}
+    assert len(reads) == 3 * 4
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+    assert together[3].values[5, 5] == pytest.approx(1)
+    assert together[0].values[5, 5] < 0.999999
+
+
+def test_a_file_holds_what_was_computed(paths, tmp_path):
+    assert compute_cka.main([str(paths[0]), "--with", str(paths[1]), "--out", str(tmp_path / "cka.h5")]) is None
+    with dumps.Dump(paths[0]) as first, dumps.Dump(paths[1]) as second:
+        (expected,) = similarities.compare([(first, second)])
+        names = [layer.name for layer in first.layers]
+    read = similarities.read(tmp_path / "cka.h5")
+    np.testing.assert_array_equal(read.values, expected.values)
+    assert (read.first.label, read.second.label) == (f"{ORIGIN.model}/seed1", f"{ORIGIN.model}/seed2")
+    assert read.first.names == names
+    assert read.first.stages[0] == 0
+    assert read.first.kinds[:3] == ["conv", "bn", "relu"]
+    assert (read.minibatches, read.batch_size) == (4, 16)
+
+
+def test_why_a_layer_is_undefined_is_kept(tmp_path):
+    import torch
+
+    net = network()
+    with torch.no_grad():
+        net.stem.bn.weight.zero_()
+        net.stem.bn.bias.fill_(-1.0)  # a dead ReLU behind it
+    compute_cka.main([str(write(tmp_path / "a.h5", net=net)), "--out", str(tmp_path / "cka.h5")])
+    read = similarities.read(tmp_path / "cka.h5")
+    dead = read.first.names.index("stem.relu")
+    assert read.first.undefined[dead] == cka.CONSTANT
+    assert np.isnan(read.values[dead]).all()
+    assert read.first.undefined[0] == ""
+
+
+def test_pairs_are_those_of_the_larger_seed(paths, tmp_path):
+    out = tmp_path / "pairs.h5"
+    compute_pairs.main(["--first", *map(str, paths), "--out", str(out)])
+    assert similarities.names(out) == ["seed1--seed3", "seed2--seed3"]
+    pair = similarities.read(out, "seed2--seed3")
+    assert (pair.first.label[-5:], pair.second.label[-5:]) == ("seed2", "seed3")
+    compute_pairs.main(["--first", *map(str, paths[:2]), "--second", *map(str, paths), "--out", str(out)])
+    assert similarities.names(out) == ["seed1--seed3", "seed2--seed3"]
+    compute_pairs.main(["--first", *map(str, paths[:2]), "--second", *map(str, paths[:2]), "--out", str(out)])
+    assert similarities.names(out) == ["seed1--seed2", "seed2--seed1", "seed2--seed2"]
+    with pytest.raises(UserError, match="holds no pair of networks"):
+        compute_pairs.main(["--first", str(paths[0]), "--out", str(out)])
+
+
+def test_refuses_files_that_are_missing_something_else_or_without_the_pair(paths, tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        similarities.read(tmp_path / "cka.h5")
+    with pytest.raises(UserError, match="holds activations where cka is expected"):
+        similarities.read(paths[0])
+    compute_cka.main([str(paths[0]), "--out", str(tmp_path / "cka.h5")])
+    with pytest.raises(UserError, match="is truncated or damaged"):
+        similarities.read(tmp_path / "cka.h5", "seed8--seed9")
+    with h5py.File(tmp_path / "cka.h5", "a") as file:
+        del file["first/kind"]
+    with pytest.raises(UserError, match=r"cka\.h5: is truncated or damaged"):
+        similarities.read(tmp_path / "cka.h5")
+
+
+def test_other_examples_leave_no_file_behind(paths, tmp_path):
+    other = write(tmp_path / "other.h5", sample_ids=dumps.minibatches(40, 16, 2, 7))
+    with pytest.raises(UserError, match=r"other\.h5: its sample ids"):
+        compute_cka.main([str(paths[0]), "--with", str(other), "--out", str(tmp_path / "cka.h5")])
+    assert not (tmp_path / "cka.h5").exists()
+    assert not list(tmp_path.glob(".*"))
