@@ -40,9 +40,9 @@ def minibatch_cka(x, y, batch_size):
     """Means over complete minibatches first, the ratio after."""
     starts = range(0, len(x) - batch_size + 1, batch_size)
     pairs = [(gram(x[s : s + batch_size]), gram(y[s : s + batch_size])) for s in starts]
-    cross = np.mean([hsic1(k, l) for k, l in pairs])
+    cross = np.mean([hsic1(k, l) for k, l in pairs])  # noqa: E741
     first = np.mean([hsic1(k, k) for k, _ in pairs])
-    second = np.mean([hsic1(l, l) for _, l in pairs])
+    second = np.mean([hsic1(l, l) for _, l in pairs])  # noqa: E741
     return cross / (np.sqrt(first) * np.sqrt(second))
 
 

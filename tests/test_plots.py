@@ -1,6 +1,7 @@
 """What the heatmaps show, and the numbers read off them."""
 
 import json
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -129,11 +130,10 @@ def test_the_files_hold_every_value_and_are_the_same_twice(network_files, tmp_pa
     assert table.layer_second.tolist()[:28] == comparison.second.names
     assert table.panel[0] == "ResNet-8 1x, seed 1, accuracy 87.5%"
     for first, second in zip(*names, strict=True):
-        content = (open(path, "rb").read() for path in (first, second))
-        assert next(content) == next(content)
+        assert Path(first).read_bytes() == Path(second).read_bytes()
 
 
-def test_several_sources_are_averaged(network_files, tmp_path):
+def test_several_sources_are_averaged(network_files):
     cka_file, metrics = network_files
     panel = plot_heatmaps.panel_of("row", [str(cka_file), str(cka_file)], plot_heatmaps.read_metrics([metrics]))
     assert panel.title == "mean of 2 pairs"

@@ -161,7 +161,8 @@ def _sentence(error):
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
         where = f"{key}.{missing}" if key else missing
-        return f"config key {where} is missing; {error.schema['properties'][missing]['description']}"
+        description = error.schema["properties"][missing].get("description", "see the schema.")
+        return f"config key {where} is missing; {description}"
     expected = {
         "type": lambda value: f"is not of type {value}",
         "enum": lambda value: f"is not one of {', '.join(map(str, value))}",

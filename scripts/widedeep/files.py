@@ -15,6 +15,7 @@ _MENDABLE = {
     errno.EPERM: "no permission to write there; change the permissions or choose another place",
     errno.EROFS: "the file system is read-only; choose another place",
     errno.ENOTDIR: "a part of the path is a file where a folder is expected; move it away",
+    errno.EEXIST: "a part of the path is a file where a folder is expected; move it away",
 }
 
 
