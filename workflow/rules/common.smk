@@ -81,14 +81,18 @@ def network_options(wildcards):
     return " ".join([*(option(name, getattr(model, name)) for name in names), option("seed", wildcards.seed)])
 
 
+def options_of(section, *without):
+    """The keys of a section as options, in an order that the order of the config's lines does not change."""
+    return " ".join(option(key.replace("_", "-"), config[section][key]) for key in sorted(set(config[section]) - {*without}))
+
+
 def recipe_options():
     """How all networks are trained; how often a checkpoint is written is not part of it."""
-    recipe = {key: value for key, value in config["training"].items() if key != "checkpoint_minutes"}
-    return " ".join(option(key.replace("_", "-"), value) for key, value in recipe.items())
+    return options_of("training", "checkpoint_minutes")
 
 
 def dump_options():
-    return " ".join(option(key.replace("_", "-"), value) for key, value in config["dumps"].items())
+    return options_of("dumps")
 
 
 def image_pixels():
@@ -208,15 +212,26 @@ def heatmap_metrics(figure):
     return [file_of(model, seed, "metrics.json") for model, seed in dict.fromkeys(networks)]
 
 
+def report_label(figure, shows):
+    """How the report lists a figure: one label only, since it takes a second one with two values for a switch."""
+    return {"figure": f"{figure}: {shows}"}
+
+
 def heatmap_options(figure):
     return " ".join(shlex.join(["--panel", row, *(source for source, _ in parts)]) for row, parts in PANELS[figure])
 
 
-FIGURES = [*config["figures"].keys() - {"colour_map"}]
-if "fig5" in FIGURES:
-    FIGURES.append("F")
+# Where the report lists each heatmap figure, and as what.
+HEATMAPS = {
+    "fig1": ("Similarity within a network", "one seed, by depth and by width"),
+    "fig1-seeds": ("Similarity within a network", "every seed"),
+    "fig5": ("Similarity between networks", "one pair of networks"),
+    "F": ("Similarity between networks", "mean over pairs of seeds"),
+}
+# The networks of fig5 are those of F too.
+FIGURES = [figure for figure in HEATMAPS if {"F": "fig5"}.get(figure, figure) in config["figures"]]
 PANELS = {figure: panels_of(figure) for figure in FIGURES}
-FIGURE_FILES = [f"{FIGURE}/{figure}.{suffix}" for figure in sorted(FIGURES) for suffix in ("pdf", "png", "csv")]
+FIGURE_FILES = [f"{FIGURE}/{figure}.{suffix}" for figure in FIGURES for suffix in ("pdf", "png", "csv")]
 NETWORK_FILES = [
     file_of(model, seed, name)
     for model, seeds in SEEDS.items()

@@ -1,0 +1,115 @@
+"""The report in a real browser."""
+
+import base64
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("chromedriver") and shutil.which("chromium")),
+    reason="needs Chromium and its driver (Debian packages chromium and chromium-driver)",
+)
+
+
+class Browser:
+    """The few words of the WebDriver protocol that the tests need."""
+
+    def __init__(self, address, profile):
+        self.address = address
+        arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+        arguments += ["--disable-sync", f"--user-data-dir={profile}", "--window-size=1280,900"]
+        options = {"goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}}
+        self.session = self.ask("/session", {"capabilities": {"alwaysMatch": options}})["sessionId"]
+
+    def ask(self, path, body=None, method=None):
+        content = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(
+            self.address + path, content, {"Content-Type": "application/json"}, method=method
+        )
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.load(response)["value"]
+
+    def open(self, url):
+        self.ask(f"/session/{self.session}/url", {"url": url})
+
+    def run(self, script, *arguments):
+        return self.ask(f"/session/{self.session}/execute/sync", {"script": script, "args": list(arguments)})
+
+    def wait_for(self, script, *arguments):
+        deadline = time.monotonic() + 20
+        while not (value := self.run(script, *arguments)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert value, script
+        return value
+
+    def click(self, text):
+        """Click what shows exactly this text."""
+        self.wait_for(
+            """const shown = [...document.querySelectorAll('a, button, td, span, li')]
+                 .filter(e => e.innerText && e.innerText.trim() === arguments[0]);
+               if (!shown.length) return false;
+               shown[shown.length - 1].click();
+               return true;""",
+            text,
+        )
+
+    def errors(self):
+        log = self.ask(f"/session/{self.session}/se/log", {"type": "browser"})
+        return [entry["message"] for entry in log if entry["level"] == "SEVERE"]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    process = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
+    opened = None
+    try:
+        # The first port it names is the 0 of its command line.
+        port = next(match[1] for line in process.stdout if (match := re.search(r"successfully on port (\d+)", line)))
+        opened = Browser(f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("profile"))
+        yield opened
+    finally:
+        if opened:
+            with contextlib.suppress(OSError):
+                opened.ask(f"/session/{opened.session}", method="DELETE")
+        process.terminate()
+        process.wait()
+
+
+def test_the_report_shows_every_figure_with_its_caption(finished, browser):
+    browser.open((finished.results / "report.html").as_uri())
+    browser.wait_for("return document.body.innerText.includes('A reproduction of Nguyen')")
+    text = browser.run("return document.body.innerText")
+    assert "tiny on digits" in text
+    assert "System Message" not in text  # what docutils writes where a caption is malformed
+    assert '"depths": [8, 14]' in text  # the config
+    for category in ("Similarity within a network", "Similarity between networks", "Networks"):
+        assert category in text
+    assert not browser.errors()
+
+
+@pytest.mark.parametrize(
+    ("category", "figure", "caption"),
+    [
+        ("Similarity within a network", "fig1", "Upper row: increasing depth"),
+        ("Similarity within a network", "fig1-seeds", "for every seed"),
+        ("Similarity between networks", "fig5", "on the diagonal two seeds"),
+        ("Similarity between networks", "F", "averaged over the first 20 pairs"),
+    ],
+)
+def test_a_figure_is_the_file_of_the_study(finished, browser, category, figure, caption):
+    browser.open((finished.results / "report.html").as_uri())
+    browser.wait_for("return document.body.innerText.includes('A reproduction of Nguyen')")
+    browser.click(category)
+    browser.wait_for("return document.body.innerText.includes(arguments[0])", f"{figure}: ")
+    embedded = browser.run("return Object.entries(results).map(([path, result]) => [path, result.data_uri])")
+    (uri,) = [uri for path, uri in embedded if path.endswith(f"figures/{figure}.png")]
+    assert base64.b64decode(uri.split(",", 1)[1]) == (finished.results / f"figures/{figure}.png").read_bytes()
+    captions = browser.run("return Object.entries(results).map(([path, result]) => [path, result.caption])")
+    assert any(caption in text for path, text in captions if path.endswith(f"{figure}.png"))
+    assert not browser.errors()

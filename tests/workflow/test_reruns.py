@@ -1,0 +1,154 @@
+"""What a change reruns and what it does not: dry runs after a real run."""
+
+import os
+import shutil
+
+import pytest
+
+DRAWN = {"fig1": 1, "fig1-seeds": 1, "fig5": 1, "F": 1}
+BEHIND_CKA = {**DRAWN, "summarise": 1}
+WITHIN = {"compute_cka": 4, "fig1": 1, "fig1-seeds": 1, "summarise": 1}
+BEHIND_DUMPS = {"compute_cka": 4, "compute_pairs": 4, **BEHIND_CKA}
+BEHIND_TRAINING = {"dump_activations": 4, **BEHIND_DUMPS}
+
+
+def set_key(section, key, value):
+    return lambda study: study.edit_config(lambda config: config[section].update({key: value}))
+
+
+def edit(path, old, new):
+    return lambda study: study.edit(path, old, new)
+
+
+def delete(path):
+    return lambda study: (study.results / path).unlink()
+
+
+def add_seed(study):
+    study.edit_config(lambda config: config["grid"][0].update(seeds=[1, 2, 3]))
+
+
+def add_width(study):
+    study.edit_config(lambda config: config["grid"].append({"depths": [8], "widths": [2], "seeds": [1]}))
+
+
+def add_fraction(study):
+    study.edit_config(
+        lambda config: config["grid"].append({"depths": [8], "widths": [1], "seeds": [1], "fractions": [0.5]})
+    )
+
+
+def remove_seed(study):
+    study.edit_config(lambda config: config["grid"][0].update(seeds=[1, 2]))
+
+
+def remove_depth(study):
+    def change(config):
+        config["grid"][0]["depths"] = [8]
+        config["figures"]["fig1"]["depth_row"]["depths"] = [8]
+        for figure in ("fig1-seeds", "fig5"):
+            config["figures"][figure]["models"] = [{"depth": 8, "width": 1}]
+
+    study.edit_config(change)
+
+
+def touch_everything(study):
+    for path in study.folder.rglob("*"):
+        if path.suffix in (".py", ".smk", ".rst", ".yaml", ".yml") or path.name == "Snakefile":
+            os.utime(path)
+
+
+def comment_everything(study):
+    for path in (study.folder / "scripts").rglob("*.py"):
+        path.write_text(path.read_text() + "\n# A comment.\n")
+
+
+def forget_dumps(study):
+    for path in study.results.glob("models/*/*/activations.h5"):
+        path.unlink()
+
+
+def remake_the_data_file(study):
+    """As a second download would."""
+    path = study.folder / "data/digits/dataset.h5"
+    shutil.copyfile(path, path.with_suffix(".new"))
+    os.replace(path.with_suffix(".new"), path)
+
+
+CHANGES = {
+    "nothing": (lambda _: None, {}),
+    "all files touched, as by git checkout": (touch_everything, {}),
+    "a comment in every script and module": (comment_everything, {}),
+    "a caption": (edit("workflow/report/fig1.rst", "Section 3", "In section 3"), {}),
+    "the conda environment": (edit("environment.yml", "name: widedeep", "name: other"), {}),
+    "how often checkpoints are written": (set_key("training", "checkpoint_minutes", 1), {}),
+    "threads": (edit("workflow/rules/training.smk", "threads: 1", "threads: 2"), {}),
+    "the download's code": (edit("scripts/widedeep/transfer.py", "_TIMEOUT = 60", "_TIMEOUT = 70"), {}),
+    "a new file of the same data": (remake_the_data_file, {}),
+    "how files are written": (edit("scripts/widedeep/files.py", "indent=2", "indent=3"), {}),
+    "a default written out": (set_key("training", "momentum", 0.9), {}),
+    "the dumps deleted": (forget_dumps, {}),
+    "a figure deleted": (delete("figures/fig5.png"), {"fig5": 1}),
+    "a network's CKA deleted": (delete("models/digits-resnet8-w1-f100/seed2/cka.h5"), None),
+    "the colour map": (set_key("figures", "colour_map", "viridis"), DRAWN),
+    "the heatmaps' code": (edit("scripts/widedeep/plots.py", "aspect=18", "aspect=19"), DRAWN),
+    "the summary's code": (edit("scripts/summarise.py", "0.95)", "0.99)"), {"summarise": 1}),
+    "which seed figure 1 shows": (
+        lambda study: study.edit_config(lambda config: config["figures"]["fig1"].update(seed=2)),
+        {"fig1": 1},
+    ),
+    "one seed more": (
+        add_seed,
+        {
+            "train": 2,
+            "dump_activations": 2,
+            "compute_cka": 2,
+            "compute_pairs": 3,
+            "fig1-seeds": 1,
+            "F": 1,
+            "summarise": 1,
+        },
+    ),
+    "one width more": (add_width, {"train": 1, "dump_activations": 1, "compute_cka": 1, "summarise": 1}),
+    "one fraction more": (add_fraction, {"train": 1, "dump_activations": 1, "compute_cka": 1, "summarise": 1}),
+    "one depth less": (remove_depth, {**DRAWN, "summarise": 1}),
+    "CKA's script": (edit("scripts/compute_cka.py", "first.layers", "second.layers"), WITHIN),
+    "CKA's estimator": (edit("scripts/widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 3.0"), BEHIND_TRAINING),
+    "the number of passes": (set_key("dumps", "passes", 2), BEHIND_TRAINING),
+    "the dump's script": (edit("scripts/dump_activations.py", '"test")', '"test",)'), BEHIND_TRAINING),
+    "the learning rate": (set_key("training", "learning_rate", 0.01), {"train": 4, **BEHIND_TRAINING}),
+    "the training's code": (
+        edit("scripts/widedeep/training.py", "set_to_none=True", "set_to_none=False"),
+        {"train": 4, **BEHIND_TRAINING},
+    ),
+}
+# The dumps are made again before what reads them.
+CHANGES["a network's CKA deleted"] = (
+    CHANGES["a network's CKA deleted"][0],
+    {"compute_cka": 1, "fig1-seeds": 1, "summarise": 1},
+)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_reruns_exactly(copied, name):
+    change, expected = CHANGES[name]
+    change(copied)
+    assert copied.jobs_of_dry_run() == expected
+
+
+def test_a_caption_remakes_the_report_and_nothing_else(copied):
+    copied.edit("workflow/report/fig1.rst", "Section 3", "In the third section")
+    said = copied.run_study().stdout
+    assert "Making the report" in said
+    assert "Nothing to do" in said
+    assert "In the third section" in (copied.results / "report.html").read_text()
+
+
+def test_one_seed_more_runs_to_the_end_and_leaves_the_old_files_alone(copied):
+    old = {path: path.stat().st_mtime_ns for path in copied.results.glob("models/**/*") if path.is_file()}
+    old |= {path: path.stat().st_mtime_ns for path in copied.results.glob("pairs/**/*.h5")}
+    add_seed(copied)
+    copied.run_study()
+    assert {path: path.stat().st_mtime_ns for path in old} == old
+    assert (copied.results / "models/digits-resnet14-w1-f100/seed3/cka.h5").exists()
+    assert copied.jobs_of_dry_run() == {}

@@ -1,0 +1,136 @@
+"""The tiny study from nothing to its report, as a user runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import study
+
+from widedeep import similarities, weights
+
+NETWORKS = [f"digits-resnet{depth}-w1-f100/seed{seed}" for depth in (8, 14) for seed in (1, 2)]
+
+
+def test_everything_is_there_and_nothing_else(finished):
+    for network in NETWORKS:
+        files = {path.name for path in (finished.results / "models" / network).iterdir()}
+        assert files == {"model.safetensors", "history.csv", "metrics.json", "activations.h5", "cka.h5"}
+    figures = {path.name for path in (finished.results / "figures").iterdir()}
+    assert figures == {f"{name}.{end}" for name in ("fig1", "fig1-seeds", "fig5", "F") for end in ("pdf", "png", "csv")}
+    pairs = {str(path.relative_to(finished.results / "pairs")) for path in finished.results.glob("pairs/*/*")}
+    eight, fourteen = "digits-resnet8-w1-f100", "digits-resnet14-w1-f100"
+    assert pairs == {
+        f"{eight}--{eight}/seed2.h5",
+        f"{fourteen}--{fourteen}/seed2.h5",
+        f"{eight}--{fourteen}/seed1.h5",
+        f"{eight}--{fourteen}/seed2.h5",
+    }
+    assert len(pd.read_csv(finished.results / "summary.csv")) == 4
+
+
+def test_the_files_fit_each_other(finished):
+    import torch
+
+    for name in NETWORKS:
+        folder = finished.results / "models" / name
+        network, model, settings = weights.load(folder / "model.safetensors", torch.device("cpu"))
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert f"{model}/seed{settings['seed']}" == name
+        assert metrics["parameters"] == sum(parameter.numel() for parameter in network.parameters())
+        history = pd.read_csv(folder / "history.csv")
+        assert history.test_accuracy.iloc[-1] == pytest.approx(metrics["test_accuracy"])
+        assert similarities.read(folder / "cka.h5").first.label == name
+
+
+def test_every_job_left_a_log_and_a_timing(finished):
+    logs = {
+        str(path.relative_to(finished.results / "logs").with_suffix(""))
+        for path in finished.results.glob("logs/**/*.log")
+    }
+    timings = {
+        str(path.relative_to(finished.results / "timings").with_suffix(""))
+        for path in finished.results.glob("timings/**/*.tsv")
+    }
+    assert timings <= logs | {f"{network}/train" for network in NETWORKS}
+    assert len(timings) == 3 * 4 + 4 + 4 + 1 + 1
+    assert "test accuracy" in (finished.results / f"logs/{NETWORKS[0]}/train.log").read_text()
+
+
+def test_the_user_is_told_where_the_results_are(finished):
+    said = finished.first_run.stdout
+    assert "Report:  results/tiny/report.html" in said
+    assert "Figures: results/tiny/figures" in said
+    assert "of 23 jobs" in said
+
+
+def test_asking_again_runs_nothing_and_says_so(copied):
+    before = (copied.results / "report.html").stat().st_mtime
+    said = copied.run_study().stdout
+    assert "Nothing to do: everything is up to date." in said
+    assert "Making the report" not in said
+    assert (copied.results / "report.html").stat().st_mtime == before
+
+
+def test_a_wrong_config_is_one_sentence_before_anything_runs(copied):
+    copied.edit_config(lambda config: config["grid"][0].update(depths=[8, 15]))
+    result = copied.run_study(check=False)
+    assert result.returncode == 1
+    assert "tiny.yaml: config key grid[0].depths: depth 15 is not 6n + 2" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_error_in_one_network_is_shown_and_stops_no_other(copied):
+    """A checkpoint of another configuration lies in the folder of a new network."""
+    import torch
+
+    copied.edit_config(lambda config: config["grid"][0].update(seeds=[1, 2, 3]))
+    folder = copied.results / "models/digits-resnet8-w1-f100/seed3"
+    folder.mkdir()
+    torch.save({"settings": {"seed": 5}, "state": {}}, folder / "checkpoint.pt")
+    result = copied.run_study(check=False)
+    assert result.returncode == 1
+    assert "is the checkpoint of another configuration" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "run the same command to go on" in result.stderr
+    assert (copied.results / "models/digits-resnet14-w1-f100/seed3/cka.h5").exists()
+    assert (folder / "checkpoint.pt").exists()
+
+
+def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
+    """The trainings save checkpoints, Snakemake unlocks the folder, the next run ends like an undisturbed one."""
+    made = study.Study.new(tmp_path)
+
+    def longer(config):
+        config["grid"] = [{"depths": [8], "widths": [1], "seeds": [1]}]
+        config["training"]["epochs"] = 30
+        del config["figures"]
+
+    made.edit_config(longer)
+    path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
+    process = subprocess.Popen(
+        [sys.executable, "scripts/run_study.py", "--configfile", study.CONFIG],
+        cwd=made.folder,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    folder = made.results / "models/digits-resnet8-w1-f100/seed1"
+    deadline = time.monotonic() + 120
+    while not (folder / "progress.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode, said
+    assert (folder / "checkpoint.pt").exists(), said
+    assert made.run_study().returncode == 0
+    assert not (folder / "checkpoint.pt").exists()
+    log = (made.results / "logs/digits-resnet8-w1-f100/seed1/train.log").read_text()
+    assert "stopped by SIGINT" in log
+    assert "test accuracy" in log
