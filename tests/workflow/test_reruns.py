@@ -82,6 +82,7 @@ CHANGES = {
     "a caption": (edit("workflow/report/fig1.rst", "Section 3", "In section 3"), {}),
     "the conda environment": (edit("environment.yml", "name: widedeep", "name: other"), {}),
     "how often checkpoints are written": (set_key("training", "checkpoint_minutes", 1), {}),
+    "whether dumps are kept": (set_key("dumps", "keep", False), {}),
     "threads": (edit("workflow/rules/training.smk", "threads: 1", "threads: 2"), {}),
     "the download's code": (edit("scripts/widedeep/transfer.py", "_TIMEOUT = 60", "_TIMEOUT = 70"), {}),
     "a new file of the same data": (remake_the_data_file, {}),

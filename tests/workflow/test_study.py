@@ -108,6 +108,7 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
     def longer(config):
         config["grid"] = [{"depths": [8], "widths": [1], "seeds": [1]}]
         config["training"]["epochs"] = 30
+        config["dumps"]["keep"] = False
         del config["figures"]
 
     made.edit_config(longer)
@@ -130,7 +131,8 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
     assert process.returncode, said
     assert (folder / "checkpoint.pt").exists(), said
     assert made.run_study().returncode == 0
-    assert not (folder / "checkpoint.pt").exists()
+    assert {path.name for path in folder.iterdir()} == {"model.safetensors", "history.csv", "metrics.json", "cka.h5"}
+    assert made.jobs_of_dry_run() == {}
     log = (made.results / "logs/digits-resnet8-w1-f100/seed1/train.log").read_text()
     assert "stopped by SIGINT" in log
     assert "test accuracy" in log

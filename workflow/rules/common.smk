@@ -83,7 +83,9 @@ def network_options(wildcards):
 
 def options_of(section, *without):
     """The keys of a section as options, in an order that the order of the config's lines does not change."""
-    return " ".join(option(key.replace("_", "-"), config[section][key]) for key in sorted(set(config[section]) - {*without}))
+    return " ".join(
+        option(key.replace("_", "-"), config[section][key]) for key in sorted(set(config[section]) - {*without})
+    )
 
 
 def recipe_options():
@@ -92,7 +94,7 @@ def recipe_options():
 
 
 def dump_options():
-    return options_of("dumps")
+    return options_of("dumps", "keep")
 
 
 def image_pixels():

@@ -3,7 +3,11 @@ rule dump_activations:
         data=VERIFIED_DATA,
         model=f"{MODEL}/model.safetensors",
     output:
-        f"{MODEL}/activations.h5",
+        branch(
+            config["dumps"]["keep"],
+            then=f"{MODEL}/activations.h5",
+            otherwise=temp(f"{MODEL}/activations.h5"),
+        ),
     log:
         f"{LOGS}/{{model}}/seed{{seed}}/dump_activations.log",
     benchmark:
