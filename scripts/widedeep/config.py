@@ -64,8 +64,8 @@ def rows_of_fig1(config):
     depth_row, width_row = config["figures"]["fig1"]["depth_row"], config["figures"]["fig1"]["width_row"]
     name = config["dataset"]["name"]
     return (
-        [Model(name, "resnet", depth, depth_row["width"], 1) for depth in depth_row["depths"]],
-        [Model(name, "resnet", width_row["depth"], width, 1) for width in width_row["widths"]],
+        [Model(name, "resnet", depth, depth_row["width"], depth_row["fraction"]) for depth in depth_row["depths"]],
+        [Model(name, "resnet", width_row["depth"], width, width_row["fraction"]) for width in width_row["widths"]],
     )
 
 

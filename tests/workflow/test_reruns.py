@@ -88,6 +88,10 @@ CHANGES = {
     "a new file of the same data": (remake_the_data_file, {}),
     "how files are written": (edit("scripts/widedeep/files.py", "indent=2", "indent=3"), {}),
     "a default written out": (set_key("training", "momentum", 0.9), {}),
+    "a width of 1.0 in place of 1": (
+        lambda study: study.edit_config(lambda config: config["grid"][0].update(widths=[1.0])),
+        {},
+    ),
     "the dumps deleted": (forget_dumps, {}),
     "a figure deleted": (delete("figures/fig5.png"), {"fig5": 1}),
     "a network's CKA deleted": (delete("models/digits-resnet8-w1-f100/seed2/cka.h5"), None),

@@ -77,8 +77,10 @@ def source_options():
 def network_options(wildcards):
     """Which network scripts/train.py trains."""
     model = MODELS[wildcards.model]
-    names = ("family", "depth", "width", "fraction")
-    return " ".join([*(option(name, getattr(model, name)) for name in names), option("seed", wildcards.seed)])
+    # float: a width of 1 and of 1.0 is the same network, and must not train it twice.
+    options = {"family": model.family, "depth": model.depth, "width": float(model.width)}
+    options |= {"fraction": float(model.fraction), "seed": wildcards.seed}
+    return " ".join(option(name, value) for name, value in options.items())
 
 
 def options_of(section, *without):
