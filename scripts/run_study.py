@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from widedeep import command
+from widedeep import command, files
 
 _STEPS = re.compile(r"(\d+) of (\d+) steps")
 _TOTAL = re.compile(r"^total\s+(\d+)$")
@@ -29,8 +29,10 @@ def main(argv=None):
     snakemake = [sys.executable, "-m", "snakemake", "--configfile", args.configfile, "--profile", args.profile]
     study = study_of(args.configfile)
     results = Path("results", study)
-    results.joinpath("logs").mkdir(parents=True, exist_ok=True)
     log = results / "logs" / "snakemake.log"
+    with files.explaining_os_errors(log):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
     status, something_ran = follow([*snakemake, *rest], log, results)
     if status:
         return status
@@ -144,7 +146,6 @@ def is_stale(report, results, configfile):
 
 def make_report(snakemake, report, log):
     """Snakemake's own report; it describes a finished run, so no rule can make it."""
-    from widedeep import files
     from widedeep.errors import UserError
 
     print("Making the report")

@@ -82,7 +82,7 @@ def test_fills_in_the_papers_recipe_and_does_not_touch_what_it_is_given():
     expected = {"epochs": 300, "batch_size": 128, "learning_rate": 0.01, "momentum": 0.9, "l2": 1e-4, "flip": True}
     assert {key: checked["training"][key] for key in expected} == expected
     assert checked["training"]["batchnorm_momentum"] == 0.01
-    assert checked["dumps"] == {"form": "gram", "batch_size": 256, "passes": 10, "seed": 0}
+    assert checked["dumps"] == {"form": "gram", "batch_size": 256, "passes": 10, "seed": 0, "keep": True}
     assert checked["grid"][0]["family"] == "resnet"
     assert checked["grid"][0]["fractions"] == [1]
 
@@ -141,6 +141,11 @@ REFUSED = [
         "figures.fig1",
         {**FIG1, "width_row": {"depth": 8, "widths": [2]}},
         "fig1.width_row: digits-resnet8-w2-f100 is not",
+    ),
+    (
+        "figures.fig1",
+        {**FIG1, "width_row": {"depth": 8, "widths": [1], "fraction": 0.5}},
+        "fig1.width_row: digits-resnet8-w1-f50 is not",
     ),
     ("figures.fig1-seeds", {"models": [{"depth": 8, "width": 3}]}, "figures.fig1-seeds.models: digits-resnet8-w3-f100"),
     ("figures.fig5", {"models": []}, "config key figures.fig5.models has fewer than 1 item"),

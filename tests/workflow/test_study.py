@@ -84,6 +84,20 @@ def test_a_wrong_config_is_one_sentence_before_anything_runs(copied):
     assert "Traceback" not in result.stderr
 
 
+def test_a_results_folder_without_write_permission_is_one_sentence(tmp_path):
+    made = study.Study.new(tmp_path)
+    made.results.parent.mkdir()
+    made.results.parent.chmod(0o555)
+    # root may write anywhere, unless it gives that right away.
+    obey = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    words = [*obey, sys.executable, "scripts/run_study.py", "--configfile", study.CONFIG]
+    result = subprocess.run(words, cwd=made.folder, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: results/tiny/logs/snakemake.log: cannot be written: no permission")
+    assert result.stderr.count("\n") == 1
+    assert not list(made.results.parent.iterdir())
+
+
 def test_an_error_in_one_network_is_shown_and_stops_no_other(copied):
     """A checkpoint of another configuration lies in the folder of a new network."""
     import torch
