@@ -62,6 +62,7 @@ def draw_heatmaps(panels, colour_map):
     columns = max(len(row) for row in rows.values())
     size = ((_PANEL_INCHES + 0.45) * columns + 0.9, (_PANEL_INCHES + 0.75) * len(rows))
     figure, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08)  # an axis' label must not touch the panel on its left
     image = None
     for axes_row, row in zip(axes, rows.values(), strict=True):
         for axis, panel in zip(axes_row, [*row, *[None] * (columns - len(row))], strict=True):
