@@ -1,11 +1,12 @@
-"""Dump what every layer of a trained network computes on fixed minibatches of the test set, into one HDF5 file.
+"""Dump what every layer of a trained network computes on the test set: minibatches, and first components.
 
 The form `gram` keeps, for each layer and minibatch, the Gram matrix of the centred activations: all that linear CKA
 needs, at a size that does not depend on the width. `raw` keeps the activations (float32), `raw16` in half precision.
+--components writes each layer's first principal component over the whole test set as well.
 
 Example (after the example of scripts/train.py --help):
   python scripts/dump_activations.py results/one/resnet14/model.safetensors --data data/digits/dataset.h5 \\
-      --batch-size 64 --out results/one/resnet14/activations.h5
+      --batch-size 64 --out results/one/resnet14/activations.h5 --components results/one/resnet14/pca.h5
 """
 
 from widedeep import command, layers
@@ -16,6 +17,7 @@ def parse(argv):
     parser.add_argument("model", metavar="WEIGHTS", help="model.safetensors of scripts/train.py")
     parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5 of scripts/download.py")
     parser.add_argument("--out", required=True, metavar="FILE", help="activations.h5 to write")
+    parser.add_argument("--components", metavar="FILE", help="pca.h5 to write")
     parser.add_argument("--form", default="gram", choices=["gram", "raw", "raw16"], help="default: gram")
     parser.add_argument(
         "--batch-size", type=command.positive_int, default=256, help="examples a minibatch (default: 256)"
@@ -30,7 +32,7 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import data, dumps, models, sweep, weights
+    from widedeep import components, data, dumps, models, pca, sweep, weights
     from widedeep.errors import UserError
 
     device = models.device_named(args.device)
@@ -47,6 +49,10 @@ def main(argv=None):
     origin = dumps.Origin(str(model), training["seed"], description.test_checksum, "test")
     sweep.write_dump(args.out, network, chosen, test.images, sample_ids, args.form, origin, device)
     print(f"{args.out}: {len(chosen)} layers, {len(sample_ids)} minibatches of {args.batch_size}")
+    if args.components:
+        first = pca.first_components(network, chosen, test.images, args.batch_size, device)
+        components.write(args.components, first, origin)
+        print(f"{args.components}: first components of {len(chosen)} layers")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,6 @@ Example (after the example of scripts/compute_cka.py --help):
       --metrics results/one/resnet14/metrics.json --out fig.pdf fig.png fig.csv
 """
 
-import json
-from pathlib import Path
-
 from widedeep import command
 
 
@@ -28,44 +25,20 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import files, plots
+    from widedeep import metrics, plots
 
-    metrics = read_metrics(args.metrics)
-    panels = [panel_of(row, sources, metrics) for row, *sources in args.panel]
-    figure = plots.draw_heatmaps(panels, args.colour_map)
-    for path in args.out:
-        with files.replacing(path) as unfinished:
-            if path.endswith(".csv"):
-                table_of(panels).to_csv(unfinished, index=False, float_format="%.6f")
-            else:
-                # Without the date, so that the same values give the same file.
-                date = {"CreationDate": None} if path.endswith(".pdf") else {}
-                figure.savefig(unfinished, dpi=200, metadata=date)
+    panels = [panel_of(row, sources, metrics.read(args.metrics)) for row, *sources in args.panel]
+    plots.save(plots.draw_heatmaps(panels, args.colour_map), table_of(panels), args.out)
     print(f"{len(panels)} panels: {' '.join(args.out)}")
 
 
-def read_metrics(paths):
-    """Metrics by the label of the network, as `digits-resnet14-w1-f100/seed1`."""
-    from widedeep.errors import UserError
-
-    metrics = {}
-    for path in paths:
-        try:
-            content = json.loads(Path(path).read_text())
-            metrics[f"{content['model']}/seed{content['seed']}"] = content
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{path}: is not a metrics.json of scripts/train.py ({error}); train the network again."
-            ) from error
-    return metrics
-
-
-def panel_of(row, sources, metrics):
-    """The plots.Panel of one or more sources, whose mean it shows."""
+def panel_of(row, sources, known):
+    """The plots.Panel of one or more sources, whose mean it shows; `known` are the metrics by label."""
     import numpy as np
 
     from widedeep import plots, similarities
     from widedeep.errors import UserError
+    from widedeep.metrics import accuracy, network_name
 
     if not sources:
         return plots.Panel(row, "")
@@ -76,35 +49,18 @@ def panel_of(row, sources, metrics):
             raise UserError(f"{source}: has other layers than {sources[0]}; only the same layers can be averaged.")
     values = np.mean([comparison.values for comparison in comparisons], axis=0)
     if len(comparisons) > 1:
-        labels = tuple(network_name(side.label, metrics, seed=False) for side in (first.first, first.second))
+        labels = tuple(network_name(side.label, known, seed=False) for side in (first.first, first.second))
         return plots.Panel(row, f"mean of {len(comparisons)} pairs", values, first.first, first.second, labels)
     if first.first.label == first.second.label:
-        title = f"{network_name(first.first.label, metrics)}\naccuracy {accuracy(first.first.label, metrics)}"
+        title = f"{network_name(first.first.label, known)}\naccuracy {accuracy(first.first.label, known)}"
         return plots.Panel(row, title, values, first.first, first.second)
-    labels = tuple(network_name(side.label, metrics) for side in (first.first, first.second))
-    title = " and ".join(accuracy(side.label, metrics) for side in (first.first, first.second))
+    labels = tuple(network_name(side.label, known) for side in (first.first, first.second))
+    title = " and ".join(accuracy(side.label, known) for side in (first.first, first.second))
     return plots.Panel(row, f"accuracies {title}", values, first.first, first.second, labels)
 
 
-def network_name(label, metrics, seed=True):
-    """`ResNet-14 1x, seed 1` where the metrics are given, else the label itself."""
-    if label not in metrics:
-        return label
-    network = metrics[label]
-    family = {"resnet": "ResNet", "plain": "Plain"}[network["family"]]
-    name = f"{family}-{network['depth']} {network['width']:g}x"
-    if network["fraction"] != 1:
-        name += f", {network['fraction']:.0%} of data"
-    return f"{name}, seed {network['seed']}" if seed else name
-
-
-def accuracy(label, metrics):
-    """On the test set, in words."""
-    return f"{metrics[label]['test_accuracy']:.1%}" if label in metrics else "unknown"
-
-
 def table_of(panels):
-    """One line a pair of layers: row, networks, layers, CKA."""
+    """One line a pair of layers: row, panel, networks, layers, CKA."""
     import pandas as pd
 
     parts = []
@@ -113,8 +69,11 @@ def table_of(panels):
             continue
         grid = {"layer_first": panel.first.names, "layer_second": panel.second.names}
         part = pd.MultiIndex.from_product(grid.values(), names=grid).to_frame(index=False)
-        part.insert(0, "panel", panel.title.replace("\n", ", "))
-        part.insert(0, "row", panel.row)
+        itself = panel.title.split("\n")[0]
+        first, second = (label or itself for label in panel.labels)
+        words = {"row": panel.row, "panel": panel.title.replace("\n", ", "), "first": first, "second": second}
+        for position, (name, value) in enumerate(words.items()):
+            part.insert(position, name, value)
         part["cka"] = panel.values.ravel()
         parts.append(part)
     return pd.concat(parts)

@@ -110,7 +110,7 @@ def position_of(path):
         now = json.loads(path.read_text())
     except (OSError, ValueError):  # just finished
         return ""
-    name = now["name"].split("-", 1)[1]
+    name = "-".join(now["name"].split("-")[-3:])  # without the data set
     return f"{name} epoch {now['epoch']}/{now['epochs']} loss {now['loss']:.3f} accuracy {now['accuracy']:.1%}"
 
 

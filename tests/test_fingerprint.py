@@ -24,7 +24,15 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new, 1))
 
 
-STAGES = ("train.py", "dump_activations.py", "compute_cka.py", "compute_pairs.py", "plot_heatmaps.py", "summarise.py")
+STAGES = (
+    "train.py",
+    "dump_activations.py",
+    "compute_cka.py",
+    "compute_pairs.py",
+    "plot_heatmaps.py",
+    "plot_components.py",
+    "summarise.py",
+)
 # An edit of code, and the stages that must notice it.
 EDITS = [
     ("train.py", "STOPPED = 75", "STOPPED = 76", {"train.py"}),
@@ -33,7 +41,7 @@ EDITS = [
     ("widedeep/augmentation.py", "size // 8", "size // 4", {"train.py", "dump_activations.py"}),
     ("widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 5.0", set(STAGES) - {"train.py"}),
     ("widedeep/similarities.py", '"undefined"', '"why"', set(STAGES) - {"train.py", "dump_activations.py"}),
-    ("widedeep/plots.py", "aspect=18", "aspect=19", {"plot_heatmaps.py"}),
+    ("widedeep/plots.py", "aspect=18", "aspect=19", {"plot_heatmaps.py", "plot_components.py"}),
     ("widedeep/blocks.py", "threshold=0.9", "threshold=0.8", {"summarise.py"}),
     ("widedeep/command.py", "default=1", "default=2", set()),
     ("widedeep/files.py", "indent=2", "indent=3", set()),

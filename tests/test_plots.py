@@ -7,14 +7,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import oracles
 import pandas as pd
+import plot_components
 import plot_heatmaps
 import pytest
+import small
 import summarise
 from hypothesis import given
 from hypothesis import strategies as st
 from test_dumps import ORIGIN, network, write
 
-from widedeep import blocks, plots, similarities
+from widedeep import blocks, components, dumps, metrics, pca, plots, similarities, tracing
 from widedeep.errors import UserError
 
 METRICS = {
@@ -32,10 +34,14 @@ METRICS = {
 
 @pytest.fixture
 def network_files(tmp_path):
-    """(cka.h5, metrics.json) of one network."""
+    """(cka.h5, metrics.json) of one network; its pca.h5 lies beside them."""
     import compute_cka
 
-    compute_cka.main([str(write(tmp_path / "a.h5", net=network())), "--out", str(tmp_path / "cka.h5")])
+    net = network()
+    compute_cka.main([str(write(tmp_path / "a.h5", net=net)), "--out", str(tmp_path / "cka.h5")])
+    layers = tracing.layers_of(net)
+    first = pca.first_components(net, layers, small.split(30, 2, size=16).images, 16, small.CPU)
+    components.write(tmp_path / "pca.h5", first, ORIGIN)
     (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
     return tmp_path / "cka.h5", tmp_path / "metrics.json"
 
@@ -129,13 +135,14 @@ def test_the_files_hold_every_value_and_are_the_same_twice(network_files, tmp_pa
     np.testing.assert_allclose(table.cka.to_numpy().reshape(28, 28), comparison.values, atol=1e-6)
     assert table.layer_second.tolist()[:28] == comparison.second.names
     assert table.panel[0] == "ResNet-8 1x, seed 1, accuracy 87.5%"
+    assert (table["first"][0], table["second"][0]) == ("ResNet-8 1x, seed 1", "ResNet-8 1x, seed 1")
     for first, second in zip(*names, strict=True):
         assert Path(first).read_bytes() == Path(second).read_bytes()
 
 
 def test_several_sources_are_averaged(network_files):
-    cka_file, metrics = network_files
-    panel = plot_heatmaps.panel_of("row", [str(cka_file), str(cka_file)], plot_heatmaps.read_metrics([metrics]))
+    cka_file, metrics_file = network_files
+    panel = plot_heatmaps.panel_of("row", [str(cka_file), str(cka_file)], metrics.read([metrics_file]))
     assert panel.title == "mean of 2 pairs"
     assert panel.labels[0] == "ResNet-8 1x"
     np.testing.assert_allclose(panel.values, similarities.read(cka_file).values)
@@ -152,13 +159,67 @@ def test_refuses_unknown_colours_and_foreign_metrics(network_files, tmp_path):
     assert not (tmp_path / "a.png").exists()
 
 
+def summary(tmp_path):
+    """scripts/summarise.py on the files of `network_files`."""
+    files = [f"--{name}={tmp_path}/{file}" for name, file in (("cka", "cka.h5"), ("components", "pca.h5"))]
+    summarise.main([*files, f"--metrics={tmp_path}/metrics.json", f"--out={tmp_path}/summary.csv"])
+    return pd.read_csv(f"{tmp_path}/summary.csv").iloc[0]
+
+
 def test_the_summary_has_a_line_a_network(network_files, tmp_path):
-    cka_file, metrics = network_files
-    summarise.main([str(cka_file), "--metrics", str(metrics), "--out", f"{tmp_path}/summary.csv"])
-    line = pd.read_csv(f"{tmp_path}/summary.csv").iloc[0]
+    cka_file, metrics_file = network_files
+    line = summary(tmp_path)
     size = oracles.block_size(similarities.read(cka_file).values, 0.9)
     assert line["block_size_0.9"] == pytest.approx(size / 28, abs=1e-4)
     assert (line.model, line.layers, line.test_accuracy) == (ORIGIN.model, 28, 0.875)
-    metrics.write_text(json.dumps({**METRICS, "seed": 2}))
+    _, first = components.read(tmp_path / "pca.h5")
+    assert line.largest_first_component_share == pytest.approx(first.share.max(), abs=1e-4)
+    metrics_file.write_text(json.dumps({**METRICS, "seed": 2}))
     with pytest.raises(UserError, match=r"is of blobs-resnet8-w1-f100/seed1 and .* of blobs-resnet8-w1-f100/seed2"):
-        summarise.main([str(cka_file), "--metrics", str(metrics), "--out", f"{tmp_path}/summary.csv"])
+        summary(tmp_path)
+
+
+@pytest.mark.usefixtures("network_files")
+def test_figure_3_holds_every_value_and_refuses_components_of_another_network(tmp_path):
+    files = [f"--cka={tmp_path}/cka.h5", f"--components={tmp_path}/pca.h5", f"--metrics={tmp_path}/metrics.json"]
+    plot_components.main([*files, "--out", *(f"{tmp_path}/fig3.{end}" for end in ("pdf", "png", "csv"))])
+    table = pd.read_csv(tmp_path / "fig3.csv")
+    comparison = similarities.read(tmp_path / "cka.h5")
+    _, first = components.read(tmp_path / "pca.h5")
+    for column, values in (
+        ("cka", comparison.values),
+        ("cka_without_first_component", comparison.deflated),
+        ("squared_cosine", first.agreement),
+        ("share_first", np.repeat(first.share, 28)),
+    ):
+        np.testing.assert_allclose(table[column].to_numpy(), values.ravel(), atol=1e-6)
+    assert (tmp_path / "fig3.pdf").exists()
+    other = dumps.Origin(ORIGIN.model, 2, ORIGIN.data_checksum, ORIGIN.split)
+    components.write(tmp_path / "pca.h5", first, other)
+    with pytest.raises(UserError, match=r"pca\.h5: holds 28 layers of .*/seed2, and .*cka\.h5 28 layers of .*/seed1"):
+        plot_components.main([*files, "--out", f"{tmp_path}/other.png"])
+    assert not (tmp_path / "other.png").exists()
+
+
+def test_a_known_block_is_found_and_a_network_without_one_has_none():
+    """Layers 3 to 8 of 12 share one dominant component, layer 10 has one of its own."""
+    rng = np.random.default_rng(0)
+    dominant = rng.standard_normal((200, 1))
+    activations = [rng.standard_normal((200, 20)) for _ in range(12)]
+    for layer in range(3, 9):
+        activations[layer] = activations[layer] + 10 * dominant @ rng.standard_normal((1, 20))
+    activations[10] = activations[10] + 10 * rng.standard_normal((200, 1)) @ rng.standard_normal((1, 20))
+    u, s, _ = zip(*(np.linalg.svd(x - x.mean(axis=0), full_matrices=False) for x in activations), strict=True)
+    share = np.array([values[0] ** 2 / (values**2).sum() for values in s])
+    vectors = np.stack([vector[:, 0] for vector in u])
+    found = blocks.layers_in_block(share, (vectors @ vectors.T) ** 2)
+    assert found.tolist() == [3 <= layer < 9 for layer in range(12)]
+    without = [0, 1, 2, 9, 11]
+    assert not blocks.layers_in_block(share[without], ((vectors @ vectors.T) ** 2)[np.ix_(without, without)]).any()
+
+
+def test_a_mean_among_layers_leaves_out_the_diagonal_and_what_is_undefined():
+    values = np.arange(16.0).reshape(4, 4)
+    values[0, 3] = np.nan
+    assert blocks.mean_among(values, np.array([True, True, False, True])) == (1 + 7) / 2
+    assert np.isnan(blocks.mean_among(values, np.array([True, False, False, False])))

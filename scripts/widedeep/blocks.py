@@ -24,3 +24,35 @@ def block_size(values, threshold=0.9):
             start += int(unlike[-1]) + 1
         largest = max(largest, end + 1 - start)
     return largest
+
+
+# A component that holds more than half of the variance dominates a layer.
+DOMINANT_SHARE = 0.5
+# First components whose squared cosine is above this are the same one.
+SAME_COMPONENT = 0.8
+
+
+def layers_in_block(share, agreement):
+    """Which layers belong to the block structure.
+
+    Those whose first component is dominant and agrees with those of most other such layers; the block is what shares
+    one dominant component. Unlike the block size it does not count neighbours that are merely alike.
+
+    Args:
+        share: (layers,) first component's share of the variance; NaN for constant layers.
+        agreement: (layers, layers) squared cosines between first components.
+
+    Returns:
+        (layers,) bool
+    """
+    dominant = np.asarray(share) > DOMINANT_SHARE
+    others = dominant.sum() - 1
+    agreeing = (np.asarray(agreement)[:, dominant] > SAME_COMPONENT).sum(axis=1) - 1  # without the layer itself
+    return dominant & (agreeing > others / 2)
+
+
+def mean_among(values, chosen):
+    """Mean of a (layers, layers) matrix over the pairs of different chosen layers; NaN where there is no such pair."""
+    among = np.asarray(values)[np.ix_(chosen, chosen)][np.triu_indices(np.count_nonzero(chosen), 1)]
+    among = among[~np.isnan(among)]
+    return float(among.mean()) if len(among) else float("nan")

@@ -161,6 +161,7 @@ class Grams:
     Attributes:
         triangles: (layers, n (n - 1) / 2) float64, as in PackedGram.
         n: examples in the minibatch.
+        diagonals: (layers, n) float64; HSIC_1 does not need them, the deflation of a component does.
 
     Raises:
         UserError: n < 4, where HSIC_1 is not defined.
@@ -168,6 +169,7 @@ class Grams:
 
     triangles: np.ndarray
     n: int
+    diagonals: np.ndarray | None = None
 
     def __post_init__(self):
         if self.n < 4:
@@ -178,7 +180,11 @@ class Grams:
         """From the activations (n, ...) of every layer."""
         if len({len(features) for features in layers}) != 1:
             raise UserError(f"layers have {[len(features) for features in layers]} examples; they must be the same.")
-        return cls(np.stack([packed_gram(features).triangle for features in layers], dtype=np.float64), len(layers[0]))
+        packed = [packed_gram(features) for features in layers]
+        triangles, diagonals = (
+            np.stack([getattr(gram, part) for gram in packed], dtype=np.float64) for part in ("triangle", "diagonal")
+        )
+        return cls(triangles, len(layers[0]), diagonals)
 
     @cached_property
     def row_sums(self):

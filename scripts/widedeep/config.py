@@ -21,6 +21,8 @@ SOURCES = {
     "cifar100": ("official",),
     "fashion-mnist": ("official", "debian"),
 }
+ROWS_OF_FIG1 = ("depth_row", "width_row")
+FIGURES_OF_MODELS = ("fig1-seeds", "fig3", "fig5")
 
 
 def checked(config, schema):
@@ -61,7 +63,7 @@ def grid(config):
 
 def rows_of_fig1(config):
     """The Models of figure 1: a list for the row of depths and one for the row of widths."""
-    depth_row, width_row = config["figures"]["fig1"]["depth_row"], config["figures"]["fig1"]["width_row"]
+    depth_row, width_row = (config["figures"]["fig1"][row] for row in ROWS_OF_FIG1)
     name = config["dataset"]["name"]
     return (
         [Model(name, "resnet", depth, depth_row["width"], depth_row["fraction"]) for depth in depth_row["depths"]],
@@ -220,16 +222,17 @@ def _check_dumps(config):
 def _check_figures(config):
     """Figures may only show networks of the grid, with the seeds that they need."""
     networks, figures = grid(config), config["figures"]
+    shown = {}
     if "fig1" in figures:
-        seed = figures["fig1"]["seed"]
-        for row, models in zip(("depth_row", "width_row"), rows_of_fig1(config), strict=True):
-            for model in models:
-                _check_in_grid(f"figures.fig1.{row}", model, networks)
-                if seed not in networks[model]:
-                    raise UserError(f"config key figures.fig1.seed is {seed}; {model} has the seeds {networks[model]}.")
-    for figure in ("fig1-seeds", "fig5"):
-        for model in models_of(config, figure) if figure in figures else ():
-            _check_in_grid(f"figures.{figure}.models", model, networks)
+        shown |= {f"fig1.{row}": models for row, models in zip(ROWS_OF_FIG1, rows_of_fig1(config), strict=True)}
+    shown |= {f"{figure}.models": models_of(config, figure) for figure in FIGURES_OF_MODELS if figure in figures}
+    for key, models in shown.items():
+        figure = key.split(".")[0]
+        for model in models:
+            _check_in_grid(f"figures.{key}", model, networks)
+            seed = figures[figure].get("seed")
+            if seed is not None and seed not in networks[model]:
+                raise UserError(f"config key figures.{figure}.seed is {seed}; {model} has the seeds {networks[model]}.")
     if "fig5" in figures:
         for model in models_of(config, "fig5"):
             if len(networks[model]) < 2:

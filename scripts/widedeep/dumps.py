@@ -163,10 +163,11 @@ class Dump:
             if self.form != "gram":
                 return cka.Grams.of([self.activations(minibatch, layer.name) for layer in self.layers])
             n = self.sample_ids.shape[1]
-            triangles = np.empty((len(self.layers), n * (n - 1) // 2))
-            for row, layer in zip(triangles, self.layers, strict=True):
-                row[:] = self._chunk(layer.name, "gram", minibatch)
-            return cka.Grams(triangles, n)
+            triangles, diagonals = np.empty((len(self.layers), n * (n - 1) // 2)), np.empty((len(self.layers), n))
+            for index, layer in enumerate(self.layers):
+                triangles[index] = self._chunk(layer.name, "gram", minibatch)
+                diagonals[index] = self._chunk(layer.name, "diagonal", minibatch)
+            return cka.Grams(triangles, n, diagonals)
 
     def activations(self, minibatch, layer):
         """(n, ...) float32 activations of one layer; raw forms only."""

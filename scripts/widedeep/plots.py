@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt  # noqa: E402 (the backend must be chosen first)
 import numpy as np  # noqa: E402
 import seaborn as sns  # noqa: E402
 
+from widedeep import files  # noqa: E402
 from widedeep.errors import UserError  # noqa: E402
 
 _PANEL_INCHES = 2.3
@@ -52,12 +53,7 @@ def draw_heatmaps(panels, colour_map):
     Raises:
         UserError: the colour map is unknown.
     """
-    try:
-        colours = sns.color_palette(colour_map, as_cmap=True)
-    except ValueError:
-        raise UserError(
-            f"colour map '{colour_map}' is unknown; use magma, viridis or another one of matplotlib."
-        ) from None
+    colours = _colours(colour_map)
     rows = {name: [panel for panel in panels if panel.row == name] for name in dict.fromkeys(p.row for p in panels)}
     columns = max(len(row) for row in rows.values())
     size = ((_PANEL_INCHES + 0.45) * columns + 0.9, (_PANEL_INCHES + 0.75) * len(rows))
@@ -70,11 +66,85 @@ def draw_heatmaps(panels, colour_map):
                 axis.set_axis_off()
             else:
                 image = _draw(axis, panel, colours)
-    bar = figure.colorbar(image, ax=axes, shrink=min(1, 2.2 / size[1] + 0.2), aspect=18, ticks=[0, 0.25, 0.5, 0.75, 1])
-    bar.set_label("CKA", fontsize=8)
+    _add_scale(figure, image, axes, "CKA")
+    return figure
+
+
+@dataclass(frozen=True)
+class ComponentRow:
+    """One network's row of figure 3.
+
+    Attributes:
+        title: name and accuracy.
+        side: similarities.Side of its layers.
+        cka, agreement, deflated: (layers, layers): CKA, squared cosine of first components, CKA without them.
+        share: (layers,) the first component's share of the variance.
+    """
+
+    title: str
+    side: object
+    cka: np.ndarray
+    agreement: np.ndarray
+    share: np.ndarray
+    deflated: np.ndarray
+
+
+def draw_components(rows, colour_map):
+    """Figure 3: for each network CKA, squared cosines, the first component's share by layer, CKA without it.
+
+    Args:
+        rows: list of ComponentRow.
+        colour_map: name of a matplotlib or seaborn colour map.
+
+    Returns:
+        matplotlib Figure
+
+    Raises:
+        UserError: the colour map is unknown.
+    """
+    colours = _colours(colour_map)
+    size = ((_PANEL_INCHES + 0.45) * 4 + 0.9, (_PANEL_INCHES + 0.75) * len(rows))
+    figure, axes = plt.subplots(len(rows), 4, figsize=size, squeeze=False, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08)
+    names = ("CKA", "squared cosine of first components", "", "CKA without first component")
+    for axes_row, row in zip(axes, rows, strict=True):
+        for axis, name, values in zip(axes_row, names, (row.cka, row.agreement, None, row.deflated), strict=True):
+            if values is None:
+                _draw_share(axis, row)
+            else:
+                image = _draw(axis, Panel("", f"{row.title}\n{name}", values, row.side, row.side), colours)
+    _add_scale(figure, image, axes, "CKA, squared cosine")
+    return figure
+
+
+def save(figure, table, paths):
+    """Write a figure to each .pdf and .png of `paths` and its table to each .csv; each whole or not at all."""
+    for path in paths:
+        with files.replacing(path) as unfinished:
+            if path.endswith(".csv"):
+                table.to_csv(unfinished, index=False, float_format="%.6f")
+            else:
+                # Without the date, so that the same values give the same file.
+                date = {"CreationDate": None} if path.endswith(".pdf") else {}
+                figure.savefig(unfinished, dpi=200, metadata=date)
+
+
+def _colours(colour_map):
+    try:
+        return sns.color_palette(colour_map, as_cmap=True)
+    except ValueError:
+        raise UserError(
+            f"colour map '{colour_map}' is unknown; use magma, viridis or another one of matplotlib."
+        ) from None
+
+
+def _add_scale(figure, image, axes, name):
+    """One colour scale from 0 to 1 for all panels."""
+    height = figure.get_size_inches()[1]
+    bar = figure.colorbar(image, ax=axes, shrink=min(1, 2.2 / height + 0.2), aspect=18, ticks=[0, 0.25, 0.5, 0.75, 1])
+    bar.set_label(name, fontsize=8)
     bar.ax.tick_params(labelsize=7, length=2)
     bar.outline.set_linewidth(0.5)
-    return figure
 
 
 def stage_borders(stages):
@@ -95,6 +165,18 @@ def _draw(axis, panel, colours):
     for spine in axis.spines.values():
         spine.set(visible=True, linewidth=0.5)
     return axis.collections[0]
+
+
+def _draw_share(axis, row):
+    """The first component's share of the variance, layer by layer; a gap where a layer is constant."""
+    positions = np.arange(len(row.share)) + 0.5
+    axis.plot(positions, row.share, linewidth=0.8, marker=".", markersize=2, color="black")
+    axis.set(xlim=(0, len(row.share)), ylim=(0, 1))
+    axis.set_box_aspect(1)
+    axis.set_title(f"{row.title}\nfirst component's share of variance", fontsize=8)
+    axis.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    axis.tick_params(axis="y", labelsize=7, length=2)
+    _label_layers(axis, "x", row.side.stages, "")
 
 
 def _label_layers(axis, which, stages, label):

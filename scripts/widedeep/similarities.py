@@ -5,6 +5,7 @@ pairs/*.h5      one group a pair, named `seed1--seed2`
 
 group           attributes: first, second (labels), minibatches, batch_size
     cka         (layers of first, layers of second) float64, NaN where undefined
+    deflated    the same without each layer's first component, taken away in each minibatch
     first, second    groups of arrays over layers: name, kind, stage, block, undefined (why, or empty)
 """
 
@@ -13,11 +14,11 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 
-from widedeep import dumps, files, hdf5
+from widedeep import deflation, dumps, files, hdf5
 from widedeep.cka import MinibatchCKA
 
 KIND = "cka"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _TEXT = h5py.string_dtype()
 
 
@@ -35,9 +36,16 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """CKA between all layers of two networks, as read from a file: values (layers of first, layers of second)."""
+    """CKA between all layers of two networks, as read from a file.
+
+    Attributes:
+        values: (layers of first, layers of second).
+        deflated: the same without each layer's first component.
+        first, second: Side.
+    """
 
     values: np.ndarray
+    deflated: np.ndarray
     first: Side
     second: Side
     minibatches: int
@@ -51,19 +59,21 @@ def compare(pairs):
         pairs: list of (dumps.Dump, dumps.Dump); both may be the same.
 
     Returns:
-        list of cka.Similarity
+        list of (cka.Similarity, cka.Similarity without the first components)
 
     Raises:
         UserError: dumps hold other examples, or in another order.
     """
     used = list(dict.fromkeys(dump for pair in pairs for dump in pair))
     dumps.check_aligned(used)
-    results = [MinibatchCKA() for _ in pairs]
+    results = [(MinibatchCKA(), MinibatchCKA()) for _ in pairs]
     for minibatch in range(len(used[0].sample_ids)):
         grams = {dump: dump.grams(minibatch) for dump in used}
-        for result, (first, second) in zip(results, pairs, strict=True):
-            result.add_grams(grams[first], grams[second])
-    return [result.result() for result in results]
+        deflated = {dump: deflation.deflated(gram) for dump, gram in grams.items()}
+        for (plain, without), (first, second) in zip(results, pairs, strict=True):
+            plain.add_grams(grams[first], grams[second])
+            without.add_grams(deflated[first], deflated[second])
+    return [(plain.result(), without.result()) for plain, without in results]
 
 
 def write(path, named_pairs):
@@ -76,11 +86,12 @@ def write(path, named_pairs):
     results = compare(list(named_pairs.values()))
     with files.replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
-        for (name, (first, second)), result in zip(named_pairs.items(), results, strict=True):
+        for (name, (first, second)), (result, deflated) in zip(named_pairs.items(), results, strict=True):
             group = file.require_group(name)
             sizes = {"minibatches": result.minibatches, "batch_size": first.sample_ids.shape[1]}
             group.attrs.update({"first": first.label, "second": second.label, **sizes})
             group["cka"] = result.values
+            group["deflated"] = deflated.values
             _write_side(group.create_group("first"), first.layers, result.undefined_first)
             _write_side(group.create_group("second"), second.layers, result.undefined_second)
 
@@ -97,7 +108,7 @@ def read(path, name="/"):
         first = _read_side(group["first"], group.attrs["first"])
         second = _read_side(group["second"], group.attrs["second"])
         sizes = int(group.attrs["minibatches"]), int(group.attrs["batch_size"])
-        return Comparison(group["cka"][:], first, second, *sizes)
+        return Comparison(group["cka"][:], group["deflated"][:], first, second, *sizes)
 
 
 def names(path):

@@ -5,9 +5,10 @@ import shutil
 
 import pytest
 
-DRAWN = {"fig1": 1, "fig1-seeds": 1, "fig5": 1, "F": 1}
+HEATMAPS = {"fig1": 1, "fig1-seeds": 1, "fig5": 1, "F": 1}
+DRAWN = {**HEATMAPS, "fig3": 1}
 BEHIND_CKA = {**DRAWN, "summarise": 1}
-WITHIN = {"compute_cka": 4, "fig1": 1, "fig1-seeds": 1, "summarise": 1}
+WITHIN = {"compute_cka": 4, "fig1": 1, "fig1-seeds": 1, "fig3": 1, "summarise": 1}
 BEHIND_DUMPS = {"compute_cka": 4, "compute_pairs": 4, **BEHIND_CKA}
 BEHIND_TRAINING = {"dump_activations": 4, **BEHIND_DUMPS}
 
@@ -46,7 +47,7 @@ def remove_depth(study):
     def change(config):
         config["grid"][0]["depths"] = [8]
         config["figures"]["fig1"]["depth_row"]["depths"] = [8]
-        for figure in ("fig1-seeds", "fig5"):
+        for figure in ("fig1-seeds", "fig3", "fig5"):
             config["figures"][figure]["models"] = [{"depth": 8, "width": 1}]
 
     study.edit_config(change)
@@ -97,6 +98,11 @@ CHANGES = {
     "a network's CKA deleted": (delete("models/digits-resnet8-w1-f100/seed2/cka.h5"), None),
     "the colour map": (set_key("figures", "colour_map", "viridis"), DRAWN),
     "the heatmaps' code": (edit("scripts/widedeep/plots.py", "aspect=18", "aspect=19"), DRAWN),
+    "the code of first components": (
+        edit("scripts/widedeep/pca.py", "_MOST_STEPS = 60", "_MOST_STEPS = 61"),
+        BEHIND_TRAINING,
+    ),
+    "the code of figure 3": (edit("scripts/plot_components.py", 'part["cka"], ', 'part["c"], '), {"fig3": 1}),
     "the summary's code": (edit("scripts/summarise.py", "0.95)", "0.99)"), {"summarise": 1}),
     "which seed figure 1 shows": (
         lambda study: study.edit_config(lambda config: config["figures"]["fig1"].update(seed=2)),

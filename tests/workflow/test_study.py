@@ -19,9 +19,11 @@ NETWORKS = [f"digits-resnet{depth}-w1-f100/seed{seed}" for depth in (8, 14) for 
 def test_everything_is_there_and_nothing_else(finished):
     for network in NETWORKS:
         files = {path.name for path in (finished.results / "models" / network).iterdir()}
-        assert files == {"model.safetensors", "history.csv", "metrics.json", "activations.h5", "cka.h5"}
+        assert files == {"model.safetensors", "history.csv", "metrics.json", "activations.h5", "pca.h5", "cka.h5"}
     figures = {path.name for path in (finished.results / "figures").iterdir()}
-    assert figures == {f"{name}.{end}" for name in ("fig1", "fig1-seeds", "fig5", "F") for end in ("pdf", "png", "csv")}
+    assert figures == {
+        f"{name}.{end}" for name in ("fig1", "fig1-seeds", "fig3", "fig5", "F") for end in ("pdf", "png", "csv")
+    }
     pairs = {str(path.relative_to(finished.results / "pairs")) for path in finished.results.glob("pairs/*/*")}
     eight, fourteen = "digits-resnet8-w1-f100", "digits-resnet14-w1-f100"
     assert pairs == {
@@ -57,7 +59,7 @@ def test_every_job_left_a_log_and_a_timing(finished):
         for path in finished.results.glob("timings/**/*.tsv")
     }
     assert timings <= logs | {f"{network}/train" for network in NETWORKS}
-    assert len(timings) == 3 * 4 + 4 + 4 + 1 + 1
+    assert len(timings) == 3 * 4 + 4 + 5 + 1 + 1
     assert "test accuracy" in (finished.results / f"logs/{NETWORKS[0]}/train.log").read_text()
 
 
@@ -65,7 +67,7 @@ def test_the_user_is_told_where_the_results_are(finished):
     said = finished.first_run.stdout
     assert "Report:  results/tiny/report.html" in said
     assert "Figures: results/tiny/figures" in said
-    assert "of 23 jobs" in said
+    assert "of 24 jobs" in said
 
 
 def test_asking_again_runs_nothing_and_says_so(copied):
@@ -145,7 +147,8 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
     assert process.returncode, said
     assert (folder / "checkpoint.pt").exists(), said
     assert made.run_study().returncode == 0
-    assert {path.name for path in folder.iterdir()} == {"model.safetensors", "history.csv", "metrics.json", "cka.h5"}
+    kept = {"model.safetensors", "history.csv", "metrics.json", "cka.h5", "pca.h5"}
+    assert {path.name for path in folder.iterdir()} == kept
     assert made.jobs_of_dry_run() == {}
     log = (made.results / "logs/digits-resnet8-w1-f100/seed1/train.log").read_text()
     assert "stopped by SIGINT" in log

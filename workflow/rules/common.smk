@@ -205,6 +205,11 @@ def panels_of(figure):
     ]
 
 
+def component_rows():
+    """The networks of figure 3, a row each."""
+    return [(model, config["figures"]["fig3"]["seed"]) for model in study_config.models_of(config, "fig3")]
+
+
 def heatmap_files(figure):
     """The files that a figure is drawn from."""
     return list(dict.fromkeys(source.split("::")[0] for _, parts in PANELS[figure] for source, _ in parts))
@@ -213,7 +218,12 @@ def heatmap_files(figure):
 def heatmap_metrics(figure):
     """The metrics of the networks that a figure names."""
     networks = (network for _, parts in PANELS[figure] for _, networks in parts for network in networks)
-    return [file_of(model, seed, "metrics.json") for model, seed in dict.fromkeys(networks)]
+    return files_of(dict.fromkeys(networks), "metrics.json")
+
+
+def files_of(networks, name):
+    """One file of each of a list of (configuration, seed)."""
+    return [file_of(model, seed, name) for model, seed in networks]
 
 
 def report_label(figure, shows):
@@ -233,12 +243,9 @@ HEATMAPS = {
     "F": ("Similarity between networks", "mean over pairs of seeds"),
 }
 # The networks of fig5 are those of F too.
-FIGURES = [figure for figure in HEATMAPS if {"F": "fig5"}.get(figure, figure) in config["figures"]]
-PANELS = {figure: panels_of(figure) for figure in FIGURES}
+FIGURES = [figure for figure in [*HEATMAPS, "fig3"] if {"F": "fig5"}.get(figure, figure) in config["figures"]]
+PANELS = {figure: panels_of(figure) for figure in FIGURES if figure in HEATMAPS}
+COMPONENT_ROWS = component_rows() if "fig3" in FIGURES else []
 FIGURE_FILES = [f"{FIGURE}/{figure}.{suffix}" for figure in FIGURES for suffix in ("pdf", "png", "csv")]
-NETWORK_FILES = [
-    file_of(model, seed, name)
-    for model, seeds in SEEDS.items()
-    for seed in seeds
-    for name in ("model.safetensors", "cka.h5")
-]
+ALL = [(model, seed) for model, seeds in SEEDS.items() for seed in seeds]
+NETWORK_FILES = files_of(ALL, "model.safetensors") + files_of(ALL, "cka.h5")

@@ -3,11 +3,12 @@ rule dump_activations:
         data=VERIFIED_DATA,
         model=f"{MODEL}/model.safetensors",
     output:
-        branch(
+        dump=branch(
             config["dumps"]["keep"],
             then=f"{MODEL}/activations.h5",
             otherwise=temp(f"{MODEL}/activations.h5"),
         ),
+        components=f"{MODEL}/pca.h5",
     log:
         f"{LOGS}/{{model}}/seed{{seed}}/dump_activations.log",
     benchmark:
@@ -25,4 +26,4 @@ rule dump_activations:
         "Dumping the activations of {wildcards.model}, seed {wildcards.seed}"
     shell:
         "python scripts/dump_activations.py {input.model} --data {input.data} {params.options}"
-        " --threads {threads} --out {output} > {log} 2>&1"
+        " --threads {threads} --out {output.dump} --components {output.components} > {log} 2>&1"

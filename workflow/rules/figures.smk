@@ -1,5 +1,5 @@
 # Every heatmap figure is drawn by one program from a list of panels, so the configured figures share one rule's text.
-for figure in FIGURES:
+for figure in PANELS:
 
     rule:
         name:
@@ -35,10 +35,47 @@ for figure in FIGURES:
             " --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"
 
 
+for figure in set(FIGURES) & {"fig3"}:
+
+    rule:
+        name:
+            figure
+        input:
+            cka=files_of(COMPONENT_ROWS, "cka.h5"),
+            components=files_of(COMPONENT_ROWS, "pca.h5"),
+            metrics=files_of(COMPONENT_ROWS, "metrics.json"),
+        output:
+            pdf=f"{FIGURE}/{figure}.pdf",
+            csv=f"{FIGURE}/{figure}.csv",
+            png=report(
+                f"{FIGURE}/{figure}.png",
+                caption=f"../report/{figure}.rst",
+                category="First principal components",
+                labels=report_label(figure, "components and CKA without them"),
+            ),
+        log:
+            f"{LOGS}/figures/{figure}.log",
+        benchmark:
+            f"{TIMINGS}/figures/{figure}.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        params:
+            colour_map=config["figures"]["colour_map"],
+            code=code("plot_components.py"),
+        message:
+            "Drawing {output.png}"
+        shell:
+            "python scripts/plot_components.py --cka {input.cka} --components {input.components}"
+            " --metrics {input.metrics} --colour-map {params.colour_map} --threads {threads}"
+            " --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"
+
+
 rule summarise:
     input:
-        similarities=[file_of(model, seed, "cka.h5") for model, seeds in SEEDS.items() for seed in seeds],
-        metrics=[file_of(model, seed, "metrics.json") for model, seeds in SEEDS.items() for seed in seeds],
+        cka=files_of(ALL, "cka.h5"),
+        components=files_of(ALL, "pca.h5"),
+        metrics=files_of(ALL, "metrics.json"),
     output:
         csv=report(
             f"{RESULTS}/summary.csv",
@@ -58,5 +95,5 @@ rule summarise:
     message:
         "Summarising all networks"
     shell:
-        "python scripts/summarise.py {input.similarities} --metrics {input.metrics}"
+        "python scripts/summarise.py --cka {input.cka} --components {input.components} --metrics {input.metrics}"
         " --threads {threads} --out {output.csv} > {log} 2>&1"

@@ -1,0 +1,66 @@
+"""Draw figure 3 of the paper: first principal components and what they have to do with the block structure.
+
+A row a network: CKA of all layer pairs; squared cosine between the first principal components of layer pairs; the first
+component's share of the variance, layer by layer; CKA after the first component is removed from each minibatch.
+
+Example (after the example of scripts/compute_cka.py --help):
+  python scripts/plot_components.py --cka results/one/resnet14/cka.h5 --components results/one/resnet14/pca.h5 \\
+      --metrics results/one/resnet14/metrics.json --out fig3.pdf fig3.png fig3.csv
+"""
+
+from widedeep import command
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("--cka", nargs="+", required=True, metavar="FILE", help="cka.h5 of each network")
+    parser.add_argument("--components", nargs="+", required=True, metavar="FILE", help="pca.h5 of each, same order")
+    parser.add_argument("--metrics", nargs="+", default=[], metavar="FILE", help="metrics.json of the networks")
+    parser.add_argument("--colour-map", default="magma", help="of matplotlib or seaborn (default: magma)")
+    parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .pdf, .png, .csv")
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    from widedeep import metrics, plots
+
+    known = metrics.read(args.metrics)
+    rows = [row_of(*paths, known) for paths in zip(args.cka, args.components, strict=True)]
+    plots.save(plots.draw_components(rows, args.colour_map), table_of(rows), args.out)
+    print(f"{len(rows)} networks: {' '.join(args.out)}")
+
+
+def row_of(cka, pca, known):
+    """The plots.ComponentRow of one network, from the paths of its two files."""
+    from widedeep import components, plots, similarities
+    from widedeep.metrics import accuracy, network_name
+
+    comparison = similarities.read(cka)
+    label, first = components.read(pca)
+    components.check_layers(pca, label, first.names, cka, comparison.first)
+    title = f"{network_name(label, known)}, accuracy {accuracy(label, known)}"
+    return plots.ComponentRow(
+        title, comparison.first, comparison.values, first.agreement, first.share, comparison.deflated
+    )
+
+
+def table_of(rows):
+    """One line a pair of layers of each network."""
+    import numpy as np
+    import pandas as pd
+
+    parts = []
+    for row in rows:
+        names = {"layer_first": row.side.names, "layer_second": row.side.names}
+        part = pd.MultiIndex.from_product(names.values(), names=names).to_frame(index=False)
+        part.insert(0, "network", row.side.label)
+        part["share_first"] = np.repeat(row.share, len(row.share))
+        part["cka"], part["squared_cosine"] = row.cka.ravel(), row.agreement.ravel()
+        part["cka_without_first_component"] = row.deflated.ravel()
+        parts.append(part)
+    return pd.concat(parts)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,84 @@
+"""First principal components of all layers of one network, their file, and what is computed from them.
+
+pca.h5          attributes: kind, schema_version, model, seed, data_checksum, split
+    share       (layers,) float64: first eigenvalue over the sum of all, of the covariance over the whole evaluation set
+    residual    (layers,) float64: of the eigenvalue equation, relative to the eigenvalue
+    values      (layers, examples) float64: the component's value for each example, in the order of the data set
+    name        (layers,) of the layers in forward order
+"""
+
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from widedeep import files, hdf5
+from widedeep.errors import UserError
+
+KIND = "first components"
+SCHEMA_VERSION = 1
+_REMEDY = "compute it again (scripts/dump_activations.py --components)"
+
+
+@dataclass(frozen=True)
+class FirstComponents:
+    """First principal components of all layers of one network over the whole evaluation set.
+
+    Attributes:
+        names: of the layers, in forward order.
+        share: (layers,) float64 in (0, 1]: the first component's share of the variance; NaN for a constant layer.
+        residual: (layers,) ||C v - lambda v|| / lambda of the covariance C.
+        values: (layers, examples) float64 unit vectors; the entry of largest size is positive.
+    """
+
+    names: list
+    share: np.ndarray
+    residual: np.ndarray
+    values: np.ndarray
+
+    @property
+    def agreement(self):
+        """Squared cosines between the first components of all pairs of layers (paper, figure 3).
+
+        (layers, layers) float64 in [0, 1]; NaN where a layer is constant.
+        """
+        return np.minimum((self.values @ self.values.T) ** 2, 1.0)
+
+
+def write(path, components, origin):
+    """Write FirstComponents of the network that `origin` (dumps.Origin) names."""
+    with files.replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+        hdf5.stamp(file, KIND, SCHEMA_VERSION)
+        file.attrs.update(vars(origin))
+        for name in ("share", "residual", "values"):
+            file[name] = getattr(components, name)
+        file.create_dataset("name", data=components.names, dtype=h5py.string_dtype())
+
+
+def read(path):
+    """(label of the network, FirstComponents) of a pca.h5.
+
+    Raises:
+        UserError: the file is missing, damaged or something else.
+    """
+    with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, _REMEDY) as file, hdf5.explaining_damage(path, _REMEDY):
+        label = f"{file.attrs['model']}/seed{int(file.attrs['seed'])}"
+        parts = (file[name][:] for name in ("share", "residual", "values"))
+        return label, FirstComponents(file["name"].asstr()[:].tolist(), *parts)
+
+
+def check_layers(path, label, names, other_path, side):
+    """Refuse to put a network's components beside the CKA of another one, or of other layers.
+
+    Args:
+        path, label, names: of the pca.h5, its network and its layers.
+        other_path, side: of the cka.h5 and its similarities.Side.
+
+    Raises:
+        UserError: network or layers differ.
+    """
+    if (label, names) != (side.label, side.names):
+        raise UserError(
+            f"{path}: holds {len(names)} layers of {label}, and {other_path} {len(side.names)} layers of {side.label}; "
+            "give the files of the same networks in one order."
+        )

@@ -1,0 +1,41 @@
+"""What the metrics.json files of scripts/train.py say, and how figures name networks."""
+
+import json
+from pathlib import Path
+
+from widedeep.errors import UserError
+
+
+def read(paths):
+    """Metrics by the label of the network, as `digits-resnet14-w1-f100/seed1`.
+
+    Raises:
+        UserError: a file is not a metrics.json.
+    """
+    metrics = {}
+    for path in paths:
+        try:
+            content = json.loads(Path(path).read_text())
+            metrics[f"{content['model']}/seed{content['seed']}"] = content
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path}: is not a metrics.json of scripts/train.py ({error}); train the network again."
+            ) from error
+    return metrics
+
+
+def network_name(label, metrics, seed=True):
+    """`ResNet-14 1x, seed 1` where the metrics are given, else the label itself."""
+    if label not in metrics:
+        return label
+    network = metrics[label]
+    family = {"resnet": "ResNet", "plain": "Plain"}[network["family"]]
+    name = f"{family}-{network['depth']} {network['width']:g}x"
+    if network["fraction"] != 1:
+        name += f", {network['fraction']:.0%} of data"
+    return f"{name}, seed {network['seed']}" if seed else name
+
+
+def accuracy(label, metrics):
+    """On the test set, in words."""
+    return f"{metrics[label]['test_accuracy']:.1%}" if label in metrics else "unknown"

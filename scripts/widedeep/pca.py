@@ -1,0 +1,137 @@
+"""The first principal component of every layer over the whole evaluation set (paper, figure 3).
+
+The activations of one wide network on 10,000 images fill a disk, and a Gram matrix of 10,000 x 10,000 for each of its
+layers fits no memory. So the covariance is never formed: Lanczos' method needs only its product with one vector a
+step, and one forward pass gives that product for all layers at once. The memory is that of the vectors, one of a
+layer's features a step.
+"""
+
+import numpy as np
+import torch
+
+from widedeep import augmentation, tracing
+from widedeep.components import FirstComponents
+from widedeep.names import random_seed
+
+# The residual bounds the relative error of the eigenvalue; that error is of the order of its square.
+_TOLERANCE = 1e-4
+_MOST_STEPS = 60
+# Rounding of the mean, squared, in units of eps^2: less variance than this is none.
+_CONSTANT = 16.0**2
+
+
+@torch.inference_mode()
+def first_components(network, layers, images, batch_size, device):
+    """Compute them by Lanczos over repeated forward passes.
+
+    Args:
+        network: in evaluation mode, on `device`.
+        layers: list of tracing.Layer.
+        images: uint8 (examples, channels, height, width) numpy array.
+        batch_size: examples a forward pass takes at once; the result does not depend on it.
+        device: torch.device.
+
+    Returns:
+        components.FirstComponents
+    """
+    images = torch.from_numpy(images).permute(0, 2, 3, 1).contiguous().to(device)
+    n = len(images)
+
+    def sweep(see):
+        """One pass over all examples; see(layer's index, rows, features (rows, p))."""
+        for rows in torch.arange(n, device=device).split(batch_size):
+            with tracing.watching(layers, lambda index, output: see(index, rows, _flat(output))):  # noqa: B023
+                network(augmentation.plain(images, rows))
+
+    means = [0.0] * len(layers)
+
+    def add_to_mean(index, _rows, features):
+        means[index] = means[index] + features.sum(dim=0, dtype=torch.float64) / n
+
+    sweep(add_to_mean)
+    solvers = [_Lanczos(layer.name, mean.float()) for layer, mean in zip(layers, means, strict=True)]
+    while any(not solver.done for solver in solvers):
+        sweep(lambda index, _rows, features: solvers[index].multiply(features))
+        for solver in solvers:
+            solver.step()
+    values = torch.zeros(len(layers), n, dtype=torch.float64)
+
+    def project(index, rows, features):
+        values[index, rows.cpu()] = solvers[index].project(features).double().cpu()
+
+    sweep(project)
+    return _normalised([layer.name for layer in layers], values.numpy(), solvers)
+
+
+class _Lanczos:
+    """The largest eigenvalue of one layer's n times covariance, X'X of centred features X (n, p)."""
+
+    def __init__(self, name, mean):
+        self.mean = mean
+        self.done = False
+        self.total = 0.0
+        self.residual = np.nan
+        generator = torch.Generator().manual_seed(random_seed("lanczos", name))
+        start = torch.randn(len(mean), generator=generator).to(mean.device)
+        self._basis = [start / start.norm()]
+        self._alpha, self._beta = [], []
+        self._product = torch.zeros_like(start, dtype=torch.float64)
+        self._vector = None
+
+    def multiply(self, features):
+        """Add X'X v of some examples, v being the newest basis vector."""
+        if self.done:
+            return
+        centred = features - self.mean
+        if not self._alpha:
+            self.total += centred.square().sum(dtype=torch.float64).item()
+        self._product += (centred.T @ (centred @ self._basis[-1])).double()
+
+    def step(self):
+        """Extend the basis by the product, or end where the eigenvector is good enough."""
+        if self.done:
+            return
+        product, self._product = self._product, torch.zeros_like(self._product)
+        self._alpha.append((product @ self._basis[-1].double()).item())
+        for _ in range(2):  # once leaves rounding errors that grow into copies of the eigenvalue
+            for vector in self._basis:
+                product -= (product @ vector.double()) * vector
+        beta = product.norm().item()
+        small = np.diag(self._alpha) + np.diag(self._beta, 1) + np.diag(self._beta, -1)
+        finite = np.isfinite(small).all() and np.isfinite(beta)
+        eigenvalues, eigenvectors = np.linalg.eigh(small) if finite else (np.full(len(small), np.nan), small)
+        self.residual = abs(beta * eigenvectors[-1, -1]) / eigenvalues[-1] if eigenvalues[-1] > 0 else np.nan
+        if not self.residual > _TOLERANCE or len(self._alpha) == _MOST_STEPS:
+            self._vector = sum(
+                float(part) * vector for part, vector in zip(eigenvectors[:, -1], self._basis, strict=True)
+            )
+            self._basis, self.done = [], True
+        else:
+            self._beta.append(beta)
+            self._basis.append((product / beta).float())
+
+    def project(self, features):
+        """The component's value for some examples, (rows,)."""
+        return (features - self.mean) @ self._vector
+
+
+def _normalised(names, values, solvers):
+    """FirstComponents of the components' values before they are unit vectors."""
+    variances = np.array([solver.total for solver in solvers])
+    sizes = np.linalg.norm(values, axis=1)
+    squared_means = np.array([solver.mean.double().square().sum().item() for solver in solvers])
+    # What rounding leaves of a constant; NaN counts as constant too.
+    constant = ~(variances > _CONSTANT * np.finfo(np.float32).eps ** 2 * values.shape[1] * squared_means)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(constant, np.nan, sizes**2 / variances)
+        values = np.where(constant[:, None], np.nan, values / sizes[:, None])
+    largest = np.take_along_axis(values, np.abs(values).argmax(axis=1)[:, None], axis=1)
+    residual = np.array([solver.residual for solver in solvers])
+    return FirstComponents(names, share, residual, np.where(largest < 0, -values, values))
+
+
+def _flat(output):
+    """(n, p) float32 of a layer's output, in the memory order of channels_last, so that nothing is copied."""
+    if output.ndim == 4:
+        output = output.permute(0, 2, 3, 1)
+    return output.reshape(len(output), -1).float()

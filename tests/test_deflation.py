@@ -1,0 +1,87 @@
+"""CKA without the first component against taking it away from the activations themselves."""
+
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_dumps import network, write
+
+from widedeep import cka, deflation, dumps, similarities
+
+
+def without_first_component(x):
+    """X - u1 s1 v1' of the centred (n, p) features, by a full SVD in float64."""
+    x = x.reshape(len(x), -1).astype(np.float64)
+    u, s, v = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    s[0] = 0
+    return u * s @ v
+
+
+def full(grams, layer):
+    rows, columns = np.triu_indices(grams.n, 1)
+    matrix = np.diag(grams.diagonals[layer])
+    matrix[rows, columns] = matrix[columns, rows] = grams.triangles[layer]
+    return matrix
+
+
+@given(st.integers(0, 10_000), st.integers(5, 30), st.integers(2, 40), st.sampled_from([0.0, 100.0]))
+def test_equals_the_svd_of_the_activations(seed, n, p, mean):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, p)) * rng.uniform(0.1, 3, p) + mean
+    grams = cka.Grams.of([x, 2 * x[:, ::-1]])
+    found = deflation.deflated(grams)
+    expected = without_first_component(x)
+    scale = np.trace(full(grams, 0))
+    np.testing.assert_allclose(full(found, 0), expected @ expected.T, atol=1e-6 * scale)
+    np.testing.assert_allclose(full(found, 1), 4 * expected @ expected.T, atol=4e-6 * scale)
+
+
+def test_a_shared_component_makes_layers_alike_and_its_removal_unlike():
+    rng = np.random.default_rng(0)
+    shared = 20 * rng.standard_normal((64, 1))
+    x, y = (shared @ rng.standard_normal((1, 30)) + rng.standard_normal((64, 30)) for _ in range(2))
+    similarity = cka.MinibatchCKA()
+    grams = cka.Grams.of([x, y])
+    similarity.add_grams(grams, grams)
+    assert similarity.result().values[0, 1] > 0.95
+    similarity = cka.MinibatchCKA()
+    grams = deflation.deflated(grams)
+    similarity.add_grams(grams, grams)
+    assert abs(similarity.result().values[0, 1]) < 0.3
+
+
+@pytest.mark.parametrize("form", ["gram", "raw"])
+def test_from_a_dump_it_is_the_cka_of_deflated_activations(tmp_path, form):
+    raw = write(tmp_path / "raw.h5", form="raw", net=network(1))
+    path = write(tmp_path / f"{form}2.h5", form=form, net=network(1))
+    with dumps.Dump(path) as dump, dumps.Dump(raw) as activations:
+        ((_, found),) = similarities.compare([(dump, dump)])
+        layers = [layer.name for layer in dump.layers]
+        for first, second in ((4, 4), (4, 9), (2, 20)):
+            x, y = (
+                np.concatenate(
+                    [without_first_component(activations.activations(batch, layers[layer])) for batch in range(4)]
+                )
+                for layer in (first, second)
+            )
+            assert found.values[first, second] == pytest.approx(oracles.minibatch_cka(x, y, 16), abs=1e-4)
+
+
+def test_what_has_one_component_or_none_has_no_cka_without_it():
+    rng = np.random.default_rng(0)
+    one = np.outer(rng.standard_normal(32), rng.standard_normal(8)).astype(np.float32)
+    bad = np.full((32, 3), np.nan, np.float32)
+    grams = deflation.deflated(cka.Grams.of([one, np.ones((32, 4), np.float32), bad, rng.standard_normal((32, 5))]))
+    similarity = cka.MinibatchCKA()
+    similarity.add_grams(grams, grams)
+    result = similarity.result()
+    assert np.isnan(result.values[:3]).all()
+    assert result.values[3, 3] == pytest.approx(1)
+    assert result.undefined_first[0] == cka.CONSTANT
+
+
+def test_equal_eigenvalues_are_no_obstacle():
+    eigenvalue, vector = deflation.first_eigenpair(np.eye(12))
+    assert eigenvalue == pytest.approx(1)
+    assert np.linalg.norm(vector) == pytest.approx(1)
