@@ -39,9 +39,9 @@ def row_of(cka, pca, known):
     comparison = similarities.read(cka)
     label, first = components.read(pca)
     components.check_layers(pca, label, first.names, cka, comparison.first)
-    title = f"{network_name(label, known)}, accuracy {accuracy(label, known)}"
+    name = f"{network_name(label, known)}\naccuracy {accuracy(label, known)}"
     return plots.ComponentRow(
-        title, comparison.first, comparison.values, first.agreement, first.share, comparison.deflated
+        name, comparison.first, comparison.values, first.agreement, first.share, comparison.deflated
     )
 
 

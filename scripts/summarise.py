@@ -6,11 +6,9 @@ them with and without the first component; and for several thresholds the share 
 range whose every pairwise CKA reaches it.
 
 Example (after the example of scripts/compute_cka.py --help):
-  python scripts/summarise.py --cka results/one/resnet14/cka.h5 --components results/one/resnet14/pca.h5 \\
-      --metrics results/one/resnet14/metrics.json --out summary.csv
+  python scripts/summarise.py results/one/resnet14 --out summary.csv
 """
 
-import json
 from pathlib import Path
 
 from widedeep import command
@@ -20,9 +18,10 @@ THRESHOLDS = (0.8, 0.9, 0.95)
 
 def parse(argv):
     parser = command.parser(__doc__)
-    parser.add_argument("--cka", nargs="+", required=True, metavar="FILE", help="cka.h5 of each network")
-    parser.add_argument("--components", nargs="+", required=True, metavar="FILE", help="pca.h5 of each, same order")
-    parser.add_argument("--metrics", nargs="+", required=True, metavar="FILE", help="metrics.json of each, same order")
+    # Folders, since the names of three files a network are more than a shell's line can hold on the paper's grid.
+    parser.add_argument(
+        "networks", nargs="+", metavar="DIR", type=Path, help="folder with cka.h5, pca.h5 and metrics.json of a network"
+    )
     parser.add_argument("--out", required=True, metavar="FILE", help="table to write, as CSV")
     return command.start(parser, argv)
 
@@ -33,27 +32,25 @@ def main(argv=None):
 
     from widedeep import files
 
-    lines = [line_of(*paths) for paths in zip(args.cka, args.components, args.metrics, strict=True)]
+    lines = [line_of(folder) for folder in args.networks]
     with files.replacing(args.out) as unfinished:
         pd.DataFrame(lines).to_csv(unfinished, index=False, float_format="%.4f")
     print(f"{args.out}: {len(lines)} networks")
 
 
-def line_of(cka, pca, metrics):
-    """The table's line of one network, from the paths of its three files."""
+def line_of(folder):
+    """The table's line of the network in a folder."""
     import numpy as np
 
-    from widedeep import blocks, components, similarities
+    from widedeep import blocks, components, metrics, similarities
     from widedeep.errors import UserError
 
-    comparison = similarities.read(cka)
-    label, first = components.read(pca)
-    components.check_layers(pca, label, first.names, cka, comparison.first)
-    network = json.loads(Path(metrics).read_text())
-    if f"{network['model']}/seed{network['seed']}" != label:
-        raise UserError(
-            f"{cka}: is of {label} and {metrics} of {network['model']}/seed{network['seed']}; give both in one order."
-        )
+    comparison = similarities.read(folder / "cka.h5")
+    label, first = components.read(folder / "pca.h5")
+    components.check_layers(folder / "pca.h5", label, first.names, folder / "cka.h5", comparison.first)
+    ((named, network),) = metrics.read([folder / "metrics.json"]).items()
+    if named != label:
+        raise UserError(f"{folder}: its cka.h5 is of {label} and its metrics.json of {named}; make them again.")
     keys = ("model", "family", "depth", "width", "fraction", "seed", "test_accuracy", "train_accuracy", "parameters")
     layers = len(comparison.values)
     block = blocks.layers_in_block(first.share, first.agreement)

@@ -42,6 +42,7 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
         "plot_heatmaps",
         "plot_components",
         "summarise",
+        "tabulate_accuracy",
     ):
         doc = ast.get_docstring(ast.parse(Path(f"scripts/{stage}.py").read_text()))
         example = re.sub(r"\\\n", " ", doc.split("Example")[1]).replace("--epochs 10", "--epochs 1")
@@ -50,8 +51,8 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
             assert "--dataset digits" in command
         result = run(*command.split()[1:], cwd=tmp_path)
         assert result.returncode == 0, result.stderr
-    drawn = {f"{figure}.{end}" for figure in ("fig", "fig3") for end in ("pdf", "png", "csv")}
-    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {*drawn, "summary.csv"}
+    drawn = {f"{figure}.{end}" for figure in ("fig", "fig3", "B") for end in ("pdf", "png", "csv")}
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {*drawn, "B.md", "summary.csv"}
 
 
 @pytest.mark.parametrize(
@@ -61,10 +62,7 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
         (["dump_activations.py", "no.st", "--data", "no.h5", "--out", "o"], "no.st: no such file; train the network"),
         (["compute_cka.py", "no.h5", "--out", "o"], "no.h5: no such file; dump the activations again"),
         (["plot_heatmaps.py", "--panel", "a", "no.h5", "--out", "o.png"], "no.h5: no such file; compute it again"),
-        (
-            ["summarise.py", "--cka", "no.h5", "--components", "p.h5", "--metrics", "no.json", "--out", "o"],
-            "no.h5: no such file; compute it again",
-        ),
+        (["summarise.py", "no", "--out", "o"], "no/cka.h5: no such file; compute it again"),
         (["download.py", "--dataset", "x", "--out", "o"], "config key dataset.name 'x' is not one of digits"),
         (["run_study.py", "--configfile", "no.yaml"], "no.yaml: cannot be read (No such file or directory)"),
     ],

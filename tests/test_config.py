@@ -147,6 +147,18 @@ REFUSED = [
         {**FIG1, "width_row": {"depth": 8, "widths": [1], "fraction": 0.5}},
         "fig1.width_row: digits-resnet8-w1-f50 is not",
     ),
+    ("figures.fig2", {"fractions": [1], "seed": 1}, "config key figures.fig2 has none of depth_row, width_row"),
+    (
+        "figures.fig2",
+        {"depth_row": {"depths": [8], "width": 1}, "fractions": [1, 0.5], "seed": 1},
+        "fig2.depth_row at 0.5: digits-resnet8-w1-f50 is not",
+    ),
+    ("figures.C", FIG1, "figures.C.depth_row: digits-plain8-w1-f100 is not in the grid"),
+    (
+        "figures.fig3",
+        {"models": [{"depth": 8, "width": 1}], "seed": 7},
+        r"figures.fig3.seed is 7; digits-resnet8-w1-f100 has the seeds \[1, 2\]",
+    ),
     ("figures.fig1-seeds", {"models": [{"depth": 8, "width": 3}]}, "figures.fig1-seeds.models: digits-resnet8-w3-f100"),
     ("figures.fig5", {"models": []}, "config key figures.fig5.models has fewer than 1 item"),
 ]
@@ -246,3 +258,16 @@ def test_a_larger_seed_changes_no_earlier_pair(seeds, within):
     more = [*seeds, 60]
     before, after = config.seed_pairs(seeds, other), config.seed_pairs(more, None if within else more)
     assert after[: len(before)] == before
+
+
+def test_rows_of_figures_are_depths_then_widths_for_each_share_of_the_data():
+    rows = {"depth_row": {"depths": [8, 14], "width": 1}, "width_row": {"depth": 8, "widths": [1, 2]}}
+    figures = {"fig2": {**rows, "fractions": [1, 0.5], "seed": 1}, "C": {**rows, "seed": 1}}
+    both = [{"depths": [8, 14], "widths": [1, 2], "fractions": [1, 0.5], "seeds": [1], "family": family} for family in
+            ("resnet", "plain")]  # fmt: skip
+    checked = config.checked({**BASE, "grid": both, "figures": figures}, SCHEMA)
+    named = {row: [str(model) for model in models] for row, models in config.rows_of(checked, "fig2").items()}
+    assert list(named) == ["depth_row at 1", "width_row at 1", "depth_row at 0.5", "width_row at 0.5"]
+    assert named["width_row at 0.5"] == ["digits-resnet8-w1-f50", "digits-resnet8-w2-f50"]
+    plain = config.rows_of(checked, "C")
+    assert [str(model) for model in plain["depth_row"]] == ["digits-plain8-w1-f100", "digits-plain14-w1-f100"]

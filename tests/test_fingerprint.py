@@ -32,6 +32,7 @@ STAGES = (
     "plot_heatmaps.py",
     "plot_components.py",
     "summarise.py",
+    "tabulate_accuracy.py",
 )
 # An edit of code, and the stages that must notice it.
 EDITS = [
@@ -39,9 +40,9 @@ EDITS = [
     ("widedeep/training.py", "/ 2 * (1", "/ 3 * (1", {"train.py"}),
     ("widedeep/models.py", "eps=1e-3", "eps=1e-4", {"train.py", "dump_activations.py"}),
     ("widedeep/augmentation.py", "size // 8", "size // 4", {"train.py", "dump_activations.py"}),
-    ("widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 5.0", set(STAGES) - {"train.py"}),
-    ("widedeep/similarities.py", '"undefined"', '"why"', set(STAGES) - {"train.py", "dump_activations.py"}),
-    ("widedeep/plots.py", "aspect=18", "aspect=19", {"plot_heatmaps.py", "plot_components.py"}),
+    ("widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 5.0", set(STAGES[1:-1])),
+    ("widedeep/similarities.py", '"undefined"', '"why"', set(STAGES[2:-1])),
+    ("widedeep/plots.py", "aspect=18", "aspect=19", {"plot_heatmaps.py", "plot_components.py", "tabulate_accuracy.py"}),
     ("widedeep/blocks.py", "threshold=0.9", "threshold=0.8", {"summarise.py"}),
     ("widedeep/command.py", "default=1", "default=2", set()),
     ("widedeep/files.py", "indent=2", "indent=3", set()),

@@ -12,6 +12,7 @@ import plot_heatmaps
 import pytest
 import small
 import summarise
+import tabulate_accuracy
 from hypothesis import given
 from hypothesis import strategies as st
 from test_dumps import ORIGIN, network, write
@@ -161,8 +162,7 @@ def test_refuses_unknown_colours_and_foreign_metrics(network_files, tmp_path):
 
 def summary(tmp_path):
     """scripts/summarise.py on the files of `network_files`."""
-    files = [f"--{name}={tmp_path}/{file}" for name, file in (("cka", "cka.h5"), ("components", "pca.h5"))]
-    summarise.main([*files, f"--metrics={tmp_path}/metrics.json", f"--out={tmp_path}/summary.csv"])
+    summarise.main([str(tmp_path), f"--out={tmp_path}/summary.csv"])
     return pd.read_csv(f"{tmp_path}/summary.csv").iloc[0]
 
 
@@ -175,7 +175,9 @@ def test_the_summary_has_a_line_a_network(network_files, tmp_path):
     _, first = components.read(tmp_path / "pca.h5")
     assert line.largest_first_component_share == pytest.approx(first.share.max(), abs=1e-4)
     metrics_file.write_text(json.dumps({**METRICS, "seed": 2}))
-    with pytest.raises(UserError, match=r"is of blobs-resnet8-w1-f100/seed1 and .* of blobs-resnet8-w1-f100/seed2"):
+    with pytest.raises(
+        UserError, match=r"is of blobs-resnet8-w1-f100/seed1 and .* of blobs-resnet8-w1-f100/seed2; make"
+    ):
         summary(tmp_path)
 
 
@@ -223,3 +225,24 @@ def test_a_mean_among_layers_leaves_out_the_diagonal_and_what_is_undefined():
     values[0, 3] = np.nan
     assert blocks.mean_among(values, np.array([True, True, False, True])) == (1 + 7) / 2
     assert np.isnan(blocks.mean_among(values, np.array([True, False, False, False])))
+
+
+def test_table_b_is_mean_and_standard_deviation_over_seeds(tmp_path):
+    paths = []
+    for depth, width, seed, accuracy in ((8, 1, 1, 0.5), (8, 1, 2, 0.7), (8, 2, 1, 0.8), (14, 1, 1, 0.9)):
+        network = {**METRICS, "model": f"m{depth}w{width}", "depth": depth, "width": width, "seed": seed}
+        paths.append(tmp_path / f"{depth}-{width}-{seed}.json")
+        paths[-1].write_text(json.dumps({**network, "test_accuracy": accuracy}))
+    out = [f"{tmp_path}/B.{end}" for end in ("csv", "md", "pdf", "png")]
+    tabulate_accuracy.main([*map(str, paths), "--out", *out])
+    table = pd.read_csv(out[0])
+    assert table[["depth", "width", "seeds"]].to_numpy().tolist() == [[8, 1, 2], [8, 2, 1], [14, 1, 1]]
+    assert table.test_mean.tolist() == pytest.approx([0.6, 0.8, 0.9])
+    assert table.test_std[0] == pytest.approx(0.1 * 2**0.5, abs=1e-6)
+    assert np.isnan(table.test_std[1])
+    text = Path(out[1]).read_text()
+    assert "| 8 | 60.0 ± 14.1 (2) | 80.0 (1) |" in text
+    assert "| 14 | 90.0 (1) |  |" in text
+    figure = plots.draw_accuracies(table, "magma")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["60.0\n± 14.1", "80.0", "90.0"]
+    plt.close(figure)

@@ -21,7 +21,8 @@ SOURCES = {
     "cifar100": ("official",),
     "fashion-mnist": ("official", "debian"),
 }
-ROWS_OF_FIG1 = ("depth_row", "width_row")
+# Figures of a row of depths and a row of widths, and the family that they show.
+FIGURES_OF_ROWS = {"fig1": "resnet", "fig2": "resnet", "C": "plain"}
 FIGURES_OF_MODELS = ("fig1-seeds", "fig3", "fig5")
 
 
@@ -61,14 +62,25 @@ def grid(config):
     return {model: sorted(seeds) for model, seeds in networks.items()}
 
 
-def rows_of_fig1(config):
-    """The Models of figure 1: a list for the row of depths and one for the row of widths."""
-    depth_row, width_row = (config["figures"]["fig1"][row] for row in ROWS_OF_FIG1)
-    name = config["dataset"]["name"]
-    return (
-        [Model(name, "resnet", depth, depth_row["width"], depth_row["fraction"]) for depth in depth_row["depths"]],
-        [Model(name, "resnet", width_row["depth"], width, width_row["fraction"]) for width in width_row["widths"]],
-    )
+def rows_of(config, figure):
+    """The rows of one of FIGURES_OF_ROWS.
+
+    Returns:
+        dict from the row's key in the config, with its share of the data where there are several, to a list of Models
+    """
+    section, rows = config["figures"][figure], {}
+    for fraction in section.get("fractions", [None]):
+        for key in ("depth_row", "width_row"):
+            if key in section:
+                row = section[key]
+                share = row["fraction"] if fraction is None else fraction
+                sizes = itertools.product(row.get("depths", [row.get("depth")]), row.get("widths", [row.get("width")]))
+                name = key if fraction is None else f"{key} at {fraction:g}"
+                rows[name] = [
+                    Model(config["dataset"]["name"], FIGURES_OF_ROWS[figure], depth, width, share)
+                    for depth, width in sizes
+                ]
+    return rows
 
 
 def models_of(config, figure):
@@ -175,6 +187,7 @@ def _sentence(error):
         "exclusiveMaximum": lambda value: f"is not less than {value}",
         "minItems": lambda value: f"has fewer than {value} item",
         "uniqueItems": lambda _: "holds an item twice",
+        "anyOf": lambda ways: f"has none of {', '.join(way['required'][0] for way in ways)}",
     }[error.validator](error.validator_value)
     description = error.schema.get("description", "")
     return f"config key {key or 'at the top'} {expected}: {error.instance!r}. {description}".strip()
@@ -222,9 +235,12 @@ def _check_dumps(config):
 def _check_figures(config):
     """Figures may only show networks of the grid, with the seeds that they need."""
     networks, figures = grid(config), config["figures"]
-    shown = {}
-    if "fig1" in figures:
-        shown |= {f"fig1.{row}": models for row, models in zip(ROWS_OF_FIG1, rows_of_fig1(config), strict=True)}
+    shown = {
+        f"{figure}.{row}": models
+        for figure in FIGURES_OF_ROWS
+        if figure in figures
+        for row, models in rows_of(config, figure).items()
+    }
     shown |= {f"{figure}.models": models_of(config, figure) for figure in FIGURES_OF_MODELS if figure in figures}
     for key, models in shown.items():
         figure = key.split(".")[0]

@@ -75,13 +75,13 @@ class ComponentRow:
     """One network's row of figure 3.
 
     Attributes:
-        title: name and accuracy.
+        name: of the network, above its first panel.
         side: similarities.Side of its layers.
         cka, agreement, deflated: (layers, layers): CKA, squared cosine of first components, CKA without them.
         share: (layers,) the first component's share of the variance.
     """
 
-    title: str
+    name: str
     side: object
     cka: np.ndarray
     agreement: np.ndarray
@@ -106,14 +106,54 @@ def draw_components(rows, colour_map):
     size = ((_PANEL_INCHES + 0.45) * 4 + 0.9, (_PANEL_INCHES + 0.75) * len(rows))
     figure, axes = plt.subplots(len(rows), 4, figsize=size, squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08)
-    names = ("CKA", "squared cosine of first components", "", "CKA without first component")
-    for axes_row, row in zip(axes, rows, strict=True):
-        for axis, name, values in zip(axes_row, names, (row.cka, row.agreement, None, row.deflated), strict=True):
-            if values is None:
-                _draw_share(axis, row)
-            else:
-                image = _draw(axis, Panel("", f"{row.title}\n{name}", values, row.side, row.side), colours)
+    for (cka, agreement, share, deflated), row in zip(axes, rows, strict=True):
+        for axis, title, values in (
+            (cka, f"{row.name}\nCKA", row.cka),
+            (agreement, "squared cosine of first components", row.agreement),
+            (deflated, "CKA without first component", row.deflated),
+        ):
+            image = _draw(axis, Panel("", title, values, row.side, row.side), colours)
+        _draw_share(share, row)
     _add_scale(figure, image, axes, "CKA, squared cosine")
+    return figure
+
+
+def draw_accuracies(table, colour_map):
+    """Heatmaps of mean test accuracy by depth and width, a panel a family and share of the training set.
+
+    Args:
+        table: DataFrame with family, fraction, depth, width, test_mean, test_std (fractions of 1).
+        colour_map: name of a matplotlib or seaborn colour map.
+
+    Returns:
+        matplotlib Figure
+
+    Raises:
+        UserError: the colour map is unknown.
+    """
+    colours = _colours(colour_map)
+    panels = list(table.groupby(["family", "fraction"], sort=False))
+    grids = [part.pivot(index="depth", columns="width", values=["test_mean", "test_std"]) for _, part in panels]
+    shape = [sum(grid["test_mean"].shape[1] for grid in grids), max(len(grid) for grid in grids)]
+    ratios = [grid["test_mean"].shape[1] for grid in grids]
+    size = (0.75 * shape[0] + 0.9 * len(grids) + 1, 0.4 * shape[1] + 1.1)
+    figure, axes = plt.subplots(1, len(grids), figsize=size, squeeze=False, layout="constrained", width_ratios=ratios)
+    limits = {"vmin": table.test_mean.min(), "vmax": max(table.test_mean.max(), table.test_mean.min() + 0.01)}
+    for axis, ((family, fraction), _), grid in zip(axes[0], panels, grids, strict=True):
+        means, spreads = 100 * grid["test_mean"], 100 * grid["test_std"]
+        words = means.map(lambda mean: f"{mean:.1f}") + spreads.map(
+            lambda std: "" if np.isnan(std) else f"\n± {std:.1f}"
+        )
+        look = {"fmt": "", "annot_kws": {"fontsize": 7}, "cmap": colours, "linewidths": 0.5, "cbar": False}
+        sns.heatmap(means / 100, annot=words, ax=axis, **look, **limits)
+        axis.set_title(f"{family}, {fraction:.0%} of data", fontsize=8)
+        axis.set_xlabel("width multiplier", fontsize=7)
+        axis.set_ylabel("depth", fontsize=7)
+        axis.set_xticklabels([f"{width:g}" for width in means.columns])
+        axis.tick_params(labelsize=7, length=0)
+    bar = figure.colorbar(axes[0][0].collections[0], ax=axes, aspect=18, format="{x:.0%}")
+    bar.set_label("test accuracy, mean over seeds", fontsize=7)
+    bar.ax.tick_params(labelsize=7, length=2)
     return figure
 
 
@@ -173,7 +213,7 @@ def _draw_share(axis, row):
     axis.plot(positions, row.share, linewidth=0.8, marker=".", markersize=2, color="black")
     axis.set(xlim=(0, len(row.share)), ylim=(0, 1))
     axis.set_box_aspect(1)
-    axis.set_title(f"{row.title}\nfirst component's share of variance", fontsize=8)
+    axis.set_title("first component's share of variance", fontsize=8)
     axis.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axis.tick_params(axis="y", labelsize=7, length=2)
     _label_layers(axis, "x", row.side.stages, "")

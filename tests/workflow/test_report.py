@@ -99,6 +99,7 @@ def test_the_report_shows_every_figure_with_its_caption(finished, browser):
         ("Similarity within a network", "fig1", "Upper row: increasing depth"),
         ("Similarity within a network", "fig1-seeds", "for every seed"),
         ("First principal components", "fig3", "A row a network"),
+        ("Networks", "B", "accuracy in percent by depth"),
         ("Similarity between networks", "fig5", "on the diagonal two seeds"),
         ("Similarity between networks", "F", "averaged over the first 20 pairs"),
     ],

@@ -7,10 +7,12 @@ import pytest
 
 HEATMAPS = {"fig1": 1, "fig1-seeds": 1, "fig5": 1, "F": 1}
 DRAWN = {**HEATMAPS, "fig3": 1}
+ALL_DRAWN = {**DRAWN, "B": 1}
 BEHIND_CKA = {**DRAWN, "summarise": 1}
 WITHIN = {"compute_cka": 4, "fig1": 1, "fig1-seeds": 1, "fig3": 1, "summarise": 1}
 BEHIND_DUMPS = {"compute_cka": 4, "compute_pairs": 4, **BEHIND_CKA}
-BEHIND_TRAINING = {"dump_activations": 4, **BEHIND_DUMPS}
+BEHIND_MODELS = {"dump_activations": 4, **BEHIND_DUMPS}
+BEHIND_TRAINING = {"train": 4, "B": 1, **BEHIND_MODELS}
 
 
 def set_key(section, key, value):
@@ -39,8 +41,19 @@ def add_fraction(study):
     )
 
 
-def remove_seed(study):
-    study.edit_config(lambda config: config["grid"][0].update(seeds=[1, 2]))
+def add_figure_2(study):
+    row = {"depths": [8, 14], "width": 1}
+    figure = {"depth_row": row, "fractions": [1], "seed": 1}
+    study.edit_config(lambda config: config["figures"].update(fig2=figure))
+
+
+def add_plain_networks(study):
+    def change(config):
+        config["grid"].append({"family": "plain", "depths": [8], "widths": [1], "seeds": [1]})
+        rows = {"depth_row": {"depths": [8], "width": 1}, "width_row": {"depth": 8, "widths": [1]}}
+        config["figures"]["C"] = {**rows, "seed": 1}
+
+    study.edit_config(change)
 
 
 def remove_depth(study):
@@ -96,11 +109,11 @@ CHANGES = {
     "the dumps deleted": (forget_dumps, {}),
     "a figure deleted": (delete("figures/fig5.png"), {"fig5": 1}),
     "a network's CKA deleted": (delete("models/digits-resnet8-w1-f100/seed2/cka.h5"), None),
-    "the colour map": (set_key("figures", "colour_map", "viridis"), DRAWN),
-    "the heatmaps' code": (edit("scripts/widedeep/plots.py", "aspect=18", "aspect=19"), DRAWN),
+    "the colour map": (set_key("figures", "colour_map", "viridis"), ALL_DRAWN),
+    "the heatmaps' code": (edit("scripts/widedeep/plots.py", "aspect=18", "aspect=19"), ALL_DRAWN),
     "the code of first components": (
         edit("scripts/widedeep/pca.py", "_MOST_STEPS = 60", "_MOST_STEPS = 61"),
-        BEHIND_TRAINING,
+        BEHIND_MODELS,
     ),
     "the code of figure 3": (edit("scripts/plot_components.py", 'part["cka"], ', 'part["c"], '), {"fig3": 1}),
     "the summary's code": (edit("scripts/summarise.py", "0.95)", "0.99)"), {"summarise": 1}),
@@ -117,20 +130,26 @@ CHANGES = {
             "compute_pairs": 3,
             "fig1-seeds": 1,
             "F": 1,
+            "B": 1,
             "summarise": 1,
         },
     ),
-    "one width more": (add_width, {"train": 1, "dump_activations": 1, "compute_cka": 1, "summarise": 1}),
-    "one fraction more": (add_fraction, {"train": 1, "dump_activations": 1, "compute_cka": 1, "summarise": 1}),
-    "one depth less": (remove_depth, {**DRAWN, "summarise": 1}),
+    "one width more": (add_width, {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, "summarise": 1}),
+    "one fraction more": (add_fraction, {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, "summarise": 1}),
+    "a figure of networks that are there": (add_figure_2, {"fig2": 1}),
+    "networks without residual connections": (
+        add_plain_networks,
+        {"train": 1, "dump_activations": 1, "compute_cka": 1, "C": 1, "B": 1, "summarise": 1},
+    ),
+    "one depth less": (remove_depth, {**ALL_DRAWN, "summarise": 1}),
     "CKA's script": (edit("scripts/compute_cka.py", "first.layers", "second.layers"), WITHIN),
-    "CKA's estimator": (edit("scripts/widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 3.0"), BEHIND_TRAINING),
-    "the number of passes": (set_key("dumps", "passes", 2), BEHIND_TRAINING),
-    "the dump's script": (edit("scripts/dump_activations.py", '"test")', '"test",)'), BEHIND_TRAINING),
-    "the learning rate": (set_key("training", "learning_rate", 0.01), {"train": 4, **BEHIND_TRAINING}),
+    "CKA's estimator": (edit("scripts/widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 3.0"), BEHIND_MODELS),
+    "the number of passes": (set_key("dumps", "passes", 2), BEHIND_MODELS),
+    "the dump's script": (edit("scripts/dump_activations.py", '"test")', '"test",)'), BEHIND_MODELS),
+    "the learning rate": (set_key("training", "learning_rate", 0.01), BEHIND_TRAINING),
     "the training's code": (
         edit("scripts/widedeep/training.py", "set_to_none=True", "set_to_none=False"),
-        {"train": 4, **BEHIND_TRAINING},
+        BEHIND_TRAINING,
     ),
 }
 # The dumps are made again before what reads them.

@@ -189,9 +189,9 @@ def pairs(first, second):
 
 def panels_of(figure):
     """The panels of a figure, row by row: (name of the row, what its mean is taken over; nothing for an empty place)."""
-    if figure == "fig1":
-        seed = config["figures"]["fig1"]["seed"]
-        rows = zip(("depth", "width"), study_config.rows_of_fig1(config))
+    if figure in study_config.FIGURES_OF_ROWS:
+        seed = config["figures"][figure]["seed"]
+        rows = study_config.rows_of(config, figure).items()
         return [(row, alone(model, seed)) for row, models in rows for model in models]
     if figure == "fig1-seeds":
         models = study_config.models_of(config, figure)
@@ -239,6 +239,8 @@ def heatmap_options(figure):
 HEATMAPS = {
     "fig1": ("Similarity within a network", "one seed, by depth and by width"),
     "fig1-seeds": ("Similarity within a network", "every seed"),
+    "fig2": ("Similarity within a network", "by depth and width on shares of the training set"),
+    "C": ("Similarity within a network", "without residual connections"),
     "fig5": ("Similarity between networks", "one pair of networks"),
     "F": ("Similarity between networks", "mean over pairs of seeds"),
 }
@@ -246,6 +248,6 @@ HEATMAPS = {
 FIGURES = [figure for figure in [*HEATMAPS, "fig3"] if {"F": "fig5"}.get(figure, figure) in config["figures"]]
 PANELS = {figure: panels_of(figure) for figure in FIGURES if figure in HEATMAPS}
 COMPONENT_ROWS = component_rows() if "fig3" in FIGURES else []
-FIGURE_FILES = [f"{FIGURE}/{figure}.{suffix}" for figure in FIGURES for suffix in ("pdf", "png", "csv")]
+FIGURE_FILES = [f"{FIGURE}/{figure}.{suffix}" for figure in [*FIGURES, "B"] for suffix in ("pdf", "png", "csv")]
 ALL = [(model, seed) for model, seeds in SEEDS.items() for seed in seeds]
 NETWORK_FILES = files_of(ALL, "model.safetensors") + files_of(ALL, "cka.h5")

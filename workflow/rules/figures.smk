@@ -71,6 +71,36 @@ for figure in set(FIGURES) & {"fig3"}:
             " --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"
 
 
+rule B:
+    input:
+        files_of(ALL, "metrics.json"),
+    output:
+        pdf=f"{FIGURE}/B.pdf",
+        csv=f"{FIGURE}/B.csv",
+        md=f"{FIGURE}/B.md",
+        png=report(
+            f"{FIGURE}/B.png",
+            caption="../report/B.rst",
+            category="Networks",
+            labels=report_label("B", "accuracy by depth and width"),
+        ),
+    log:
+        f"{LOGS}/figures/B.log",
+    benchmark:
+        f"{TIMINGS}/figures/B.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        colour_map=config["figures"]["colour_map"],
+        code=code("tabulate_accuracy.py"),
+    message:
+        "Drawing {output.png}"
+    shell:
+        "python scripts/tabulate_accuracy.py {input} --colour-map {params.colour_map} --threads {threads}"
+        " --out {output.csv} {output.md} {output.pdf} {output.png} > {log} 2>&1"
+
+
 rule summarise:
     input:
         cka=files_of(ALL, "cka.h5"),
@@ -91,9 +121,9 @@ rule summarise:
         "../../environment.yml"
     threads: 1
     params:
+        networks=[file_of(model, seed, "") for model, seed in ALL],
         code=code("summarise.py"),
     message:
         "Summarising all networks"
     shell:
-        "python scripts/summarise.py --cka {input.cka} --components {input.components} --metrics {input.metrics}"
-        " --threads {threads} --out {output.csv} > {log} 2>&1"
+        "python scripts/summarise.py {params.networks}" " --threads {threads} --out {output.csv} > {log} 2>&1"
