@@ -18,6 +18,7 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/dumps.smk"
 include: "workflow/rules/cka.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/findings.smk"
 
 
 rule all:
@@ -25,4 +26,4 @@ rule all:
     input:
         NETWORK_FILES,
         FIGURE_FILES,
-        f"{RESULTS}/summary.csv",
+        f"{RESULTS}/findings.csv",

@@ -40,8 +40,19 @@ def main(argv=None):
     if is_stale(report, results, args.configfile):
         make_report(snakemake, report, log)
     print("Finished." if something_ran else "Nothing to do: everything is up to date.")
-    print(f"Report:  {report}\nFigures: {results / 'figures'}\nTable:   {results / 'summary.csv'}")
+    print_findings(results / "findings.csv")
+    print(f"Report:  {report}\nFigures: {results / 'figures'}")
+    print(f"Tables:  {results / 'summary.csv'}, {results / 'findings.md'}")
     return 0
+
+
+def print_findings(path):
+    """The verdict on each claim of the paper."""
+    import csv
+
+    with open(path, newline="") as file:
+        for finding in csv.DictReader(file):
+            print(f"{finding['verdict']:>15}: {finding['claim']} ({finding['result']})")
 
 
 def study_of(configfile):

@@ -32,6 +32,7 @@ STAGES = (
     "plot_heatmaps.py",
     "plot_components.py",
     "summarise.py",
+    "summarise_pairs.py",
     "tabulate_accuracy.py",
 )
 # An edit of code, and the stages that must notice it.
@@ -43,7 +44,7 @@ EDITS = [
     ("widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 5.0", set(STAGES[1:-1])),
     ("widedeep/similarities.py", '"undefined"', '"why"', set(STAGES[2:-1])),
     ("widedeep/plots.py", "aspect=18", "aspect=19", {"plot_heatmaps.py", "plot_components.py", "tabulate_accuracy.py"}),
-    ("widedeep/blocks.py", "threshold=0.9", "threshold=0.8", {"summarise.py"}),
+    ("widedeep/blocks.py", "threshold=0.9", "threshold=0.8", {"summarise.py", "summarise_pairs.py"}),
     ("widedeep/command.py", "default=1", "default=2", set()),
     ("widedeep/files.py", "indent=2", "indent=3", set()),
 ]

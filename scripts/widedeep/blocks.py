@@ -56,3 +56,8 @@ def mean_among(values, chosen):
     among = np.asarray(values)[np.ix_(chosen, chosen)][np.triu_indices(np.count_nonzero(chosen), 1)]
     among = among[~np.isnan(among)]
     return float(among.mean()) if len(among) else float("nan")
+
+
+def equal_depth(first, second):
+    """For each of `first` layers the position, among `second` layers, at the nearest relative depth: (first,) int."""
+    return np.rint(np.linspace(0, second - 1, first)).astype(int)

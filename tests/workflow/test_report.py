@@ -88,7 +88,7 @@ def test_the_report_shows_every_figure_with_its_caption(finished, browser):
     assert "tiny on digits" in text
     assert "System Message" not in text  # what docutils writes where a caption is malformed
     assert '"depths": [8, 14]' in text  # the config
-    for category in ("Similarity within a network", "Similarity between networks", "Networks"):
+    for category in ("Findings", "Similarity within a network", "Similarity between networks", "Networks"):
         assert category in text
     assert not browser.errors()
 

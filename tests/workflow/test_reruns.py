@@ -8,8 +8,9 @@ import pytest
 HEATMAPS = {"fig1": 1, "fig1-seeds": 1, "fig5": 1, "F": 1}
 DRAWN = {**HEATMAPS, "fig3": 1}
 ALL_DRAWN = {**DRAWN, "B": 1}
-BEHIND_CKA = {**DRAWN, "summarise": 1}
-WITHIN = {"compute_cka": 4, "fig1": 1, "fig1-seeds": 1, "fig3": 1, "summarise": 1}
+TABLES = {"summarise": 1, "findings": 1}
+BEHIND_CKA = {**DRAWN, **TABLES, "summarise_pairs": 1}
+WITHIN = {"compute_cka": 4, "fig1": 1, "fig1-seeds": 1, "fig3": 1, **TABLES}
 BEHIND_DUMPS = {"compute_cka": 4, "compute_pairs": 4, **BEHIND_CKA}
 BEHIND_MODELS = {"dump_activations": 4, **BEHIND_DUMPS}
 BEHIND_TRAINING = {"train": 4, "B": 1, **BEHIND_MODELS}
@@ -116,7 +117,7 @@ CHANGES = {
         BEHIND_MODELS,
     ),
     "the code of figure 3": (edit("scripts/plot_components.py", 'part["cka"], ', 'part["c"], '), {"fig3": 1}),
-    "the summary's code": (edit("scripts/summarise.py", "0.95)", "0.99)"), {"summarise": 1}),
+    "the summary's code": (edit("scripts/summarise.py", "0.95)", "0.99)"), TABLES),
     "which seed figure 1 shows": (
         lambda study: study.edit_config(lambda config: config["figures"]["fig1"].update(seed=2)),
         {"fig1": 1},
@@ -131,17 +132,19 @@ CHANGES = {
             "fig1-seeds": 1,
             "F": 1,
             "B": 1,
-            "summarise": 1,
+            "summarise_pairs": 1,
+            **TABLES,
         },
     ),
-    "one width more": (add_width, {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, "summarise": 1}),
-    "one fraction more": (add_fraction, {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, "summarise": 1}),
+    "one width more": (add_width, {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, **TABLES}),
+    "a rule of the findings": (edit("scripts/widedeep/findings.py", "FALL = 0.2", "FALL = 0.3"), {"findings": 1}),
+    "one fraction more": (add_fraction, {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, **TABLES}),
     "a figure of networks that are there": (add_figure_2, {"fig2": 1}),
     "networks without residual connections": (
         add_plain_networks,
-        {"train": 1, "dump_activations": 1, "compute_cka": 1, "C": 1, "B": 1, "summarise": 1},
+        {"train": 1, "dump_activations": 1, "compute_cka": 1, "C": 1, "B": 1, **TABLES},
     ),
-    "one depth less": (remove_depth, {**ALL_DRAWN, "summarise": 1}),
+    "one depth less": (remove_depth, {**ALL_DRAWN, "summarise_pairs": 1, **TABLES}),
     "CKA's script": (edit("scripts/compute_cka.py", "first.layers", "second.layers"), WITHIN),
     "CKA's estimator": (edit("scripts/widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 3.0"), BEHIND_MODELS),
     "the number of passes": (set_key("dumps", "passes", 2), BEHIND_MODELS),
@@ -155,7 +158,7 @@ CHANGES = {
 # The dumps are made again before what reads them.
 CHANGES["a network's CKA deleted"] = (
     CHANGES["a network's CKA deleted"][0],
-    {"compute_cka": 1, "fig1-seeds": 1, "summarise": 1},
+    {"compute_cka": 1, "fig1-seeds": 1, **TABLES},
 )
 
 

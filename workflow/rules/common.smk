@@ -215,10 +215,9 @@ def heatmap_files(figure):
     return list(dict.fromkeys(source.split("::")[0] for _, parts in PANELS[figure] for source, _ in parts))
 
 
-def heatmap_metrics(figure):
-    """The metrics of the networks that a figure names."""
-    networks = (network for _, parts in PANELS[figure] for _, networks in parts for network in networks)
-    return files_of(dict.fromkeys(networks), "metrics.json")
+def networks_of(figure):
+    """The networks that a heatmap figure shows, each once."""
+    return list(dict.fromkeys(network for _, parts in PANELS[figure] for _, networks in parts for network in networks))
 
 
 def files_of(networks, name):
@@ -249,5 +248,8 @@ FIGURES = [figure for figure in [*HEATMAPS, "fig3"] if {"F": "fig5"}.get(figure,
 PANELS = {figure: panels_of(figure) for figure in FIGURES if figure in HEATMAPS}
 COMPONENT_ROWS = component_rows() if "fig3" in FIGURES else []
 FIGURE_FILES = [f"{FIGURE}/{figure}.{suffix}" for figure in [*FIGURES, "B"] for suffix in ("pdf", "png", "csv")]
+# The pairs behind fig5 and F, and the networks in them.
+PAIR_FILES = heatmap_files("F") if "F" in PANELS else []
+PAIRED = networks_of("F") if "F" in PANELS else []
 ALL = [(model, seed) for model, seeds in SEEDS.items() for seed in seeds]
 NETWORK_FILES = files_of(ALL, "model.safetensors") + files_of(ALL, "cka.h5")

@@ -6,7 +6,7 @@ for figure in PANELS:
             figure
         input:
             similarities=heatmap_files(figure),
-            metrics=heatmap_metrics(figure),
+            metrics=files_of(networks_of(figure), "metrics.json"),
         output:
             pdf=f"{FIGURE}/{figure}.pdf",
             csv=f"{FIGURE}/{figure}.csv",
@@ -99,31 +99,3 @@ rule B:
     shell:
         "python scripts/tabulate_accuracy.py {input} --colour-map {params.colour_map} --threads {threads}"
         " --out {output.csv} {output.md} {output.pdf} {output.png} > {log} 2>&1"
-
-
-rule summarise:
-    input:
-        cka=files_of(ALL, "cka.h5"),
-        components=files_of(ALL, "pca.h5"),
-        metrics=files_of(ALL, "metrics.json"),
-    output:
-        csv=report(
-            f"{RESULTS}/summary.csv",
-            caption="../report/summary.rst",
-            category="Networks",
-            labels=report_label("summary", "accuracy and block size of every network"),
-        ),
-    log:
-        f"{LOGS}/summarise.log",
-    benchmark:
-        f"{TIMINGS}/summarise.tsv"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    params:
-        networks=[file_of(model, seed, "") for model, seed in ALL],
-        code=code("summarise.py"),
-    message:
-        "Summarising all networks"
-    shell:
-        "python scripts/summarise.py {params.networks}" " --threads {threads} --out {output.csv} > {log} 2>&1"

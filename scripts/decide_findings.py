@@ -1,0 +1,48 @@
+"""Decide which of the paper's claims a study reproduces, from its tables of networks and of pairs.
+
+The rules stand in scripts/widedeep/findings.py, one function a claim. Writes the findings as CSV, Markdown and HTML.
+
+Example (after the examples of scripts/summarise.py and scripts/summarise_pairs.py --help):
+  python scripts/decide_findings.py summary.csv pairs.csv --out findings.csv findings.md findings.html
+"""
+
+from widedeep import command
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("networks", metavar="NETWORKS", help="table of scripts/summarise.py")
+    parser.add_argument("pairs", metavar="PAIRS", help="table of scripts/summarise_pairs.py")
+    parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .csv, .md, .html")
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    import pandas as pd
+
+    from widedeep import files, findings
+
+    found = findings.decide(pd.read_csv(args.networks), pd.read_csv(args.pairs))
+    table = pd.DataFrame([vars(finding) for finding in found])
+    for path in args.out:
+        with files.replacing(path) as unfinished:
+            unfinished.write_text(text_of(table, path.rsplit(".", 1)[-1]))
+    for finding in found:
+        print(f"{finding.verdict:15} {finding.result:12} {finding.claim}")
+
+
+def text_of(table, form):
+    """The table as csv, md or html."""
+    if form == "csv":
+        return table.to_csv(index=False)
+    if form == "md":
+        lines = ["| " + " | ".join(table.columns) + " |", "|---" * len(table.columns) + "|"]
+        return "\n".join(lines + ["| " + " | ".join(line) + " |" for line in table.to_numpy()]) + "\n"
+    style = "body{font:15px sans-serif;margin:2em}td,th{padding:.5em;text-align:left;vertical-align:top}"
+    head = f"<!doctype html><meta charset='utf-8'><title>Findings</title><style>{style}</style>"
+    return f"{head}\n{table.to_html(index=False, border=0)}\n"
+
+
+if __name__ == "__main__":
+    command.run(main)

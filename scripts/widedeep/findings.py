@@ -1,0 +1,221 @@
+"""The paper's claims and the rules that decide whether a study reproduces them.
+
+A rule and its thresholds are fixed here, before its number is looked at; the thresholds come from networks of other
+seeds (docs/method.md). Numbers are medians or shares over seeds, never those of a chosen network.
+"""
+
+from dataclasses import dataclass
+
+# A network has a block structure if at least this share of its layers is in the block.
+HAS_BLOCK = 0.1
+# A configuration has what more than this share of its seeds has.
+MOST = 0.5
+# "Nearly always" is at least this share of seeds.
+NEARLY_ALWAYS = 0.8
+# A configuration whose accuracy is this much below the small one's hardly trained, and decides nothing.
+HARDLY_TRAINED = 0.1
+FEWEST_SEEDS = 3
+# The block vanishes if the CKA among its layers falls by this when the first component is removed.
+FALL = 0.2
+# Layers of two networks are similar from here on.
+SIMILAR = 0.7
+# The block resembles nothing in another network if its layers' best match there is worse by this than other layers'.
+WORSE = 0.2
+
+REPRODUCED, NOT_REPRODUCED, NOT_DECIDABLE = "reproduced", "not reproduced", "not decidable"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One claim of the paper and what a study says about it.
+
+    Attributes:
+        result: id as in the figures.
+        claim: the paper's, in a sentence.
+        number: what decides, in words, with its values over seeds.
+        verdict: REPRODUCED, NOT_REPRODUCED or NOT_DECIDABLE.
+        why: which networks decided, or why none could.
+    """
+
+    result: str
+    claim: str
+    number: str
+    verdict: str
+    why: str
+
+
+def decide(networks, pairs):
+    """All findings of a study.
+
+    Args:
+        networks: DataFrame as of scripts/summarise.py.
+        pairs: DataFrame as of scripts/summarise_pairs.py; it may have no line.
+
+    Returns:
+        list of Finding
+    """
+    resnets = networks[networks.family == "resnet"]
+    return [
+        by_size(resnets, "depth", "width", "Deep networks have a block structure, shallow ones have none."),
+        by_size(resnets, "width", "depth", "Wide networks have a block structure, narrow ones have none."),
+        over_seeds(resnets),
+        by_data(resnets),
+        first_component(networks),
+        same_depth(pairs),
+        own_block(pairs),
+    ]
+
+
+def by_size(networks, grown, fixed, claim):
+    """Figure 1: in a row of networks the smallest has no block in most seeds, and the largest has one in most."""
+    result = f"fig1, {grown}"
+    row = longest_row(networks, grown, fixed)
+    if row is None:
+        return Finding(result, claim, "", NOT_DECIDABLE, f"the grid has no networks that differ in {grown} alone")
+    small, large = row[row[grown] == row[grown].min()], row[row[grown] == row[grown].max()]
+    number = f"share of layers in the block: {spread(small.layers_in_block)} and {spread(large.layers_in_block)}"
+    why = f"{name_of(small)} and {name_of(large)}"
+    if obstacle := too_few_seeds(small, large) or hardly_trained(small, large):
+        return Finding(result, claim, number, NOT_DECIDABLE, obstacle)
+    return Finding(result, claim, number, verdict(not has_block(small) and has_block(large)), why)
+
+
+def over_seeds(networks):
+    """Figure 1 over seeds: the smallest network never has a block, the largest nearly always has one."""
+    result = "fig1-seeds"
+    claim = "Over seeds, small networks lack the block structure, and large ones nearly always have it."
+    rows = [longest_row(networks, *axes) for axes in (("depth", "width"), ("width", "depth"))]
+    ends = [
+        (row[row[grown] == row[grown].min()], row[row[grown] == row[grown].max()])
+        for row, grown in zip(rows, ("depth", "width"), strict=True)
+        if row is not None
+    ]
+    ends = [pair for pair in ends if not (too_few_seeds(*pair) or hardly_trained(*pair))]
+    if not ends:
+        return Finding(result, claim, "", NOT_DECIDABLE, f"no row of the grid has {FEWEST_SEEDS} seeds that trained")
+    small, large = (sum_of_seeds([pair[side] for pair in ends]) for side in (0, 1))
+    number = f"networks with a block: {small[0]} of {small[1]} small ones, {large[0]} of {large[1]} large ones"
+    why = "; ".join(f"{name_of(small)} and {name_of(large)}" for small, large in ends)
+    return Finding(result, claim, number, verdict(small[0] == 0 and large[0] >= NEARLY_ALWAYS * large[1]), why)
+
+
+def by_data(networks):
+    """Figure 2: with less data some configuration gains a block and none loses it."""
+    result, claim = "fig2", "With less training data the block structure appears in narrower and shallower networks."
+    gained, lost, compared = [], [], []
+    for _, configuration in networks.groupby(["depth", "width"]):
+        little = configuration[configuration.fraction == configuration.fraction.min()]
+        much = configuration[configuration.fraction == configuration.fraction.max()]
+        if configuration.fraction.nunique() == 1 or too_few_seeds(little, much) or hardly_trained(much, little):
+            continue
+        compared.append(f"{name_of(much)}: {spread(much.layers_in_block)} to {spread(little.layers_in_block)}")
+        if has_block(little) and not has_block(much):
+            gained.append(name_of(little))
+        if has_block(much) and not has_block(little):
+            lost.append(name_of(little))
+    if not compared:
+        return Finding(result, claim, "", NOT_DECIDABLE, "no configuration trained on several shares of the data")
+    number = f"share of layers in the block, {'; '.join(compared)}"
+    why = f"with less data {', '.join(gained) or 'none'} gained a block, {', '.join(lost) or 'none'} lost it"
+    return Finding(result, claim, number, verdict(gained and not lost), why)
+
+
+def first_component(networks):
+    """Figure 3: the CKA among the block's layers falls when the first component is removed."""
+    result, claim = "fig3", "The block structure vanishes when the first principal component is removed."
+    blocks = networks[networks.layers_in_block >= HAS_BLOCK]
+    if blocks.empty:
+        return Finding(result, claim, "", NOT_DECIDABLE, "no network has a block structure")
+    falls = blocks.cka_in_block - blocks.cka_in_block_without_first_component
+    number = f"mean CKA in the block falls by {spread(falls)}, from {spread(blocks.cka_in_block)}"
+    return Finding(result, claim, number, verdict(falls.median() >= FALL), f"{len(blocks)} networks with a block")
+
+
+def same_depth(pairs):
+    """Figure 5: without a block, layers at the same relative depth are similar across seeds and architectures."""
+    result, claim = "fig5", "Without a block, layers at the same relative depth are similar in different networks."
+    without = pairs[(pairs.block_first < HAS_BLOCK) & (pairs.block_second < HAS_BLOCK)]
+    if len(without) < FEWEST_SEEDS:
+        return Finding(result, claim, "", NOT_DECIDABLE, f"fewer than {FEWEST_SEEDS} pairs of networks without a block")
+    number = f"CKA at equal relative depth {spread(without.equal_depth)}"
+    return Finding(
+        result,
+        claim,
+        number,
+        verdict(without.equal_depth.median() >= SIMILAR),
+        f"{len(without)} ordered pairs without a block",
+    )
+
+
+def own_block(pairs):
+    """Figure 5: the block's layers find no match in another network, where other layers do."""
+    result, claim = "fig5", "The block structure of one network resembles nothing in another."
+    blocks = pairs[pairs.block_first >= HAS_BLOCK].dropna(subset=["best_inside", "best_outside"])
+    if len(blocks) < FEWEST_SEEDS:
+        return Finding(result, claim, "", NOT_DECIDABLE, f"fewer than {FEWEST_SEEDS} pairs with a block")
+    number = f"best CKA with a layer of the other network: {spread(blocks.best_inside)} in the block, "
+    number += f"{spread(blocks.best_outside)} outside"
+    worse = blocks.best_outside - blocks.best_inside
+    return Finding(
+        result, claim, number, verdict(worse.median() >= WORSE), f"{len(blocks)} ordered pairs whose first has a block"
+    )
+
+
+def longest_row(networks, grown, fixed):
+    """Of the rows of the grid in which only `grown` varies, the one that grows furthest by a factor; None without any.
+
+    Of ties the one with the most data, then with the smallest `fixed`.
+    """
+    rows = [row for _, row in networks.groupby(["fraction", fixed]) if row[grown].nunique() > 1]
+    return max(
+        rows,
+        key=lambda row: (row[grown].max() / row[grown].min(), row.fraction.iloc[0], -row[fixed].iloc[0]),
+        default=None,
+    )
+
+
+def has_block(configuration):
+    """Whether most seeds of a configuration have a block."""
+    return (configuration.layers_in_block >= HAS_BLOCK).mean() > MOST
+
+
+def sum_of_seeds(configurations):
+    """(networks with a block, networks) of several configurations."""
+    return (
+        sum(int((configuration.layers_in_block >= HAS_BLOCK).sum()) for configuration in configurations),
+        sum(map(len, configurations)),
+    )
+
+
+def too_few_seeds(*configurations):
+    """Why configurations with few seeds decide nothing; empty where all have enough."""
+    for configuration in configurations:
+        if len(configuration) < FEWEST_SEEDS:
+            return f"{name_of(configuration)} has {len(configuration)} of the {FEWEST_SEEDS} seeds that a verdict needs"
+    return ""
+
+
+def hardly_trained(small, large):
+    """Why a configuration that hardly trained decides nothing; empty where it did train, by train and test accuracy."""
+    for accuracy in ("train_accuracy", "test_accuracy"):
+        behind = small[accuracy].mean() - large[accuracy].mean()
+        if behind > HARDLY_TRAINED:
+            what = f"its {accuracy.replace('_', ' ')} is {behind:.2f} below that of {name_of(small)}"
+            return f"{name_of(large)} hardly trained: {what}"
+    return ""
+
+
+def name_of(configuration):
+    """`ResNet-14 6x, 25% of data` of lines of one configuration."""
+    line = configuration.iloc[0]
+    data = "" if line.fraction == 1 else f", {line.fraction:.0%} of data"
+    return f"ResNet-{line.depth} {line.width:g}x{data}"
+
+
+def spread(values):
+    """Median, smallest and largest, as `0.20 (0.02 to 0.43)`."""
+    return f"{values.median():.2f} ({values.min():.2f} to {values.max():.2f})"
+
+
+def verdict(holds):
+    return REPRODUCED if holds else NOT_REPRODUCED

@@ -1,0 +1,170 @@
+"""Verdicts on studies whose answer is known, and the table of pairs that they read."""
+
+from pathlib import Path
+
+import decide_findings
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import summarise_pairs
+
+from widedeep import blocks, components, dumps, findings, similarities
+from widedeep.errors import UserError
+
+PAIRS = pd.DataFrame(columns=summarise_pairs.COLUMNS)
+
+
+def networks(*configurations):
+    """A summary table: each configuration is (depth, width, fraction, blocks over seeds, changes)."""
+    lines = []
+    for depth, width, fraction, in_block, *changes in configurations:
+        for seed, share in enumerate(in_block, 1):
+            line = {"family": "resnet", "depth": depth, "width": width, "fraction": fraction, "seed": seed}
+            line |= {"test_accuracy": 0.95, "train_accuracy": 0.99, "layers_in_block": share}
+            line |= {"cka_in_block": 0.9 if share else np.nan}
+            line |= {"cka_in_block_without_first_component": 0.3 if share else np.nan}
+            lines.append({**line, **(changes[0] if changes else {})})
+    return pd.DataFrame(lines)
+
+
+NONE, SOME, ALL = (0, 0, 0), (0.3, 0, 0), (0.3, 0.5, 0.4)
+SMALL = (14, 1, 1, NONE)
+
+
+def verdicts(table, pairs=PAIRS):
+    found = findings.decide(table, pairs)
+    return {(finding.result, finding.claim.split()[0]): finding.verdict for finding in found}, found
+
+
+def verdict_of(result, table, pairs=PAIRS):
+    (found,) = [finding.verdict for finding in verdicts(table, pairs)[1] if finding.result == result]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("result", "table", "expected"),
+    [
+        ("fig1, depth", [SMALL, (38, 1, 1, ALL)], "reproduced"),
+        ("fig1, depth", [SMALL, (38, 1, 1, SOME)], "not reproduced"),
+        ("fig1, depth", [SMALL, (38, 1, 1, NONE)], "not reproduced"),
+        ("fig1, depth", [(14, 1, 1, ALL), (38, 1, 1, ALL)], "not reproduced"),
+        ("fig1, depth", [SMALL], "not decidable"),
+        ("fig1, depth", [SMALL, (38, 1, 1, (0.3, 0.3))], "not decidable"),
+        ("fig1, depth", [SMALL, (38, 1, 1, ALL, {"train_accuracy": 0.85})], "not decidable"),
+        ("fig1, depth", [SMALL, (38, 1, 1, ALL, {"test_accuracy": 0.8})], "not decidable"),
+        ("fig1, depth", [SMALL, (38, 1, 1, ALL, {"family": "plain"})], "not decidable"),
+        # The row that grows furthest decides.
+        ("fig1, depth", [SMALL, (20, 1, 1, NONE), (14, 4, 1, NONE), (110, 4, 1, ALL)], "reproduced"),
+        ("fig1, width", [SMALL, (14, 6, 1, ALL)], "reproduced"),
+        ("fig1, width", [SMALL, (14, 6, 1, NONE)], "not reproduced"),
+        ("fig1, width", [SMALL, (14, 2, 1, NONE), (14, 1, 0.25, NONE), (14, 6, 0.25, ALL)], "reproduced"),
+        ("fig1-seeds", [SMALL, (38, 1, 1, ALL), (14, 6, 1, ALL)], "reproduced"),
+        ("fig1-seeds", [SMALL, (38, 1, 1, ALL), (14, 6, 1, SOME)], "not reproduced"),
+        ("fig1-seeds", [(14, 1, 1, SOME), (38, 1, 1, ALL)], "not reproduced"),
+        ("fig1-seeds", [SMALL], "not decidable"),
+        ("fig2", [SMALL, (14, 1, 0.25, ALL)], "reproduced"),
+        ("fig2", [SMALL, (14, 1, 0.25, NONE)], "not reproduced"),
+        ("fig2", [(14, 1, 1, ALL), (14, 1, 0.25, NONE)], "not reproduced"),
+        ("fig2", [SMALL, (14, 1, 0.25, ALL), (26, 1, 1, ALL), (26, 1, 0.25, NONE)], "not reproduced"),
+        ("fig2", [SMALL, (14, 1, 0.25, ALL, {"test_accuracy": 0.8})], "not decidable"),
+        ("fig2", [SMALL, (26, 1, 0.25, ALL)], "not decidable"),
+        ("fig3", [(38, 1, 1, ALL)], "reproduced"),
+        ("fig3", [(38, 1, 1, ALL, {"cka_in_block_without_first_component": 0.8})], "not reproduced"),
+        ("fig3", [SMALL], "not decidable"),
+    ],
+)
+def test_verdicts(result, table, expected):
+    assert verdict_of(result, networks(*table)) == expected
+
+
+def pairs_table(count, **numbers):
+    line = {"first": "a", "second": "b", "block_first": 0.0, "block_second": 0.0, "equal_depth": 0.9}
+    return pd.DataFrame([{**line, "best_inside": np.nan, "best_outside": 0.9, **numbers}] * count)
+
+
+@pytest.mark.parametrize(
+    ("claim", "pairs", "expected"),
+    [
+        ("Without", pairs_table(4), "reproduced"),
+        ("Without", pairs_table(4, equal_depth=0.5), "not reproduced"),
+        ("Without", pairs_table(4, block_second=0.5), "not decidable"),
+        ("Without", pairs_table(2), "not decidable"),
+        ("The", pairs_table(4, block_first=0.5, best_inside=0.3), "reproduced"),
+        ("The", pairs_table(4, block_first=0.5, best_inside=0.8), "not reproduced"),
+        ("The", pairs_table(4), "not decidable"),
+        ("The", PAIRS, "not decidable"),
+    ],
+)
+def test_verdicts_on_pairs(claim, pairs, expected):
+    assert verdicts(networks(SMALL), pairs)[0]["fig5", claim] == expected
+
+
+def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
+    networks(SMALL, (38, 1, 1, ALL)).to_csv(tmp_path / "summary.csv", index=False)
+    PAIRS.to_csv(tmp_path / "pairs.csv", index=False)
+    out = [f"{tmp_path}/findings.{end}" for end in ("csv", "md", "html")]
+    decide_findings.main([f"{tmp_path}/summary.csv", f"{tmp_path}/pairs.csv", "--out", *out])
+    table = pd.read_csv(out[0], keep_default_na=False)
+    assert table.result.tolist() == ["fig1, depth", "fig1, width", "fig1-seeds", "fig2", "fig3", "fig5", "fig5"]
+    assert table.number[0] == "share of layers in the block: 0.00 (0.00 to 0.00) and 0.40 (0.30 to 0.50)"
+    for path in out[1:]:
+        text = Path(path).read_text()
+        for line in table.itertuples():
+            assert line.claim in text
+            assert line.number in text
+            assert line.verdict in text
+
+
+def write_network(folder, label, layers, block):
+    """A pca.h5 whose layers of `block` share one dominant component."""
+    rng = np.random.default_rng(len(label) + layers)
+    values = rng.standard_normal((layers, 50))
+    values[block] = values[block[0]]
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    share = np.where(np.isin(np.arange(layers), block), 0.9, 0.2)
+    first = components.FirstComponents([f"l{i}" for i in range(layers)], share, np.zeros(layers), values)
+    model, seed = label.split("/seed")
+    components.write(folder / f"{model}-{seed}.h5", first, dumps.Origin(model, int(seed), "sum", "test"))
+    return str(folder / f"{model}-{seed}.h5")
+
+
+def test_pairs_are_summarised_in_both_directions(tmp_path):
+    """Network a: 4 layers, 1 and 2 in its block; network b: 7 layers, 5 and 6 in its block."""
+    paths = [write_network(tmp_path, "a/seed1", 4, [1, 2]), write_network(tmp_path, "b/seed1", 7, [5, 6])]
+    values = np.random.default_rng(0).uniform(0, 1, (4, 7))
+    values[0, 3] = np.nan
+    with h5py.File(tmp_path / "pairs.h5", "w") as file:
+        file.attrs.update({"kind": similarities.KIND, "schema_version": similarities.SCHEMA_VERSION})
+        group = file.create_group("seed1--seed1")
+        group.attrs.update({"first": "a/seed1", "second": "b/seed1", "minibatches": 1, "batch_size": 8})
+        group["cka"] = group["deflated"] = values
+        for side, count in (("first", 4), ("second", 7)):
+            layers = group.create_group(side)
+            text = h5py.string_dtype()
+            for key in ("name", "kind", "undefined"):
+                layers.create_dataset(key, data=[""] * count, dtype=text)
+            layers["stage"] = layers["block"] = [0] * count
+    summarise_pairs.main([f"--pairs={tmp_path}/pairs.h5", "--components", *paths, "--out", f"{tmp_path}/pairs.csv"])
+    there, back = pd.read_csv(tmp_path / "pairs.csv").itertuples(index=False)
+    assert (there.first, there.second, back.first, back.second) == ("a/seed1", "b/seed1", "b/seed1", "a/seed1")
+    assert (there.block_first, there.block_second) == (pytest.approx(0.5), pytest.approx(2 / 7, abs=1e-4))
+    # Layers 0, 1, 2, 3 of a are at the depth of layers 0, 2, 4, 6 of b; 0 alone is in neither block.
+    assert there.equal_depth == pytest.approx(values[0, 0], abs=1e-4)
+    assert there.best_inside == pytest.approx((values[1].max() + values[2].max()) / 2, abs=1e-4)
+    assert there.best_outside == pytest.approx((np.nanmax(values[0]) + values[3].max()) / 2, abs=1e-4)
+    assert back.best_inside == pytest.approx((values[:, 5].max() + values[:, 6].max()) / 2, abs=1e-4)
+    with pytest.raises(UserError, match=r"compares b/seed1 with 7 layers; give its pca\.h5"):
+        summarise_pairs.main([f"--pairs={tmp_path}/pairs.h5", "--components", paths[0], "--out", f"{tmp_path}/no.csv"])
+    assert not (tmp_path / "no.csv").exists()
+
+
+def test_no_pairs_give_an_empty_table(tmp_path):
+    summarise_pairs.main(["--pairs", "--components", "--out", f"{tmp_path}/pairs.csv"])
+    assert pd.read_csv(tmp_path / "pairs.csv").empty
+
+
+def test_equal_depth_maps_ends_to_ends():
+    assert blocks.equal_depth(4, 7).tolist() == [0, 2, 4, 6]
+    assert blocks.equal_depth(5, 5).tolist() == [0, 1, 2, 3, 4]
+    assert blocks.equal_depth(7, 4)[[0, -1]].tolist() == [0, 3]

@@ -1,0 +1,82 @@
+rule summarise:
+    input:
+        cka=files_of(ALL, "cka.h5"),
+        components=files_of(ALL, "pca.h5"),
+        metrics=files_of(ALL, "metrics.json"),
+    output:
+        csv=report(
+            f"{RESULTS}/summary.csv",
+            caption="../report/summary.rst",
+            category="Networks",
+            labels=report_label("summary", "accuracy and block size of every network"),
+        ),
+    log:
+        f"{LOGS}/summarise.log",
+    benchmark:
+        f"{TIMINGS}/summarise.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        networks=[file_of(model, seed, "") for model, seed in ALL],
+        code=code("summarise.py"),
+    message:
+        "Summarising all networks"
+    shell:
+        "python scripts/summarise.py {params.networks} --threads {threads} --out {output.csv} > {log} 2>&1"
+
+
+rule summarise_pairs:
+    input:
+        pairs=PAIR_FILES,
+        components=files_of(PAIRED, "pca.h5"),
+    output:
+        csv=report(
+            f"{RESULTS}/pairs.csv",
+            caption="../report/pairs.rst",
+            category="Similarity between networks",
+            labels=report_label("pairs", "inside and outside the block"),
+        ),
+    log:
+        f"{LOGS}/summarise_pairs.log",
+    benchmark:
+        f"{TIMINGS}/summarise_pairs.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        code=code("summarise_pairs.py"),
+    message:
+        "Summarising all pairs of networks"
+    shell:
+        "python scripts/summarise_pairs.py --pairs {input.pairs} --components {input.components}"
+        " --threads {threads} --out {output.csv} > {log} 2>&1"
+
+
+rule findings:
+    input:
+        networks=f"{RESULTS}/summary.csv",
+        pairs=f"{RESULTS}/pairs.csv",
+    output:
+        csv=f"{RESULTS}/findings.csv",
+        md=f"{RESULTS}/findings.md",
+        html=report(
+            f"{RESULTS}/findings.html",
+            caption="../report/findings.rst",
+            category="Findings",
+            labels=report_label("findings", "which of the paper's claims this study reproduces"),
+        ),
+    log:
+        f"{LOGS}/findings.log",
+    benchmark:
+        f"{TIMINGS}/findings.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        code=code("decide_findings.py"),
+    message:
+        "Deciding the findings"
+    shell:
+        "python scripts/decide_findings.py {input.networks} {input.pairs} --threads {threads}"
+        " --out {output.csv} {output.md} {output.html} > {log} 2>&1"
