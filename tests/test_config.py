@@ -151,7 +151,7 @@ REFUSED = [
     (
         "figures.fig2",
         {"depth_row": {"depths": [8], "width": 1}, "fractions": [1, 0.5], "seed": 1},
-        "fig2.depth_row at 0.5: digits-resnet8-w1-f50 is not",
+        "fig2.fraction 0.5: digits-resnet8-w1-f50 is not",
     ),
     ("figures.C", FIG1, "figures.C.depth_row: digits-plain8-w1-f100 is not in the grid"),
     (
@@ -260,14 +260,14 @@ def test_a_larger_seed_changes_no_earlier_pair(seeds, within):
     assert after[: len(before)] == before
 
 
-def test_rows_of_figures_are_depths_then_widths_for_each_share_of_the_data():
+def test_rows_of_figures_are_depths_then_widths_and_both_for_each_share_of_the_data():
     rows = {"depth_row": {"depths": [8, 14], "width": 1}, "width_row": {"depth": 8, "widths": [1, 2]}}
     figures = {"fig2": {**rows, "fractions": [1, 0.5], "seed": 1}, "C": {**rows, "seed": 1}}
     both = [{"depths": [8, 14], "widths": [1, 2], "fractions": [1, 0.5], "seeds": [1], "family": family} for family in
             ("resnet", "plain")]  # fmt: skip
     checked = config.checked({**BASE, "grid": both, "figures": figures}, SCHEMA)
     named = {row: [str(model) for model in models] for row, models in config.rows_of(checked, "fig2").items()}
-    assert list(named) == ["depth_row at 1", "width_row at 1", "depth_row at 0.5", "width_row at 0.5"]
-    assert named["width_row at 0.5"] == ["digits-resnet8-w1-f50", "digits-resnet8-w2-f50"]
+    eight, fourteen, wide = (f"digits-resnet{size}" for size in ("8-w1", "14-w1", "8-w2"))
+    assert named == {f"fraction {f / 100:g}": [f"{m}-f{f}" for m in (eight, fourteen, wide)] for f in (100, 50)}
     plain = config.rows_of(checked, "C")
     assert [str(model) for model in plain["depth_row"]] == ["digits-plain8-w1-f100", "digits-plain14-w1-f100"]

@@ -63,24 +63,27 @@ def grid(config):
 
 
 def rows_of(config, figure):
-    """The rows of one of FIGURES_OF_ROWS.
+    """The rows of one of FIGURES_OF_ROWS: depths and widths one below the other, or a row of both a share of the data.
 
     Returns:
-        dict from the row's key in the config, with its share of the data where there are several, to a list of Models
+        dict from the row's name to a list of Models, each once
     """
-    section, rows = config["figures"][figure], {}
-    for fraction in section.get("fractions", [None]):
-        for key in ("depth_row", "width_row"):
-            if key in section:
-                row = section[key]
-                share = row["fraction"] if fraction is None else fraction
-                sizes = itertools.product(row.get("depths", [row.get("depth")]), row.get("widths", [row.get("width")]))
-                name = key if fraction is None else f"{key} at {fraction:g}"
-                rows[name] = [
-                    Model(config["dataset"]["name"], FIGURES_OF_ROWS[figure], depth, width, share)
-                    for depth, width in sizes
-                ]
-    return rows
+    section = config["figures"][figure]
+    rows = {key: section[key] for key in ("depth_row", "width_row") if key in section}
+    if "fractions" not in section:
+        return {key: _models_of_row(config, figure, row, row["fraction"]) for key, row in rows.items()}
+    return {
+        f"fraction {fraction:g}": list(
+            dict.fromkeys(model for row in rows.values() for model in _models_of_row(config, figure, row, fraction))
+        )
+        for fraction in section["fractions"]
+    }
+
+
+def _models_of_row(config, figure, row, fraction):
+    sizes = itertools.product(row.get("depths", [row.get("depth")]), row.get("widths", [row.get("width")]))
+    family, name = FIGURES_OF_ROWS[figure], config["dataset"]["name"]
+    return [Model(name, family, depth, width, fraction) for depth, width in sizes]
 
 
 def models_of(config, figure):
