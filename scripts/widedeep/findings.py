@@ -109,7 +109,7 @@ def by_data(networks):
         much = configuration[configuration.fraction == configuration.fraction.max()]
         if configuration.fraction.nunique() == 1 or too_few_seeds(little, much) or hardly_trained(much, little):
             continue
-        compared.append(f"{name_of(much)}: {spread(much.layers_in_block)} to {spread(little.layers_in_block)}")
+        compared.append(f"{name_of(much)}: {spread(much.layers_in_block)}, then {spread(little.layers_in_block)}")
         if has_block(little) and not has_block(much):
             gained.append(name_of(little))
         if has_block(much) and not has_block(little):
