@@ -21,9 +21,8 @@ def test_everything_is_there_and_nothing_else(finished):
         files = {path.name for path in (finished.results / "models" / network).iterdir()}
         assert files == {"model.safetensors", "history.csv", "metrics.json", "activations.h5", "pca.h5", "cka.h5"}
     figures = {path.name for path in (finished.results / "figures").iterdir()}
-    assert figures == {
-        f"{name}.{end}" for name in ("fig1", "fig1-seeds", "fig3", "fig5", "F") for end in ("pdf", "png", "csv")
-    }
+    names = ("fig1", "fig1-seeds", "fig3", "fig5", "F", "B")
+    assert figures == {f"{name}.{end}" for name in names for end in ("pdf", "png", "csv")} | {"B.md"}
     pairs = {str(path.relative_to(finished.results / "pairs")) for path in finished.results.glob("pairs/*/*")}
     eight, fourteen = "digits-resnet8-w1-f100", "digits-resnet14-w1-f100"
     assert pairs == {
