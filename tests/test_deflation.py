@@ -85,3 +85,12 @@ def test_equal_eigenvalues_are_no_obstacle():
     eigenvalue, vector = deflation.first_eigenpair(np.eye(12))
     assert eigenvalue == pytest.approx(1)
     assert np.linalg.norm(vector) == pytest.approx(1)
+
+
+def test_what_is_left_of_a_mean_is_not_taken_for_a_component():
+    x = np.random.default_rng(0).standard_normal((20, 6))
+    shifted = (x + 3) @ (x + 3).T
+    rows, columns = np.triu_indices(20, 1)
+    found = deflation.deflated(cka.Grams(shifted[rows, columns][None], 20, np.diagonal(shifted)[None].copy()))
+    expected = without_first_component(x)
+    np.testing.assert_allclose(full(found, 0), expected @ expected.T, atol=1e-8)

@@ -72,6 +72,7 @@ def verdict_of(result, table, pairs=PAIRS):
         ("fig3", [(38, 1, 1, ALL)], "reproduced"),
         ("fig3", [(38, 1, 1, ALL, {"cka_in_block_without_first_component": 0.8})], "not reproduced"),
         ("fig3", [SMALL], "not decidable"),
+        ("fig3", [(38, 1, 1, (0.3, 0.4, 0))], "not decidable"),
     ],
 )
 def test_verdicts(result, table, expected):
@@ -79,8 +80,9 @@ def test_verdicts(result, table, expected):
 
 
 def pairs_table(count, **numbers):
-    line = {"first": "a", "second": "b", "block_first": 0.0, "block_second": 0.0, "equal_depth": 0.9}
-    return pd.DataFrame([{**line, "best_inside": np.nan, "best_outside": 0.9, **numbers}] * count)
+    line = {"second": "b", "block_first": 0.0, "block_second": 0.0, "equal_depth": 0.9}
+    line |= {"best_inside": np.nan, "best_outside": 0.9, **numbers}
+    return pd.DataFrame([{"first": f"a{index}", **line} for index in range(count)])
 
 
 @pytest.mark.parametrize(
@@ -90,6 +92,8 @@ def pairs_table(count, **numbers):
         ("Without", pairs_table(4, equal_depth=0.5), "not reproduced"),
         ("Without", pairs_table(4, block_second=0.5), "not decidable"),
         ("Without", pairs_table(2), "not decidable"),
+        ("Without", pairs_table(6, first="a"), "not decidable"),
+        ("The", pairs_table(6, first="a", block_first=0.5, best_inside=0.3), "not decidable"),
         ("The", pairs_table(4, block_first=0.5, best_inside=0.3), "reproduced"),
         ("The", pairs_table(4, block_first=0.5, best_inside=0.8), "not reproduced"),
         ("The", pairs_table(4), "not decidable"),

@@ -125,8 +125,8 @@ def first_component(networks):
     """Figure 3: the CKA among the block's layers falls when the first component is removed."""
     result, claim = "fig3", "The block structure vanishes when the first principal component is removed."
     blocks = networks[networks.layers_in_block >= HAS_BLOCK]
-    if blocks.empty:
-        return Finding(result, claim, "", NOT_DECIDABLE, "no network has a block structure")
+    if len(blocks) < FEWEST_SEEDS:
+        return Finding(result, claim, "", NOT_DECIDABLE, f"fewer than {FEWEST_SEEDS} networks have a block structure")
     falls = blocks.cka_in_block - blocks.cka_in_block_without_first_component
     number = f"mean CKA in the block falls by {spread(falls)}, from {spread(blocks.cka_in_block)}"
     return Finding(result, claim, number, verdict(falls.median() >= FALL), f"{len(blocks)} networks with a block")
@@ -136,8 +136,8 @@ def same_depth(pairs):
     """Figure 5: without a block, layers at the same relative depth are similar across seeds and architectures."""
     result, claim = "fig5", "Without a block, layers at the same relative depth are similar in different networks."
     without = pairs[(pairs.block_first < HAS_BLOCK) & (pairs.block_second < HAS_BLOCK)]
-    if len(without) < FEWEST_SEEDS:
-        return Finding(result, claim, "", NOT_DECIDABLE, f"fewer than {FEWEST_SEEDS} pairs of networks without a block")
+    if without["first"].nunique() < FEWEST_SEEDS:
+        return Finding(result, claim, "", NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks without a block")
     number = f"CKA at equal relative depth {spread(without.equal_depth)}"
     return Finding(
         result,
@@ -152,8 +152,8 @@ def own_block(pairs):
     """Figure 5: the block's layers find no match in another network, where other layers do."""
     result, claim = "fig5", "The block structure of one network resembles nothing in another."
     blocks = pairs[pairs.block_first >= HAS_BLOCK].dropna(subset=["best_inside", "best_outside"])
-    if len(blocks) < FEWEST_SEEDS:
-        return Finding(result, claim, "", NOT_DECIDABLE, f"fewer than {FEWEST_SEEDS} pairs with a block")
+    if blocks["first"].nunique() < FEWEST_SEEDS:
+        return Finding(result, claim, "", NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks with a block")
     number = f"best CKA with a layer of the other network: {spread(blocks.best_inside)} in the block, "
     number += f"{spread(blocks.best_outside)} outside"
     worse = blocks.best_outside - blocks.best_inside
