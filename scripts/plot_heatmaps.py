@@ -27,7 +27,8 @@ def main(argv=None):
     args = parse(argv)
     from widedeep import metrics, plots
 
-    panels = [panel_of(row, sources, metrics.read(args.metrics)) for row, *sources in args.panel]
+    known = metrics.read(args.metrics)
+    panels = [panel_of(row, sources, known) for row, *sources in args.panel]
     plots.save(plots.draw_heatmaps(panels, args.colour_map), table_of(panels), args.out)
     print(f"{len(panels)} panels: {' '.join(args.out)}")
 

@@ -36,11 +36,14 @@ def main(argv=None):
     status, something_ran = follow([*snakemake, *rest], log, results)
     if status:
         return status
-    report = results / "report.html"
+    findings, report = results / "findings.csv", results / "report.html"
+    if not findings.exists():  # as after a dry run, or a run to a target of one's own
+        print(f"Snakemake ended well, and the study is not finished; what Snakemake said: {log}")
+        return 0
     if is_stale(report, results, args.configfile):
         make_report(snakemake, report, log)
     print("Finished." if something_ran else "Nothing to do: everything is up to date.")
-    print_findings(results / "findings.csv")
+    print_findings(findings)
     print(f"Report:  {report}\nFigures: {results / 'figures'}")
     print(f"Tables:  {results / 'summary.csv'}, {results / 'findings.md'}")
     return 0

@@ -86,6 +86,14 @@ def test_a_wrong_config_is_one_sentence_before_anything_runs(copied):
     assert "Traceback" not in result.stderr
 
 
+def test_options_for_snakemake_are_passed_on_and_an_unfinished_study_has_no_report(tmp_path):
+    made = study.Study.new(tmp_path)
+    said = made.run_study("-n").stdout
+    assert "the study is not finished; what Snakemake said: results/tiny/logs/snakemake.log" in said
+    assert "Training digits-resnet8-w1-f100" in (made.results / "logs/snakemake.log").read_text()
+    assert not (made.results / "report.html").exists()
+
+
 def test_a_results_folder_without_write_permission_is_one_sentence(tmp_path):
     made = study.Study.new(tmp_path)
     made.results.parent.mkdir()
