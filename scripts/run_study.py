@@ -5,7 +5,7 @@ the trainings, and makes the report where something is newer than it. Options it
 
 Examples:
   python scripts/run_study.py
-  python scripts/run_study.py --configfile config/cifar10.yaml --profile workflow/profiles/slurm
+  python scripts/run_study.py --configfile config/cifar10.yaml --cores 4
 """
 
 import json
