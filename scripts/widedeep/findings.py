@@ -1,8 +1,7 @@
 """The paper's claims and the rules that decide whether a study reproduces them.
 
-A rule and its thresholds are fixed here, before its number is looked at; the thresholds come from networks of other
-seeds (config/demo-calibration.yaml; docs/method.md has their numbers). A verdict rests on all seeds, never on a chosen
-network.
+The thresholds come from networks of other seeds than the demo's (config/demo-calibration.yaml; docs/method.md has the
+numbers). A verdict rests on all seeds, never on a chosen network.
 """
 
 from dataclasses import dataclass
