@@ -15,9 +15,7 @@ def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--cka", nargs="+", required=True, metavar="FILE", help="cka.h5 of each network")
     parser.add_argument("--components", nargs="+", required=True, metavar="FILE", help="pca.h5 of each, same order")
-    parser.add_argument("--metrics", nargs="+", default=[], metavar="FILE", help="metrics.json of the networks")
-    parser.add_argument("--colour-map", default="magma", help="of matplotlib or seaborn (default: magma)")
-    parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .pdf, .png, .csv")
+    command.add_figure_options(parser)
     return command.start(parser, argv)
 
 
@@ -33,16 +31,13 @@ def main(argv=None):
 
 def row_of(cka, pca, known):
     """The plots.ComponentRow of one network, from the paths of its two files."""
-    from widedeep import components, plots, similarities
+    from widedeep import plots, results
     from widedeep.metrics import accuracy, network_name
 
-    comparison = similarities.read(cka)
-    label, first = components.read(pca)
-    components.check_layers(pca, label, first.names, cka, comparison.first)
-    name = f"{network_name(label, known)}\naccuracy {accuracy(label, known)}"
-    return plots.ComponentRow(
-        name, comparison.first, comparison.values, first.agreement, first.share, comparison.deflated
-    )
+    first, comparison = results.components_and_cka(pca, cka)
+    side = comparison.first
+    name = f"{network_name(side.label, known)}\naccuracy {accuracy(side.label, known)}"
+    return plots.ComponentRow(name, side, comparison.values, first.agreement, first.share, comparison.deflated)
 
 
 def table_of(rows):

@@ -17,9 +17,7 @@ def parse(argv):
     parser.add_argument(
         "--panel", nargs="+", action="append", required=True, metavar=("ROW", "SOURCE"), help="one heatmap; repeatable"
     )
-    parser.add_argument("--metrics", nargs="+", default=[], metavar="FILE", help="metrics.json of the networks")
-    parser.add_argument("--colour-map", default="magma", help="of matplotlib or seaborn (default: magma)")
-    parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .pdf, .png, .csv")
+    command.add_figure_options(parser)
     return command.start(parser, argv)
 
 
@@ -73,10 +71,7 @@ def table_of(panels):
         itself = panel.title.split("\n")[0]
         first, second = (label or itself for label in panel.labels)
         words = {"row": panel.row, "panel": panel.title.replace("\n", ", "), "first": first, "second": second}
-        for position, (name, value) in enumerate(words.items()):
-            part.insert(position, name, value)
-        part["cka"] = panel.values.ravel()
-        parts.append(part)
+        parts.append(part.assign(**words, cka=panel.values.ravel())[[*words, *grid, "cka"]])
     return pd.concat(parts)
 
 

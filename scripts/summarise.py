@@ -42,12 +42,11 @@ def line_of(folder):
     """The table's line of the network in a folder."""
     import numpy as np
 
-    from widedeep import blocks, components, metrics, similarities
+    from widedeep import blocks, metrics, results
     from widedeep.errors import UserError
 
-    comparison = similarities.read(folder / "cka.h5")
-    label, first = components.read(folder / "pca.h5")
-    components.check_layers(folder / "pca.h5", label, first.names, folder / "cka.h5", comparison.first)
+    first, comparison = results.components_and_cka(folder / "pca.h5", folder / "cka.h5")
+    label = comparison.first.label
     ((named, network),) = metrics.read([folder / "metrics.json"]).items()
     if named != label:
         raise UserError(f"{folder}: its cka.h5 is of {label} and its metrics.json of {named}; make them again.")

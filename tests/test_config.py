@@ -263,9 +263,9 @@ def test_a_larger_seed_changes_no_earlier_pair(seeds, within):
 def test_rows_of_figures_are_depths_then_widths_and_both_for_each_share_of_the_data():
     rows = {"depth_row": {"depths": [8, 14], "width": 1}, "width_row": {"depth": 8, "widths": [1, 2]}}
     figures = {"fig2": {**rows, "fractions": [1, 0.5], "seed": 1}, "C": {**rows, "seed": 1}}
-    both = [{"depths": [8, 14], "widths": [1, 2], "fractions": [1, 0.5], "seeds": [1], "family": family} for family in
-            ("resnet", "plain")]  # fmt: skip
-    checked = config.checked({**BASE, "grid": both, "figures": figures}, SCHEMA)
+    entry = {"depths": [8, 14], "widths": [1, 2], "fractions": [1, 0.5], "seeds": [1]}
+    families = [{**entry, "family": family} for family in ("resnet", "plain")]
+    checked = config.checked({**BASE, "grid": families, "figures": figures}, SCHEMA)
     named = {row: [str(model) for model in models] for row, models in config.rows_of(checked, "fig2").items()}
     eight, fourteen, wide = (f"digits-resnet{size}" for size in ("8-w1", "14-w1", "8-w2"))
     assert named == {f"fraction {f / 100:g}": [f"{m}-f{f}" for m in (eight, fourteen, wide)] for f in (100, 50)}

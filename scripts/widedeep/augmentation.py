@@ -8,6 +8,11 @@ def crop_padding(size):
     return size // 8
 
 
+def on_device(images, device):
+    """The uint8 (examples, channels, height, width) array of a data set as the functions here take it, on `device`."""
+    return torch.from_numpy(images).permute(0, 2, 3, 1).contiguous().to(device)
+
+
 def augmented(images, indices, flip, generator):
     """A batch of randomly shifted (and flipped) images, gathered straight from the data set.
 

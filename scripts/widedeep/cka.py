@@ -125,11 +125,20 @@ def packed_gram(features):
 
 def pack(gram, squared_norms, dtype):
     """A PackedGram from a centred (n, n) float64 Gram matrix; exactly zero where `dtype`'s rounding is all it holds."""
-    if np.trace(gram) <= _CONSTANT * np.finfo(dtype).eps ** 2 * squared_norms.sum():
+    if np.trace(gram) <= rounding_of(squared_norms.sum(), dtype):
         gram = np.zeros_like(gram)
     rows, columns = strict_triangle(len(gram))
     with np.errstate(over="ignore"):
         return PackedGram(gram[rows, columns].astype(dtype), np.diagonal(gram).astype(dtype), squared_norms)
+
+
+def rounding_of(squared_norm, dtype):
+    """What rounding in `dtype` may leave of a constant after centring: less variance (times n) than this is none.
+
+    Args:
+        squared_norm: of the uncentred features, summed over examples.
+    """
+    return _CONSTANT * np.finfo(dtype).eps ** 2 * squared_norm
 
 
 def has_large_mean(gram):

@@ -17,6 +17,13 @@ def parser(doc):
     return result
 
 
+def add_figure_options(parser):
+    """The options of all programs that draw networks."""
+    parser.add_argument("--metrics", nargs="+", default=[], metavar="FILE", help="metrics.json of the networks")
+    parser.add_argument("--colour-map", default="magma", help="of matplotlib or seaborn (default: magma)")
+    parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .pdf, .png, .csv")
+
+
 def start(parser, argv=None):
     """Parse `argv` and set the thread counts, so call it before numpy, scipy or torch is imported.
 

@@ -13,7 +13,6 @@ import h5py
 import numpy as np
 
 from widedeep import files, hdf5
-from widedeep.errors import UserError
 
 KIND = "first components"
 SCHEMA_VERSION = 1
@@ -65,20 +64,3 @@ def read(path):
         label = f"{file.attrs['model']}/seed{int(file.attrs['seed'])}"
         parts = (file[name][:] for name in ("share", "residual", "values"))
         return label, FirstComponents(file["name"].asstr()[:].tolist(), *parts)
-
-
-def check_layers(path, label, names, other_path, side):
-    """Refuse to put a network's components beside the CKA of another one, or of other layers.
-
-    Args:
-        path, label, names: of the pca.h5, its network and its layers.
-        other_path, side: of the cka.h5 and its similarities.Side.
-
-    Raises:
-        UserError: network or layers differ.
-    """
-    if (label, names) != (side.label, side.names):
-        raise UserError(
-            f"{path}: holds {len(names)} layers of {label}, and {other_path} {len(side.names)} layers of {side.label}; "
-            "give the files of the same networks in one order."
-        )

@@ -6,6 +6,8 @@ numbers). A verdict rests on all seeds, never on a chosen network.
 
 from dataclasses import dataclass
 
+from widedeep import metrics
+
 # A network has a block structure if at least this share of its layers is in the block.
 HAS_BLOCK = 0.04
 # A configuration has what more than this share of its seeds has.
@@ -72,7 +74,7 @@ def by_size(networks, grown, fixed, claim):
     row = longest_row(networks, grown, fixed)
     if row is None:
         return Finding(result, claim, "", NOT_DECIDABLE, f"the grid has no networks that differ in {grown} alone")
-    small, large = row[row[grown] == row[grown].min()], row[row[grown] == row[grown].max()]
+    small, large = ends(row, grown)
     number = f"share of layers in the block: {spread(small.layers_in_block)} and {spread(large.layers_in_block)}"
     why = f"{name_of(small)} and {name_of(large)}"
     if obstacle := too_few_seeds(small, large) or hardly_trained(small, large):
@@ -84,18 +86,14 @@ def over_seeds(networks):
     """Figure 1 over seeds: the smallest network never has a block, the largest nearly always has one."""
     result = "fig1-seeds"
     claim = "Over seeds, small networks lack the block structure, and large ones nearly always have it."
-    rows = [longest_row(networks, *axes) for axes in (("depth", "width"), ("width", "depth"))]
-    ends = [
-        (row[row[grown] == row[grown].min()], row[row[grown] == row[grown].max()])
-        for row, grown in zip(rows, ("depth", "width"), strict=True)
-        if row is not None
-    ]
-    ends = [pair for pair in ends if not (too_few_seeds(*pair) or hardly_trained(*pair))]
-    if not ends:
+    rows = {grown: longest_row(networks, grown, fixed) for grown, fixed in (("depth", "width"), ("width", "depth"))}
+    compared = [ends(row, grown) for grown, row in rows.items() if row is not None]
+    compared = [pair for pair in compared if not (too_few_seeds(*pair) or hardly_trained(*pair))]
+    if not compared:
         return Finding(result, claim, "", NOT_DECIDABLE, f"no row of the grid has {FEWEST_SEEDS} seeds that trained")
-    small, large = (sum_of_seeds([pair[side] for pair in ends]) for side in (0, 1))
+    small, large = (sum_of_seeds(configurations) for configurations in zip(*compared, strict=True))
     number = f"networks with a block: {small[0]} of {small[1]} small ones, {large[0]} of {large[1]} large ones"
-    why = "; ".join(f"{name_of(small)} and {name_of(large)}" for small, large in ends)
+    why = "; ".join(f"{name_of(small)} and {name_of(large)}" for small, large in compared)
     return Finding(result, claim, number, verdict(small[0] == 0 and large[0] >= NEARLY_ALWAYS * large[1]), why)
 
 
@@ -104,8 +102,7 @@ def by_data(networks):
     result, claim = "fig2", "With less training data the block structure appears in narrower and shallower networks."
     gained, lost, compared = [], [], []
     for _, configuration in networks.groupby(["depth", "width"]):
-        little = configuration[configuration.fraction == configuration.fraction.min()]
-        much = configuration[configuration.fraction == configuration.fraction.max()]
+        little, much = ends(configuration, "fraction")
         if configuration.fraction.nunique() == 1 or too_few_seeds(little, much) or hardly_trained(much, little):
             continue
         compared.append(f"{name_of(much)}: {spread(much.layers_in_block)}, then {spread(little.layers_in_block)}")
@@ -174,6 +171,11 @@ def longest_row(networks, grown, fixed):
     )
 
 
+def ends(lines, key):
+    """The lines with the smallest and those with the largest value of `key`."""
+    return lines[lines[key] == lines[key].min()], lines[lines[key] == lines[key].max()]
+
+
 def has_block(configuration):
     """Whether most seeds of a configuration have a block."""
     return (configuration.layers_in_block >= HAS_BLOCK).mean() > MOST
@@ -207,9 +209,7 @@ def hardly_trained(small, large):
 
 def name_of(configuration):
     """`ResNet-14 6x, 25% of data` of lines of one configuration."""
-    line = configuration.iloc[0]
-    data = "" if line.fraction == 1 else f", {line.fraction:.0%} of data"
-    return f"ResNet-{line.depth} {line.width:g}x{data}"
+    return metrics.configuration_name(configuration.iloc[0])
 
 
 def spread(values):

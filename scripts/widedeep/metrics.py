@@ -28,12 +28,15 @@ def network_name(label, metrics, seed=True):
     """`ResNet-14 1x, seed 1` where the metrics are given, else the label itself."""
     if label not in metrics:
         return label
-    network = metrics[label]
+    name = configuration_name(metrics[label])
+    return f"{name}, seed {metrics[label]['seed']}" if seed else name
+
+
+def configuration_name(network):
+    """`ResNet-14 6x, 25% of data` of a mapping with family, depth, width and fraction."""
     family = {"resnet": "ResNet", "plain": "Plain"}[network["family"]]
-    name = f"{family}-{network['depth']} {network['width']:g}x"
-    if network["fraction"] != 1:
-        name += f", {network['fraction']:.0%} of data"
-    return f"{name}, seed {network['seed']}" if seed else name
+    data = "" if network["fraction"] == 1 else f", {network['fraction']:.0%} of data"
+    return f"{family}-{network['depth']} {network['width']:g}x{data}"
 
 
 def accuracy(label, metrics):

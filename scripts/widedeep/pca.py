@@ -9,7 +9,7 @@ layer's features a step.
 import numpy as np
 import torch
 
-from widedeep import augmentation, tracing
+from widedeep import augmentation, cka, tracing
 from widedeep.components import FirstComponents
 from widedeep.names import random_seed
 
@@ -17,8 +17,6 @@ from widedeep.names import random_seed
 # largest eigenvalues differ by 0.4 %.
 _TOLERANCE = 1e-4
 _MOST_STEPS = 60
-# Rounding of the mean, squared, in units of eps^2: less variance than this is none.
-_CONSTANT = 16.0**2
 
 
 @torch.inference_mode()
@@ -35,13 +33,13 @@ def first_components(network, layers, images, batch_size, device):
     Returns:
         components.FirstComponents
     """
-    images = torch.from_numpy(images).permute(0, 2, 3, 1).contiguous().to(device)
+    images = augmentation.on_device(images, device)
     n = len(images)
 
     def sweep(see):
         """One pass over all examples; see(layer's index, rows, features (rows, p))."""
-        for rows in torch.arange(n, device=device).split(batch_size):
-            with tracing.watching(layers, lambda index, output: see(index, rows, _flat(output))):  # noqa: B023
+        with tracing.watching(layers, lambda index, output: see(index, rows, tracing.features(output))):
+            for rows in torch.arange(n, device=device).split(batch_size):
                 network(augmentation.plain(images, rows))
 
     means = [0.0] * len(layers)
@@ -121,18 +119,11 @@ def _normalised(names, values, solvers):
     variances = np.array([solver.total for solver in solvers])
     sizes = np.linalg.norm(values, axis=1)
     squared_means = np.array([solver.mean.double().square().sum().item() for solver in solvers])
-    # What rounding leaves of a constant; NaN counts as constant too.
-    constant = ~(variances > _CONSTANT * np.finfo(np.float32).eps ** 2 * values.shape[1] * squared_means)
+    # NaN counts as constant too.
+    constant = ~(variances > cka.rounding_of(values.shape[1] * squared_means, np.float32))
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(constant, np.nan, sizes**2 / variances)
         values = np.where(constant[:, None], np.nan, values / sizes[:, None])
     largest = np.take_along_axis(values, np.abs(values).argmax(axis=1)[:, None], axis=1)
     residual = np.array([solver.residual for solver in solvers])
     return FirstComponents(names, share, residual, np.where(largest < 0, -values, values))
-
-
-def _flat(output):
-    """(n, p) float32 of a layer's output, in the memory order of channels_last, so that nothing is copied."""
-    if output.ndim == 4:
-        output = output.permute(0, 2, 3, 1)
-    return output.reshape(len(output), -1).float()

@@ -56,9 +56,7 @@ def draw_heatmaps(panels, colour_map):
     colours = _colours(colour_map)
     rows = {name: [panel for panel in panels if panel.row == name] for name in dict.fromkeys(p.row for p in panels)}
     columns = max(len(row) for row in rows.values())
-    size = ((_PANEL_INCHES + 0.45) * columns + 0.9, (_PANEL_INCHES + 0.75) * len(rows))
-    figure, axes = plt.subplots(len(rows), columns, figsize=size, squeeze=False, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08)  # an axis' label must not touch the panel on its left
+    figure, axes = _panels(len(rows), columns)
     image = None
     for axes_row, row in zip(axes, rows.values(), strict=True):
         for axis, panel in zip(axes_row, [*row, *[None] * (columns - len(row))], strict=True):
@@ -103,9 +101,7 @@ def draw_components(rows, colour_map):
         UserError: the colour map is unknown.
     """
     colours = _colours(colour_map)
-    size = ((_PANEL_INCHES + 0.45) * 4 + 0.9, (_PANEL_INCHES + 0.75) * len(rows))
-    figure, axes = plt.subplots(len(rows), 4, figsize=size, squeeze=False, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08)
+    figure, axes = _panels(len(rows), 4)
     for (cka, agreement, share, deflated), row in zip(axes, rows, strict=True):
         for axis, title, values in (
             (cka, f"{row.name}\nCKA", row.cka),
@@ -176,6 +172,14 @@ def _colours(colour_map):
         raise UserError(
             f"colour map '{colour_map}' is unknown; use magma, viridis or another one of matplotlib."
         ) from None
+
+
+def _panels(rows, columns):
+    """(figure, axes) of rows x columns square panels."""
+    size = ((_PANEL_INCHES + 0.45) * columns + 0.9, (_PANEL_INCHES + 0.75) * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08)  # an axis' label must not touch the panel on its left
+    return figure, axes
 
 
 def _add_scale(figure, image, axes, name):

@@ -49,7 +49,7 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
     Raises:
         UserError: a raw dump does not fit on the disk, or a value not into float16.
     """
-    images = torch.from_numpy(images).permute(0, 2, 3, 1).contiguous().to(device)
+    images = augmentation.on_device(images, device)
     infos = _describe(network, layers, images[:1])
     if form != "gram":
         _check_room(path, dumps.raw_size(infos, sample_ids.size, form))
@@ -74,10 +74,7 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
 
 def _gram(output):
     """cka.PackedGram of one layer's output (n, ...), computed on the device that holds it."""
-    if output.ndim == 4:
-        # The memory order of channels_last, so that nothing is copied; CKA does not depend on the order of features.
-        output = output.permute(0, 2, 3, 1)
-    features = output.reshape(len(output), -1).float()
+    features = tracing.features(output)
     return cka.packed_gram(features.numpy()) if features.device.type == "cpu" else device_gram(features)
 
 

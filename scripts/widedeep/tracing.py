@@ -65,6 +65,17 @@ def watching(layers, callback):
             handle.remove()
 
 
+def features(output):
+    """A layer's output as (n, p) float32.
+
+    In the memory order of channels_last, so that nothing is copied; neither CKA nor a component's value depends on the
+    order of features.
+    """
+    if output.ndim == 4:
+        output = output.permute(0, 2, 3, 1)
+    return output.reshape(len(output), -1).float()
+
+
 def _number(name, part):
     """The number behind `part` in a dotted module name: 2 for `stage` in `stage2.block3.add`, 0 where it is absent."""
     for word in name.split("."):

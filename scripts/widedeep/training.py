@@ -256,5 +256,4 @@ def _sgd(network, recipe):
 
 def _on_device(split, device):
     """(images as (examples, height, width, channels), labels) of a data.Split, on the device for the whole training."""
-    images = torch.from_numpy(split.images).permute(0, 2, 3, 1).contiguous().to(device)
-    return images, torch.from_numpy(split.labels).to(device)
+    return augmentation.on_device(split.images, device), torch.from_numpy(split.labels).to(device)

@@ -244,9 +244,8 @@ HEATMAPS = {
     "F": ("Similarity between networks", "mean over pairs of seeds"),
 }
 # The networks of fig5 are those of F too.
-FIGURES = [figure for figure in [*HEATMAPS, "fig3"] if {"F": "fig5"}.get(figure, figure) in config["figures"]]
+FIGURES = [figure for figure in [*HEATMAPS, "fig3"] if ("fig5" if figure == "F" else figure) in config["figures"]]
 PANELS = {figure: panels_of(figure) for figure in FIGURES if figure in HEATMAPS}
-COMPONENT_ROWS = component_rows() if "fig3" in FIGURES else []
 FIGURE_FILES = [f"{FIGURE}/{figure}.{suffix}" for figure in [*FIGURES, "B"] for suffix in ("pdf", "png", "csv")]
 # The pairs behind fig5 and F, and the networks in them.
 PAIR_FILES = heatmap_files("F") if "F" in PANELS else []

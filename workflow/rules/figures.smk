@@ -35,28 +35,26 @@ for figure in PANELS:
             " --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"
 
 
-for figure in set(FIGURES) & {"fig3"}:
+if "fig3" in FIGURES:
 
-    rule:
-        name:
-            figure
+    rule fig3:
         input:
-            cka=files_of(COMPONENT_ROWS, "cka.h5"),
-            components=files_of(COMPONENT_ROWS, "pca.h5"),
-            metrics=files_of(COMPONENT_ROWS, "metrics.json"),
+            cka=files_of(component_rows(), "cka.h5"),
+            components=files_of(component_rows(), "pca.h5"),
+            metrics=files_of(component_rows(), "metrics.json"),
         output:
-            pdf=f"{FIGURE}/{figure}.pdf",
-            csv=f"{FIGURE}/{figure}.csv",
+            pdf=f"{FIGURE}/fig3.pdf",
+            csv=f"{FIGURE}/fig3.csv",
             png=report(
-                f"{FIGURE}/{figure}.png",
-                caption=f"../report/{figure}.rst",
+                f"{FIGURE}/fig3.png",
+                caption=f"../report/fig3.rst",
                 category="First principal components",
-                labels=report_label(figure, "components and CKA without them"),
+                labels=report_label("fig3", "components and CKA without them"),
             ),
         log:
-            f"{LOGS}/figures/{figure}.log",
+            f"{LOGS}/figures/fig3.log",
         benchmark:
-            f"{TIMINGS}/figures/{figure}.tsv"
+            f"{TIMINGS}/figures/fig3.tsv"
         conda:
             "../../environment.yml"
         threads: 1

@@ -8,7 +8,7 @@ rule summarise:
             f"{RESULTS}/summary.csv",
             caption="../report/summary.rst",
             category="Networks",
-            labels=report_label("summary", "accuracy and block size of every network"),
+            labels=report_label("summary", "accuracy and block structure of every network"),
         ),
     log:
         f"{LOGS}/summarise.log",
