@@ -18,6 +18,7 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/dumps.smk"
 include: "workflow/rules/cka.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/blocks.smk"
 include: "workflow/rules/findings.smk"
 
 

@@ -13,6 +13,7 @@ def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("networks", metavar="NETWORKS", help="table of scripts/summarise.py")
     parser.add_argument("pairs", metavar="PAIRS", help="table of scripts/summarise_pairs.py")
+    parser.add_argument("--blocks", metavar="TABLE", help="table of scripts/plot_blocks.py, where there is one")
     parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .csv, .md, .html")
     return command.start(parser, argv)
 
@@ -23,7 +24,8 @@ def main(argv=None):
 
     from widedeep import files, findings
 
-    found = findings.decide(pd.read_csv(args.networks), pd.read_csv(args.pairs))
+    blocks = pd.read_csv(args.blocks) if args.blocks else pd.DataFrame(columns=findings.COLUMNS_OF_BLOCKS)
+    found = findings.decide(pd.read_csv(args.networks), pd.read_csv(args.pairs), blocks)
     table = pd.DataFrame([vars(finding) for finding in found])
     for path in args.out:
         with files.replacing(path) as unfinished:

@@ -33,16 +33,11 @@ def parse(argv):
 def main(argv=None):
     args = parse(argv)
     from widedeep import components, data, dumps, models, pca, sweep, weights
-    from widedeep.errors import UserError
 
     device = models.device_named(args.device)
     network, model, training = weights.load(args.model, device)
     description = data.describe(args.data)
-    if training["data_checksum"] != description.train_checksum:
-        raise UserError(
-            f"{args.model}: was trained on data with checksum {training['data_checksum'][:12]}, and {args.data} has "
-            f"{description.train_checksum[:12]}; give the data set that it was trained on."
-        )
+    weights.check_data(args.model, training, description, args.data)
     test = data.read(args.data, "test")
     sample_ids = dumps.minibatches(len(test.labels), args.batch_size, args.passes, args.seed)
     chosen = sweep.choose(network, args.kinds, args.layers)

@@ -15,9 +15,7 @@ import json
 from pathlib import Path
 
 from widedeep import command, files
-from widedeep.interruption import Clock, StopSignal
-
-STOPPED = 75  # EX_TEMPFAIL: nothing is wrong, start it again
+from widedeep.interruption import STOPPED, Clock, Interrupted, StopSignal
 
 
 def parse(argv):
@@ -81,7 +79,7 @@ def main(argv=None):
         if stop.name or save_clock.is_due():
             checkpoint.save(state.state())
         if stop.name:
-            raise training.Interrupted
+            raise Interrupted
         if args.progress and progress_clock.is_due():
             report_progress(args.progress, state)
 
@@ -90,7 +88,7 @@ def main(argv=None):
         finished = training.train_network(
             model, args.seed, train, test, len(description.classes), recipe, device, checkpoint, after_step
         )
-    except training.Interrupted:
+    except Interrupted:
         print(f"stopped by {stop.name}; {checkpoint.path} holds the state, start again to go on.")
         return STOPPED
     write_results(args.out, model, finished, identity, description)

@@ -13,6 +13,7 @@ from widedeep import blocks, components, dumps, findings, similarities
 from widedeep.errors import UserError
 
 PAIRS = pd.DataFrame(columns=summarise_pairs.COLUMNS)
+BLOCKS = pd.DataFrame(columns=findings.COLUMNS_OF_BLOCKS)
 
 
 def networks(*configurations):
@@ -33,7 +34,7 @@ SMALL = (14, 1, 1, NONE)
 
 
 def verdicts(table, pairs=PAIRS):
-    found = findings.decide(table, pairs)
+    found = findings.decide(table, pairs, BLOCKS)
     return {(finding.result, finding.claim.split()[0]): finding.verdict for finding in found}, found
 
 
@@ -110,7 +111,8 @@ def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
     out = [f"{tmp_path}/findings.{end}" for end in ("csv", "md", "html")]
     decide_findings.main([f"{tmp_path}/summary.csv", f"{tmp_path}/pairs.csv", "--out", *out])
     table = pd.read_csv(out[0], keep_default_na=False)
-    assert table.result.tolist() == ["fig1, depth", "fig1, width", "fig1-seeds", "fig2", "fig3", "fig5", "fig5"]
+    within = ["fig1, depth", "fig1, width", "fig1-seeds", "fig2", "fig3", "fig4-probes", "fig4-probes", "fig4-delete"]
+    assert table.result.tolist() == [*within, "fig5", "fig5"]
     assert table.number[0] == "share of layers in the block: 0.00 (0.00 to 0.00) and 0.40 (0.30 to 0.50)"
     for path in out[1:]:
         text = Path(path).read_text()
@@ -172,3 +174,39 @@ def test_equal_depth_maps_ends_to_ends():
     assert blocks.equal_depth(4, 7).tolist() == [0, 2, 4, 6]
     assert blocks.equal_depth(5, 5).tolist() == [0, 1, 2, 3, 4]
     assert blocks.equal_depth(7, 4)[[0, -1]].tolist() == [0, 3]
+
+
+def residual_blocks(in_block, probes, losses, networks=3):
+    """A table of residual blocks of equal networks: the accuracy of each block's probe, and the loss without it."""
+    lines = []
+    for network in range(networks):
+        common = {"network": f"n{network}", "network_accuracy": 0.9, "share_in_block": np.mean(in_block)}
+        for position, (inside, probe, loss) in enumerate(zip(in_block, probes, losses, strict=True)):
+            place = {**common, "stage": 1, "block": position, "position": position, "in_block": bool(inside)}
+            lines.append({**place, "deletion": "probe", "kind": "add", "accuracy": probe})
+            lines.append({**place, "deletion": "alone", "kind": "block", "accuracy": 0.9 - loss})
+    return pd.DataFrame(lines, columns=findings.COLUMNS_OF_BLOCKS)
+
+
+RISING, STEPS = [0.3, 0.5, 0.7, 0.8], [0.3, 0.6, 0.61, 0.62]
+
+
+@pytest.mark.parametrize(
+    ("rule", "table", "expected"),
+    [
+        (findings.rising_probes, residual_blocks([0, 0, 0, 0], RISING, [0] * 4), "reproduced"),
+        (findings.rising_probes, residual_blocks([0, 0, 0, 0], [0.3, 0.5, 0.4, 0.3], [0] * 4), "not reproduced"),
+        (findings.rising_probes, residual_blocks([0, 1, 1, 1], RISING, [0] * 4), "not decidable"),
+        (findings.flat_probes, residual_blocks([0, 1, 1, 1], STEPS, [0] * 4), "reproduced"),
+        (findings.flat_probes, residual_blocks([0, 1, 1, 1], RISING, [0] * 4), "not reproduced"),
+        (findings.flat_probes, residual_blocks([0, 0, 0, 0], RISING, [0] * 4), "not decidable"),
+        (findings.flat_probes, residual_blocks([0, 1, 1, 1], STEPS, [0] * 4, networks=2), "not decidable"),
+        (findings.dispensable_blocks, residual_blocks([0, 0, 1, 1], RISING, [0.3, 0.2, 0, 0.1]), "reproduced"),
+        (findings.dispensable_blocks, residual_blocks([0, 0, 1, 1], RISING, [0.3, 0.2, 0.4, 0.1]), "not reproduced"),
+        (findings.dispensable_blocks, BLOCKS, "not decidable"),
+        (findings.rising_probes, BLOCKS, "not decidable"),
+        (findings.flat_probes, BLOCKS, "not decidable"),
+    ],
+)
+def test_residual_blocks_whose_answer_is_known(rule, table, expected):
+    assert rule(table).verdict == expected

@@ -11,6 +11,7 @@ from torch.nn import functional
 from widedeep import augmentation, models, training, weights
 from widedeep.checkpoint import Checkpoint
 from widedeep.errors import UserError
+from widedeep.interruption import Interrupted
 
 
 def same(first, second):
@@ -39,7 +40,7 @@ def test_the_first_step_is_the_gradient_of_loss_plus_l2_on_kernels_only():
 
     def stop(state):
         drawn["after"] = {key: value.clone() for key, value in state.network.named_parameters()}
-        raise training.Interrupted
+        raise Interrupted
 
     start = small.train(epochs=1, learning_rate=1e-30, momentum=0.0).name  # only for the name of its streams
     batches = {}
@@ -51,7 +52,7 @@ def test_the_first_step_is_the_gradient_of_loss_plus_l2_on_kernels_only():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(augmentation, "augmented", remembering)
-        with pytest.raises(training.Interrupted):
+        with pytest.raises(Interrupted):
             small.train(after_step=stop, l2=l2, learning_rate=rate)
     generator = torch.Generator().manual_seed(training.random_seed(start, "init"))
     network = models.build("resnet", 8, 0.5, 3, 1, 0.1, generator).to(memory_format=torch.channels_last).train()
@@ -106,9 +107,9 @@ def test_a_resumed_training_ends_with_the_same_bits(tmp_path, stop_after):
         steps.append(state.step)
         if len(steps) == stop_after:
             checkpoint.save(state.state())
-            raise training.Interrupted
+            raise Interrupted
 
-    with pytest.raises(training.Interrupted):
+    with pytest.raises(Interrupted):
         small.train(after_step=stop)
     after = []
     resumed = small.train(after_step=lambda state: after.append(state.step), checkpoint=checkpoint)

@@ -23,7 +23,7 @@ SOURCES = {
 }
 # Figures of a row of depths and a row of widths, and the family that they show.
 FIGURES_OF_ROWS = {"fig1": "resnet", "fig2": "resnet", "C": "plain"}
-FIGURES_OF_MODELS = ("fig1-seeds", "fig3", "fig5")
+FIGURES_OF_MODELS = ("fig1-seeds", "fig3", "fig4", "fig5")
 
 
 def checked(config, schema):

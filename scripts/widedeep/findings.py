@@ -23,6 +23,26 @@ FALL = 0.2
 SIMILAR = 0.7
 # The block resembles nothing in another network if its layers' best match there is worse by this than other layers'.
 WORSE = 0.2
+# Probes are flat in the block, and its blocks dispensable, if they gain, or cost, at most this share of the others.
+FLAT = 0.5
+# Accuracy that a probe may lose from one block to the next and still be said to rise.
+SLACK = 0.01
+
+# Of the table of scripts/plot_blocks.py: a line a probe and a line a deletion.
+COLUMNS_OF_BLOCKS = (
+    "network",
+    "network_accuracy",
+    "share_in_block",
+    "deletion",
+    "kind",
+    "stage",
+    "block",
+    "deleted",
+    "layer",
+    "position",
+    "in_block",
+    "accuracy",
+)
 
 REPRODUCED, NOT_REPRODUCED, NOT_DECIDABLE = "reproduced", "not reproduced", "not decidable"
 
@@ -46,12 +66,13 @@ class Finding:
     why: str
 
 
-def decide(networks, pairs):
+def decide(networks, pairs, blocks):
     """All findings of a study.
 
     Args:
         networks: DataFrame as of scripts/summarise.py.
         pairs: DataFrame as of scripts/summarise_pairs.py; it may have no line.
+        blocks: DataFrame as of scripts/plot_blocks.py; it may have no line.
 
     Returns:
         list of Finding
@@ -63,6 +84,9 @@ def decide(networks, pairs):
         over_seeds(resnets),
         by_data(resnets),
         first_component(networks),
+        rising_probes(blocks),
+        flat_probes(blocks),
+        dispensable_blocks(blocks),
         same_depth(pairs),
         own_block(pairs),
     ]
@@ -126,6 +150,62 @@ def first_component(networks):
     falls = blocks.cka_in_block - blocks.cka_in_block_without_first_component
     number = f"mean CKA in the block falls by {spread(falls)}, from {spread(blocks.cka_in_block)}"
     return Finding(result, claim, number, verdict(falls.median() >= FALL), f"{len(blocks)} networks with a block")
+
+
+def rising_probes(blocks):
+    """Figure 4: without a block structure, hardly any residual addition makes the probe worse than the one before."""
+    result, claim = "fig4-probes", "Without a block, the accuracy of linear probes rises from layer to layer."
+    gains = gains_of_probes(blocks)
+    without = gains[gains.share_in_block < HAS_BLOCK]
+    if without.network.nunique() < FEWEST_SEEDS:
+        return Finding(
+            result, claim, "", NOT_DECIDABLE, f"probes of fewer than {FEWEST_SEEDS} networks without a block"
+        )
+    rising = without.assign(rises=without.gain >= -SLACK).groupby("network").rises.mean()
+    number = f"share of residual additions at which it does not fall {spread(rising)}"
+    return Finding(result, claim, number, verdict(rising.median() >= NEARLY_ALWAYS), f"{len(rising)} networks")
+
+
+def flat_probes(blocks):
+    """Figure 4: probes gain less from one residual addition to the next where both are in the block."""
+    result, claim = "fig4-probes", "Inside the block structure the accuracy of linear probes is flat."
+    gains = gains_of_probes(blocks)
+    compared = inside_and_outside(gains[gains.share_in_block >= HAS_BLOCK], "gain")
+    return comparison(result, claim, "accuracy gained from a residual addition to the next", compared)
+
+
+def dispensable_blocks(blocks):
+    """Figure 4: a residual block in the block structure costs less accuracy when it is deleted alone."""
+    result, claim = "fig4-delete", "Inside the block structure residual blocks can be deleted at little cost."
+    alone = blocks[(blocks.deletion == "alone") & (blocks.share_in_block >= HAS_BLOCK)]
+    compared = inside_and_outside(alone.assign(cost=alone.network_accuracy - alone.accuracy), "cost")
+    return comparison(result, claim, "accuracy lost with a deleted residual block", compared)
+
+
+def gains_of_probes(blocks):
+    """A line a residual addition but the first: what its probe gains; inside where both additions are in the block."""
+    additions = blocks[(blocks.deletion == "probe") & (blocks.kind == "add")].sort_values(["network", "position"])
+    before = additions.groupby("network")
+    gains = additions.assign(
+        gain=before.accuracy.diff(), in_block=additions.in_block & before.in_block.shift(fill_value=False)
+    )
+    return gains.dropna(subset="gain")
+
+
+def inside_and_outside(lines, key):
+    """Mean of `key` by network, inside the block and outside it: (networks that have both, 2)."""
+    means = lines.groupby(["network", "in_block"])[key].mean().unstack()
+    return means.reindex(columns=[True, False]).dropna()
+
+
+def comparison(result, claim, what, compared):
+    """The finding that what is inside the block is at most FLAT times what is outside."""
+    if len(compared) < FEWEST_SEEDS:
+        why = f"fewer than {FEWEST_SEEDS} networks have residual blocks inside a block structure and outside it"
+        return Finding(result, claim, "", NOT_DECIDABLE, why)
+    number = f"{what}: {spread(compared[True])} inside, {spread(compared[False])} outside"
+    holds = (compared[True] <= FLAT * compared[False]).mean() > MOST
+    return Finding(result, claim, number, verdict(holds), f"{len(compared)} networks with a block")
 
 
 def same_depth(pairs):

@@ -3,6 +3,12 @@
 import signal
 import time
 
+STOPPED = 75  # EX_TEMPFAIL, the exit status: nothing is wrong, start it again
+
+
+class Interrupted(Exception):
+    """A stage was asked to stop and has written a checkpoint."""
+
 
 class StopSignal:
     """Remembers SIGTERM and SIGINT, so that training stops between two steps, where its state is whole.

@@ -114,6 +114,52 @@ def draw_components(rows, colour_map):
     return figure
 
 
+@dataclass(frozen=True)
+class BlockRow:
+    """One network's row of figure 4.
+
+    Attributes:
+        name: of the network, above its first panel.
+        side: similarities.Side of its layers.
+        cka: (layers, layers).
+        in_block: (layers,) bool, the layers of the block structure.
+        accuracy: of the whole network on the test set.
+        panels: dict from title to curves, each a dict from label to (positions on the layer axis, accuracies).
+    """
+
+    name: str
+    side: object
+    cka: np.ndarray
+    in_block: np.ndarray
+    accuracy: float
+    panels: dict
+
+
+def draw_blocks(rows, colour_map):
+    """Figure 4: for each network CKA, and beside it, on the same layer axis, curves of accuracy.
+
+    The layers of the block structure are shaded; the dashed line is the whole network's accuracy.
+
+    Args:
+        rows: list of BlockRow, with equal titles.
+        colour_map: name of a matplotlib or seaborn colour map.
+
+    Returns:
+        matplotlib Figure
+
+    Raises:
+        UserError: the colour map is unknown.
+    """
+    colours = _colours(colour_map)
+    figure, axes = _panels(len(rows), 1 + len(rows[0].panels))
+    for (heatmap, *others), row in zip(axes, rows, strict=True):
+        image = _draw(heatmap, Panel("", f"{row.name}\nCKA", row.cka, row.side, row.side), colours)
+        for axis, (title, curves) in zip(others, row.panels.items(), strict=True):
+            _draw_curves(axis, title, curves, row)
+    _add_scale(figure, image, axes[:, 0], "CKA")
+    return figure
+
+
 def draw_accuracies(table, colour_map):
     """Heatmaps of mean test accuracy by depth and width, a panel a family and share of the training set.
 
@@ -220,6 +266,26 @@ def _draw_share(axis, row):
     axis.set_title("first component's share of variance", fontsize=8)
     axis.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axis.tick_params(axis="y", labelsize=7, length=2)
+    _label_layers(axis, "x", row.side.stages, "")
+
+
+def _draw_curves(axis, title, curves, row):
+    """Accuracies at layers, over the shaded layers of the block structure."""
+    layers = len(row.in_block)
+    axis.fill_between(
+        np.arange(layers + 1), 0, 1, np.append(row.in_block, False), step="post", color="0.88", linewidth=0
+    )
+    axis.axhline(row.accuracy, color="0.4", linewidth=0.7, linestyle=(0, (4, 2)))
+    for (label, (positions, values)), colour in zip(curves.items(), sns.color_palette("colorblind"), strict=False):
+        look = {"linewidth": 0.9, "marker": ".", "markersize": 4, "color": colour}
+        axis.plot(np.asarray(positions) + 0.5, values, label=label, **look)
+    axis.set(xlim=(0, layers), ylim=(0, 1))
+    axis.set_box_aspect(1)
+    axis.set_title(title, fontsize=8)
+    axis.set_ylabel("test accuracy", fontsize=7)
+    axis.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    axis.tick_params(axis="y", labelsize=7, length=2)
+    axis.legend(fontsize=6, frameon=False, loc="lower right", handlelength=1.2)
     _label_layers(axis, "x", row.side.stages, "")
 
 

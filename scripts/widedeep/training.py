@@ -37,10 +37,6 @@ class Recipe:
     mixed_precision: bool
 
 
-class Interrupted(Exception):
-    """Training was asked to stop and has written a checkpoint."""
-
-
 class Training:
     """The state of one network's training: weights, optimiser, position and history.
 
@@ -241,6 +237,11 @@ def evaluate(network, images, labels, batch_size):
     return loss / len(labels), correct / len(labels)
 
 
+def labels_on(split, device):
+    """int64 (examples,) labels of a data.Split on `device`."""
+    return torch.from_numpy(split.labels).to(device)
+
+
 def settings(model, seed, recipe, data_checksum):
     """What identifies a training: a checkpoint may only be resumed where all of it is equal."""
     return {"model": str(model), "seed": seed, "data_checksum": data_checksum, **asdict(recipe)}
@@ -256,4 +257,4 @@ def _sgd(network, recipe):
 
 def _on_device(split, device):
     """(images as (examples, height, width, channels), labels) of a data.Split, on the device for the whole training."""
-    return augmentation.on_device(split.images, device), torch.from_numpy(split.labels).to(device)
+    return augmentation.on_device(split.images, device), labels_on(split, device)

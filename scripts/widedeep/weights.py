@@ -1,7 +1,9 @@
 """Trained networks on disk: safetensors with all that is needed to build the network again."""
 
+import hashlib
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import safetensors
 import safetensors.torch
@@ -68,3 +70,26 @@ def load(path, device):
     except RuntimeError as error:
         raise UserError(f"{path}: the weights do not fit {model}; the file is damaged, train it again.") from error
     return network.to(device, memory_format=torch.channels_last).eval(), model, header["training"]
+
+
+def check_data(path, settings, description, data_path):
+    """Refuse a data set on which a network was not trained.
+
+    Args:
+        path: of the weights.
+        settings: of the training, as of `load`.
+        description: data.Description of the data set at `data_path`.
+
+    Raises:
+        UserError: the checksums differ.
+    """
+    if settings["data_checksum"] != description.train_checksum:
+        raise UserError(
+            f"{path}: was trained on data with checksum {settings['data_checksum'][:12]}, and {data_path} has "
+            f"{description.train_checksum[:12]}; give the data set that it was trained on."
+        )
+
+
+def checksum(path):
+    """SHA-256 of a file of weights, in hexadecimal."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

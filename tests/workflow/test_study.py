@@ -19,9 +19,10 @@ NETWORKS = [f"digits-resnet{depth}-w1-f100/seed{seed}" for depth in (8, 14) for 
 def test_everything_is_there_and_nothing_else(finished):
     for network in NETWORKS:
         files = {path.name for path in (finished.results / "models" / network).iterdir()}
-        assert files == {"model.safetensors", "history.csv", "metrics.json", "activations.h5", "pca.h5", "cka.h5"}
+        expected = {"model.safetensors", "history.csv", "metrics.json", "activations.h5", "pca.h5", "cka.h5"}
+        assert files == expected | ({"probes.csv", "deletion.csv"} if "resnet14" in network else set())
     figures = {path.name for path in (finished.results / "figures").iterdir()}
-    names = ("fig1", "fig1-seeds", "fig3", "fig5", "F", "B")
+    names = ("fig1", "fig1-seeds", "fig3", "fig4-probes", "fig4-delete", "E", "fig5", "F", "B")
     assert figures == {f"{name}.{end}" for name in names for end in ("pdf", "png", "csv")} | {"B.md"}
     pairs = {str(path.relative_to(finished.results / "pairs")) for path in finished.results.glob("pairs/*/*")}
     eight, fourteen = "digits-resnet8-w1-f100", "digits-resnet14-w1-f100"
@@ -58,7 +59,7 @@ def test_every_job_left_a_log_and_a_timing(finished):
         for path in finished.results.glob("timings/**/*.tsv")
     }
     assert timings <= logs | {f"{network}/train" for network in NETWORKS}
-    assert len(timings) == 3 * 4 + 4 + 6 + 1 + 3
+    assert len(timings) == 3 * 4 + 2 + 4 + 9 + 1 + 3
     assert "test accuracy" in (finished.results / f"logs/{NETWORKS[0]}/train.log").read_text()
 
 
@@ -67,7 +68,7 @@ def test_the_user_is_told_where_the_results_are(finished):
     assert "Report:  results/tiny/report.html" in said
     assert "Figures: results/tiny/figures" in said
     assert "not decidable: Deep networks have a block structure" in said  # with two seeds
-    assert "of 27 jobs" in said
+    assert "of 32 jobs" in said
 
 
 def test_asking_again_runs_nothing_and_says_so(copied):

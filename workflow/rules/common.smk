@@ -99,6 +99,11 @@ def dump_options():
     return options_of("dumps", "keep")
 
 
+def probe_options():
+    """How linear probes are trained; they see images as the network did."""
+    return f"{options_of('probes')} {option('flip', config['training']['flip'])}"
+
+
 def image_pixels():
     """Pixels of an image, for estimates."""
     side = {"digits": 8, "fashion-mnist": 28}.get(DATASET, config["dataset"].get("image_size", 32))
@@ -125,6 +130,16 @@ def dump_memory(wildcards, attempt):
     """MB for one dump: a minibatch's largest layers, a few at a time."""
     model = MODELS[wildcards.model]
     return int((1500 + 8 * 4 * 16 * model.width * image_pixels() * config["dumps"]["batch_size"] / 1e6) * attempt)
+
+
+def probe_memory(wildcards, attempt):
+    """MB for the probes of one network: weights, momentum and gradient of each, and one minibatch's activations."""
+    model = MODELS[wildcards.model]
+    # Filters x pixels are 16, 8 and 4 a block in the three stages, two probes each, ten or a hundred classes.
+    features = 2 * 28 * model.width * (model.depth - 2) / 6 * image_pixels()
+    classes = 100 if DATASET == "cifar100" else 10
+    activations = 4 * 16 * model.width * image_pixels() * config["probes"]["batch_size"]
+    return int((1500 + 4 * (3 * features * classes + activations) / 1e6) * attempt)
 
 
 def layer_estimate(model):
@@ -210,6 +225,16 @@ def component_rows():
     return [(model, config["figures"]["fig3"]["seed"]) for model in study_config.models_of(config, "fig3")]
 
 
+def block_figures():
+    """The networks of each figure of residual blocks: one seed in figure 4, all of them in appendix E."""
+    if "fig4" not in config["figures"]:
+        return {}
+    models = study_config.models_of(config, "fig4")
+    one_seed = [(model, config["figures"]["fig4"]["seed"]) for model in models]
+    every_seed = [(model, seed) for model in models for seed in SEEDS[str(model)]]
+    return {"fig4-probes": one_seed, "fig4-delete": one_seed, "E": every_seed}
+
+
 def heatmap_files(figure):
     """The files that a figure is drawn from."""
     return list(dict.fromkeys(source.split("::")[0] for _, parts in PANELS[figure] for source, _ in parts))
@@ -246,7 +271,16 @@ HEATMAPS = {
 # The networks of fig5 are those of F too.
 FIGURES = [figure for figure in [*HEATMAPS, "fig3"] if ("fig5" if figure == "F" else figure) in config["figures"]]
 PANELS = {figure: panels_of(figure) for figure in FIGURES if figure in HEATMAPS}
-FIGURE_FILES = [f"{FIGURE}/{figure}.{suffix}" for figure in [*FIGURES, "B"] for suffix in ("pdf", "png", "csv")]
+# The figures of residual blocks, and the networks in each.
+BLOCK_FIGURES = block_figures()
+BLOCK_TITLES = {
+    "fig4-probes": "linear probes around the residual additions",
+    "fig4-delete": "accuracy without residual blocks",
+    "E": "probes and deletion, every seed",
+}
+FIGURE_FILES = [
+    f"{FIGURE}/{figure}.{suffix}" for figure in [*FIGURES, *BLOCK_FIGURES, "B"] for suffix in ("pdf", "png", "csv")
+]
 # The pairs behind fig5 and F, and the networks in them.
 PAIR_FILES = heatmap_files("F") if "F" in PANELS else []
 PAIRED = networks_of("F") if "F" in PANELS else []

@@ -1,0 +1,117 @@
+"""Draw figure 4 of the paper: what residual blocks add, beside the CKA heatmap of their network.
+
+A row a network: CKA of all layer pairs; with --probes the accuracy of linear probes before and after each residual
+addition; with --deletion the accuracy without each block, and without it and all later blocks of its stage. The grey
+layers are those of the block structure.
+
+Example (after the examples of scripts/compute_cka.py and scripts/probe_blocks.py --help):
+  python scripts/plot_blocks.py --cka results/one/resnet14/cka.h5 --components results/one/resnet14/pca.h5 \\
+      --probes results/one/resnet14/probes.csv --deletion results/one/resnet14/deletion.csv \\
+      --metrics results/one/resnet14/metrics.json --out fig4.pdf fig4.png fig4.csv
+"""
+
+from widedeep import command
+
+AROUND = {"bn": "before the addition", "add": "after the addition"}
+WITHOUT = {"alone": "without this block", "from the end": "without it and all later ones of the stage"}
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("--cka", nargs="+", required=True, metavar="FILE", help="cka.h5 of each network")
+    parser.add_argument("--components", nargs="+", required=True, metavar="FILE", help="pca.h5 of each, same order")
+    parser.add_argument("--probes", nargs="+", default=[], metavar="FILE", help="probes.csv of each, same order")
+    parser.add_argument("--deletion", nargs="+", default=[], metavar="FILE", help="deletion.csv of each, same order")
+    command.add_figure_options(parser)
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    import pandas as pd
+
+    from widedeep import metrics, plots
+
+    known = metrics.read(args.metrics)
+    networks = [
+        read_network(cka, pca, probes, deletion, known)
+        for cka, pca, probes, deletion in zip(
+            args.cka,
+            args.components,
+            args.probes or [None] * len(args.cka),
+            args.deletion or [None] * len(args.cka),
+            strict=True,
+        )
+    ]
+    rows, tables = zip(*networks, strict=True)
+    plots.save(plots.draw_blocks(rows, args.colour_map), pd.concat(tables), args.out)
+    print(f"{len(rows)} networks: {' '.join(args.out)}")
+
+
+def read_network(cka, pca, probes, deletion, known):
+    """(plots.BlockRow, its table) of one network, from the paths of its files; probes or deletion may be None."""
+    import pandas as pd
+
+    from widedeep import blocks, plots, results
+    from widedeep.findings import COLUMNS_OF_BLOCKS
+    from widedeep.metrics import accuracy, network_name
+
+    first, comparison = results.components_and_cka(pca, cka)
+    side = comparison.first
+    parts = [read_probes(path) for path in [probes] if path] + [
+        read_deletion(path, side) for path in [deletion] if path
+    ]
+    in_block = blocks.layers_in_block(first.share, first.agreement)
+    network_accuracy = known[side.label]["test_accuracy"] if side.label in known else float("nan")
+    table = pd.concat(parts)
+    table["position"] = [side.names.index(layer) for layer in table.layer]
+    table["in_block"] = in_block[table.position]
+    table = table.assign(network=side.label, network_accuracy=network_accuracy, share_in_block=in_block.mean())
+    panels = {}
+    if probes:
+        panels["linear probes"] = curves(table[table.deletion == "probe"], "kind", AROUND)
+    if deletion:
+        panels["deleted blocks"] = curves(table, "deletion", WITHOUT)
+    name = f"{network_name(side.label, known)}\naccuracy {accuracy(side.label, known)}"
+    row = plots.BlockRow(name, side, comparison.values, in_block, network_accuracy, panels)
+    return row, table[[*COLUMNS_OF_BLOCKS]]
+
+
+def read_probes(path):
+    """A probes.csv as lines of the figure's table."""
+    table = read_table(path, "layer", "kind", "stage", "block", "test_accuracy")
+    return table.rename(columns={"test_accuracy": "accuracy"}).assign(deletion="probe", deleted=0)
+
+
+def read_deletion(path, side):
+    """A deletion.csv as lines of the figure's table; a block stands at its last layer, which is its output."""
+    table = read_table(path, "deletion", "stage", "block", "deleted", "accuracy")
+    table = table[table.deletion != "none"]
+    outputs = dict(zip(zip(side.stages, side.blocks, strict=True), side.names, strict=True))
+    return table.assign(layer=[outputs[place] for place in zip(table.stage, table.block, strict=True)], kind="block")
+
+
+def read_table(path, *columns):
+    """A CSV file that has these columns.
+
+    Raises:
+        UserError: it is missing or something else.
+    """
+    import pandas as pd
+
+    from widedeep.errors import UserError
+
+    try:
+        return pd.read_csv(path)[[*columns]]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: is no table of scripts/probe_blocks.py ({error}); make it again.") from error
+
+
+def curves(table, key, labels):
+    """What plots.BlockRow.panels holds, a curve a value of `key`."""
+    chosen = {label: table[table[key] == value].sort_values("position") for value, label in labels.items()}
+    return {label: (lines.position, lines.accuracy) for label, lines in chosen.items() if len(lines)}
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,82 @@
+"""What each residual block of a trained network adds: linear probes around it, and the network without it.
+
+Writes two tables. Probes: the test accuracy of one dense layer trained on the output of each block before the
+addition (its second batch norm) and after it. Deletion: the test accuracy of the network without each block, and
+without the last 2, 3, ... blocks of each stage. Told to stop, it writes a checkpoint and exits with status 75, as
+scripts/train.py.
+
+Example (after the example of scripts/train.py --help):
+  python scripts/probe_blocks.py results/one/resnet14/model.safetensors --data data/digits/dataset.h5 --epochs 5 \\
+      --no-flip --probes results/one/resnet14/probes.csv --deletion results/one/resnet14/deletion.csv
+"""
+
+import argparse
+from pathlib import Path
+
+from widedeep import command, files
+from widedeep.interruption import STOPPED, Clock, Interrupted, StopSignal
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("model", metavar="WEIGHTS", help="model.safetensors of scripts/train.py")
+    parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5 of scripts/download.py")
+    parser.add_argument("--probes", required=True, metavar="FILE", type=Path, help="table of probes to write, as CSV")
+    parser.add_argument("--deletion", required=True, metavar="FILE", help="table of deletions to write, as CSV")
+    recipe = parser.add_argument_group("the probes' recipe (defaults: the paper's)")
+    recipe.add_argument("--epochs", type=command.positive_int, default=300)
+    recipe.add_argument("--batch-size", type=command.positive_int, default=128)
+    recipe.add_argument("--learning-rate", type=float, default=0.01, help="constant")
+    recipe.add_argument("--momentum", type=float, default=0.9)
+    recipe.add_argument("--flip", action=argparse.BooleanOptionalAction, default=True, help="random horizontal flips")
+    recipe.add_argument("--pool", action=argparse.BooleanOptionalAction, default=False, help="max-pool 2x2 first")
+    machine = parser.add_argument_group("the machine")
+    machine.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
+    machine.add_argument("--checkpoint-minutes", type=float, default=10, help="between two checkpoints (default: 10)")
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    stop = StopSignal()  # before torch is imported
+    from dataclasses import asdict
+
+    from widedeep import data, deletion, models, probes, weights
+    from widedeep.checkpoint import Checkpoint
+
+    device = models.device_named(args.device)
+    network, model, training = weights.load(args.model, device)
+    description = data.describe(args.data)
+    weights.check_data(args.model, training, description, args.data)
+    train, test = data.read(args.data, "train", model.fraction), data.read(args.data, "test")
+    recipe = probes.ProbeRecipe(args.epochs, args.batch_size, args.learning_rate, args.momentum, args.flip, args.pool)
+    name = f"{model}/seed{training['seed']}"
+    probing = probes.Probes(
+        network, probes.probed(network), train, test, len(description.classes), recipe, name, device
+    )
+    identity = {"name": name, "weights": weights.checksum(args.model), **asdict(recipe)}
+    checkpoint = Checkpoint(args.probes.with_suffix(".checkpoint.pt"), identity)
+    state = checkpoint.load(device)
+    if state is not None:
+        probing.restore(state)
+    try:
+        probing.run(probes.after_step(checkpoint, stop, Clock(60 * args.checkpoint_minutes)))
+    except Interrupted:
+        print(f"stopped by {stop.name}; {checkpoint.path} holds the state, start again to go on.")
+        return STOPPED
+    write_table(args.deletion, deletion.accuracies(network, test, args.batch_size, device))
+    write_table(args.probes, probing.accuracies())
+    checkpoint.remove()
+    print(f"{name}: {len(probing.layers)} probes, {len(list(deletion.variants(network)))} variants without blocks")
+    return 0
+
+
+def write_table(path, lines):
+    import pandas as pd
+
+    with files.replacing(path) as unfinished:
+        pd.DataFrame(lines).to_csv(unfinished, index=False, float_format="%.6f")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,183 @@
+"""Linear probes on the layers of a frozen network (paper, figure 4), all trained in the same passes over the data."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from widedeep import augmentation, tracing, training
+from widedeep.errors import UserError
+from widedeep.interruption import Interrupted
+from widedeep.names import random_seed
+
+
+@dataclass(frozen=True)
+class ProbeRecipe:
+    """How probes are trained (paper, figure 4, and the authors' code): SGD at a constant rate, without L2 penalty.
+
+    Attributes:
+        epochs: passes over the training images, freshly augmented.
+        batch_size: examples a step; the last, incomplete batch of an epoch is dropped.
+        learning_rate: constant.
+        momentum: of SGD.
+        flip: mirror half of the training images.
+        pool: max-pool each layer 2 x 2 before its probe.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    momentum: float
+    flip: bool
+    pool: bool
+
+
+def probed(network):
+    """The layers (tracing.Layer) with a probe: each block's second batch norm and its addition, where it has one."""
+    return [layer for layer in tracing.layers_of(network) if layer.kind == "add" or layer.name.endswith(".bn2")]
+
+
+class Probes:
+    """One dense layer on the flattened output of each of `layers`; the network itself is never changed.
+
+    A probe's weights and the images of a step follow from the network's name and the layer's, so a probe learns the
+    same alone as among others, and training can go on from (epoch, step).
+
+    Args:
+        network: in evaluation mode, on `device`.
+        layers: list of tracing.Layer.
+        train, test: data.Split.
+        classes: number of classes.
+        recipe: ProbeRecipe.
+        name: of the network, as `digits-resnet14-w1-f100/seed1`.
+        device: torch.device.
+
+    Raises:
+        UserError: the batch is larger than the training set.
+    """
+
+    def __init__(self, network, layers, train, test, classes, recipe, name, device):
+        if recipe.batch_size > len(train.labels):
+            raise UserError(
+                f"probes.batch_size {recipe.batch_size} is larger than the training set of {name} "
+                f"({len(train.labels)} examples); use a smaller batch."
+            )
+        self.network, self.layers, self.recipe, self.name, self.device = network, layers, recipe, name, device
+        self.train = augmentation.on_device(train.images, device), training.labels_on(train, device)
+        self.test = augmentation.on_device(test.images, device), training.labels_on(test, device)
+        self.heads = nn.ModuleList(self._head(layer, size, classes) for layer, size in self._sizes()).to(device)
+        self.optimizer = torch.optim.SGD(
+            self.heads.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, fused=True
+        )
+        self.epoch, self.step = 0, 0
+
+    def run(self, after_step):
+        """Train to the end, or until `after_step(self)` raises; it is called between steps, where the state is whole.
+
+        Raises:
+            UserError: a probe's weights are not finite.
+        """
+        images, labels = self.train
+        batch_size = self.recipe.batch_size
+        while self.epoch < self.recipe.epochs:
+            order = torch.randperm(len(labels), generator=self._generator("order")).to(self.device)
+            while self.step < len(labels) // batch_size:
+                indices = order[self.step * batch_size : (self.step + 1) * batch_size]
+                generator = self._generator("augmentation", self.step)
+                self._train_on(augmentation.augmented(images, indices, self.recipe.flip, generator), labels[indices])
+                self.step += 1
+                after_step(self)
+            self.epoch, self.step = self.epoch + 1, 0
+        for layer, head in zip(self.layers, self.heads, strict=True):
+            if not head.weight.isfinite().all():
+                raise UserError(
+                    f"{self.name}: the probe on {layer.name} did not stay finite; lower probes.learning_rate."
+                )
+
+    def state(self):
+        """All that `restore` needs, in types that `torch.load(weights_only=True)` accepts."""
+        position = {"epoch": self.epoch, "step": self.step}
+        return {"heads": self.heads.state_dict(), "optimizer": self.optimizer.state_dict(), **position}
+
+    def restore(self, state):
+        self.heads.load_state_dict(state["heads"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.step = state["epoch"], state["step"]
+
+    def accuracies(self):
+        """A line a probe, in forward order: layer, kind, stage, block, features, train_accuracy, test_accuracy."""
+        train, test = (self._accuracies(*part) for part in (self.train, self.test))
+        return [
+            {
+                "layer": layer.name,
+                "kind": layer.kind,
+                "stage": layer.stage,
+                "block": layer.block,
+                "features": head.in_features,
+                "train_accuracy": train_accuracy,
+                "test_accuracy": test_accuracy,
+            }
+            for layer, head, train_accuracy, test_accuracy in zip(self.layers, self.heads, train, test, strict=True)
+        ]
+
+    def _train_on(self, batch, labels):
+        self.optimizer.zero_grad(set_to_none=True)
+
+        def learn(index, output):
+            # At once, so that one layer's activations are held at a time.
+            with torch.enable_grad():
+                functional.cross_entropy(self.heads[index](self._features(output)), labels).backward()
+
+        with torch.no_grad(), tracing.watching(self.layers, learn):
+            self.network(batch)
+        self.optimizer.step()
+
+    @torch.no_grad()
+    def _accuracies(self, images, labels):
+        """(probes,) list of shares of right answers on plain images."""
+        correct = torch.zeros(len(self.layers), dtype=torch.int64, device=self.device)
+        for indices in torch.arange(len(labels), device=self.device).split(self.recipe.batch_size):
+
+            def count(index, output, known=labels[indices]):
+                correct[index] += (self.heads[index](self._features(output)).argmax(1) == known).sum()
+
+            with tracing.watching(self.layers, count):
+                self.network(augmentation.plain(images, indices))
+        return (correct.double() / len(labels)).tolist()
+
+    @torch.no_grad()
+    def _sizes(self):
+        """(layer, features that its probe sees) of each layer, from the pass of one image."""
+        sizes = {}
+        with tracing.watching(
+            self.layers, lambda index, output: sizes.update({index: self._features(output).shape[1]})
+        ):
+            self.network(augmentation.plain(self.train[0], torch.zeros(1, dtype=torch.int64, device=self.device)))
+        return [(layer, sizes[index]) for index, layer in enumerate(self.layers)]
+
+    def _features(self, output):
+        return tracing.features(functional.max_pool2d(output, 2) if self.recipe.pool else output)
+
+    def _head(self, layer, size, classes):
+        """A dense layer with Glorot-uniform weights and zero bias, Keras' default, as the authors have it."""
+        head = nn.Linear(size, classes)
+        generator = torch.Generator().manual_seed(random_seed(self.name, "probe", layer.name))
+        nn.init.xavier_uniform_(head.weight, generator=generator)
+        nn.init.zeros_(head.bias)
+        return head
+
+    def _generator(self, purpose, *position):
+        return torch.Generator().manual_seed(random_seed(self.name, "probes", purpose, self.epoch, *position))
+
+
+def after_step(checkpoint, stop, clock):
+    """What Probes.run calls: a checkpoint when it is time, and the end, with Interrupted, when told to stop."""
+
+    def call(probes):
+        if stop.name or clock.is_due():
+            checkpoint.save(probes.state())
+        if stop.name:
+            raise Interrupted
+
+    return call

@@ -1,0 +1,68 @@
+rule probe_blocks:
+    input:
+        data=VERIFIED_DATA,
+        model=f"{MODEL}/model.safetensors",
+    output:
+        probes=f"{MODEL}/probes.csv",
+        deletion=f"{MODEL}/deletion.csv",
+    log:
+        f"{LOGS}/{{model}}/seed{{seed}}/probe_blocks.log",
+    benchmark:
+        f"{TIMINGS}/{{model}}/seed{{seed}}/probe_blocks.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=probe_memory,
+        runtime=training_minutes,
+        checkpoint_minutes=config["training"]["checkpoint_minutes"],
+    params:
+        recipe=probe_options(),
+        code=code("probe_blocks.py"),
+    message:
+        "Linear probes and deleted blocks of {wildcards.model}, seed {wildcards.seed}"
+    # exec: see the rule train.
+    shell:
+        "exec python scripts/probe_blocks.py {input.model} --data {input.data} {params.recipe}"
+        " --checkpoint-minutes {resources.checkpoint_minutes} --threads {threads}"
+        " --probes {output.probes} --deletion {output.deletion} > {log} 2>&1"
+
+
+for figure in BLOCK_FIGURES:
+
+    rule:
+        name:
+            figure
+        input:
+            cka=files_of(BLOCK_FIGURES[figure], "cka.h5"),
+            components=files_of(BLOCK_FIGURES[figure], "pca.h5"),
+            probes=files_of(BLOCK_FIGURES[figure], "probes.csv") if figure != "fig4-delete" else [],
+            deletion=files_of(BLOCK_FIGURES[figure], "deletion.csv") if figure != "fig4-probes" else [],
+            metrics=files_of(BLOCK_FIGURES[figure], "metrics.json"),
+        output:
+            pdf=f"{FIGURE}/{figure}.pdf",
+            csv=f"{FIGURE}/{figure}.csv",
+            png=report(
+                f"{FIGURE}/{figure}.png",
+                caption=f"../report/{figure}.rst",
+                category="Residual blocks",
+                labels=report_label(figure, BLOCK_TITLES[figure]),
+            ),
+        log:
+            f"{LOGS}/figures/{figure}.log",
+        benchmark:
+            f"{TIMINGS}/figures/{figure}.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        params:
+            probes=lambda wildcards, input: option("probes", [*input.probes]) if input.probes else "",
+            deletion=lambda wildcards, input: option("deletion", [*input.deletion]) if input.deletion else "",
+            colour_map=config["figures"]["colour_map"],
+            code=code("plot_blocks.py"),
+        message:
+            "Drawing {output.png}"
+        shell:
+            "python scripts/plot_blocks.py --cka {input.cka} --components {input.components}"
+            " {params.probes} {params.deletion} --metrics {input.metrics} --colour-map {params.colour_map}"
+            " --threads {threads} --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"
