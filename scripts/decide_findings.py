@@ -22,10 +22,11 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep import files, findings
+    from widedeep import blocks, files, findings
 
-    blocks = pd.read_csv(args.blocks) if args.blocks else pd.DataFrame(columns=findings.COLUMNS_OF_BLOCKS)
-    found = findings.decide(pd.read_csv(args.networks), pd.read_csv(args.pairs), blocks)
+    no_blocks = pd.DataFrame(columns=blocks.COLUMNS_OF_BLOCKS)
+    residual_blocks = pd.read_csv(args.blocks) if args.blocks else no_blocks
+    found = findings.decide(pd.read_csv(args.networks), pd.read_csv(args.pairs), residual_blocks)
     table = pd.DataFrame([vars(finding) for finding in found])
     for path in args.out:
         with files.replacing(path) as unfinished:

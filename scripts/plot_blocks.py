@@ -13,7 +13,7 @@ Example (after the examples of scripts/compute_cka.py and scripts/probe_blocks.p
 from widedeep import command
 
 AROUND = {"bn": "before the addition", "add": "after the addition"}
-WITHOUT = {"alone": "without this block", "from the end": "without it and all later ones of the stage"}
+WITHOUT = {"alone": "without this block", "from the end": "without it and the rest of its stage"}
 
 
 def parse(argv):
@@ -53,7 +53,6 @@ def read_network(cka, pca, probes, deletion, known):
     import pandas as pd
 
     from widedeep import blocks, plots, results
-    from widedeep.findings import COLUMNS_OF_BLOCKS
     from widedeep.metrics import accuracy, network_name
 
     first, comparison = results.components_and_cka(pca, cka)
@@ -74,7 +73,7 @@ def read_network(cka, pca, probes, deletion, known):
         panels["deleted blocks"] = curves(table, "deletion", WITHOUT)
     name = f"{network_name(side.label, known)}\naccuracy {accuracy(side.label, known)}"
     row = plots.BlockRow(name, side, comparison.values, in_block, network_accuracy, panels)
-    return row, table[[*COLUMNS_OF_BLOCKS]]
+    return row, table[[*blocks.COLUMNS_OF_BLOCKS]]
 
 
 def read_probes(path):
@@ -110,7 +109,7 @@ def read_table(path, *columns):
 def curves(table, key, labels):
     """What plots.BlockRow.panels holds, a curve a value of `key`."""
     chosen = {label: table[table[key] == value].sort_values("position") for value, label in labels.items()}
-    return {label: (lines.position, lines.accuracy) for label, lines in chosen.items() if len(lines)}
+    return {label: (lines.position, lines.accuracy, lines.stage) for label, lines in chosen.items() if len(lines)}
 
 
 if __name__ == "__main__":

@@ -88,7 +88,11 @@ def test_fills_in_the_papers_recipe_and_does_not_touch_what_it_is_given():
 
 
 REFUSED = [
-    ("epochs", 3, "config key epochs is unknown; the keys there are dataset, dumps, figures, grid, probes, study, training."),
+    (
+        "epochs",
+        3,
+        "config key epochs is unknown; the keys there are dataset, dumps, figures, grid, probes, study, training.",
+    ),
     ("training.lr", 0.1, "config key training.lr is unknown"),
     ("grid.0.depth", [8], r"config key grid\[0\].depth is unknown; the keys there are depths,"),
     ("figures.fig9", {}, "config key figures.fig9 is unknown"),

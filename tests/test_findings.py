@@ -13,7 +13,7 @@ from widedeep import blocks, components, dumps, findings, similarities
 from widedeep.errors import UserError
 
 PAIRS = pd.DataFrame(columns=summarise_pairs.COLUMNS)
-BLOCKS = pd.DataFrame(columns=findings.COLUMNS_OF_BLOCKS)
+BLOCKS = pd.DataFrame(columns=blocks.COLUMNS_OF_BLOCKS)
 
 
 def networks(*configurations):
@@ -185,7 +185,7 @@ def residual_blocks(in_block, probes, losses, networks=3):
             place = {**common, "stage": 1, "block": position, "position": position, "in_block": bool(inside)}
             lines.append({**place, "deletion": "probe", "kind": "add", "accuracy": probe})
             lines.append({**place, "deletion": "alone", "kind": "block", "accuracy": 0.9 - loss})
-    return pd.DataFrame(lines, columns=findings.COLUMNS_OF_BLOCKS)
+    return pd.DataFrame(lines, columns=blocks.COLUMNS_OF_BLOCKS)
 
 
 RISING, STEPS = [0.3, 0.5, 0.7, 0.8], [0.3, 0.6, 0.61, 0.62]

@@ -2,6 +2,22 @@
 
 import numpy as np
 
+# Of the table of scripts/plot_blocks.py: a line a probe and a line a deletion.
+COLUMNS_OF_BLOCKS = (
+    "network",
+    "network_accuracy",
+    "share_in_block",
+    "deletion",
+    "kind",
+    "stage",
+    "block",
+    "deleted",
+    "layer",
+    "position",
+    "in_block",
+    "accuracy",
+)
+
 
 def block_size(values, threshold=0.9):
     """Side of the largest contiguous range of layers whose every pairwise CKA is at least `threshold`.

@@ -28,22 +28,6 @@ FLAT = 0.5
 # Accuracy that a probe may lose from one block to the next and still be said to rise.
 SLACK = 0.01
 
-# Of the table of scripts/plot_blocks.py: a line a probe and a line a deletion.
-COLUMNS_OF_BLOCKS = (
-    "network",
-    "network_accuracy",
-    "share_in_block",
-    "deletion",
-    "kind",
-    "stage",
-    "block",
-    "deleted",
-    "layer",
-    "position",
-    "in_block",
-    "accuracy",
-)
-
 REPRODUCED, NOT_REPRODUCED, NOT_DECIDABLE = "reproduced", "not reproduced", "not decidable"
 
 

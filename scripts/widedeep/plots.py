@@ -124,7 +124,8 @@ class BlockRow:
         cka: (layers, layers).
         in_block: (layers,) bool, the layers of the block structure.
         accuracy: of the whole network on the test set.
-        panels: dict from title to curves, each a dict from label to (positions on the layer axis, accuracies).
+        panels: dict from title to curves, each a dict from label to (positions on the layer axis, accuracies, stages);
+            a curve has a gap between two stages.
     """
 
     name: str
@@ -276,14 +277,19 @@ def _draw_curves(axis, title, curves, row):
         np.arange(layers + 1), 0, 1, np.append(row.in_block, False), step="post", color="0.88", linewidth=0
     )
     axis.axhline(row.accuracy, color="0.4", linewidth=0.7, linestyle=(0, (4, 2)))
-    for (label, (positions, values)), colour in zip(curves.items(), sns.color_palette("colorblind"), strict=False):
+    for (label, (positions, values, stages)), colour in zip(
+        curves.items(), sns.color_palette("colorblind"), strict=False
+    ):
         look = {"linewidth": 0.9, "marker": ".", "markersize": 4, "color": colour}
-        axis.plot(np.asarray(positions) + 0.5, values, label=label, **look)
-    axis.set(xlim=(0, layers), ylim=(0, 1))
+        borders = stage_borders(list(stages))
+        axis.plot(np.insert(positions + 0.5, borders, np.nan), np.insert(values, borders, np.nan), label=label, **look)
+    lowest = min([row.accuracy, *(values.min() for _, values, _ in curves.values())])
+    # Only as much below as there is, so that probes that are all good still show a course.
+    axis.set(xlim=(0, layers), ylim=(max(0, np.floor(10 * lowest) / 10 - 0.1), 1))
     axis.set_box_aspect(1)
     axis.set_title(title, fontsize=8)
     axis.set_ylabel("test accuracy", fontsize=7)
-    axis.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    axis.yaxis.set_major_formatter("{x:.3g}")
     axis.tick_params(axis="y", labelsize=7, length=2)
     axis.legend(fontsize=6, frameon=False, loc="lower right", handlelength=1.2)
     _label_layers(axis, "x", row.side.stages, "")
