@@ -1,4 +1,5 @@
 # make            set up and run the default study
+# make cifar10-small   the study on real CIFAR-10 that two cores carry in an hour and a half
 # make test       set up and run all tests that need no cluster
 # make lint       ruff, snakefmt, snakemake --lint
 # make unlock     after a Snakemake that was killed: "Directory cannot be locked"
@@ -7,10 +8,13 @@ VENV = .venv
 BIN = $(VENV)/bin
 CONFIG ?= config/demo.yaml
 
-.PHONY: study test lint unlock
+.PHONY: study cifar10-small test lint unlock
 
 study: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile $(CONFIG)
+
+cifar10-small: $(VENV)/installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile config/cifar10-small.yaml
 
 test: $(VENV)/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest

@@ -19,6 +19,7 @@ include: "workflow/rules/dumps.smk"
 include: "workflow/rules/cka.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/blocks.smk"
+include: "workflow/rules/predictions.smk"
 include: "workflow/rules/findings.smk"
 
 

@@ -14,6 +14,8 @@ def parse(argv):
     parser.add_argument("networks", metavar="NETWORKS", help="table of scripts/summarise.py")
     parser.add_argument("pairs", metavar="PAIRS", help="table of scripts/summarise_pairs.py")
     parser.add_argument("--blocks", metavar="TABLE", help="table of scripts/plot_blocks.py, where there is one")
+    parser.add_argument("--examples", metavar="TABLE", help="summary of scripts/compare_examples.py, if there is one")
+    parser.add_argument("--agreement", metavar="TABLE", help="table of scripts/compare_predictions.py, if there is one")
     parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .csv, .md, .html")
     return command.start(parser, argv)
 
@@ -24,9 +26,13 @@ def main(argv=None):
 
     from widedeep import blocks, files, findings
 
-    no_blocks = pd.DataFrame(columns=blocks.COLUMNS_OF_BLOCKS)
-    residual_blocks = pd.read_csv(args.blocks) if args.blocks else no_blocks
-    found = findings.decide(pd.read_csv(args.networks), pd.read_csv(args.pairs), residual_blocks)
+    optional = (
+        (args.blocks, blocks.COLUMNS_OF_BLOCKS),
+        (args.examples, ()),
+        (args.agreement, ("first", "second", "agreement")),
+    )
+    tables = [pd.read_csv(path) if path else pd.DataFrame(columns=columns) for path, columns in optional]
+    found = findings.decide(pd.read_csv(args.networks), pd.read_csv(args.pairs), *tables)
     table = pd.DataFrame([vars(finding) for finding in found])
     for path in args.out:
         with files.replacing(path) as unfinished:

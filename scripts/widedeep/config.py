@@ -15,6 +15,8 @@ EXAMPLES = {
     "cifar100": (50000, 10000),
     "fashion-mnist": (60000, 10000),
 }
+# Side of the images in pixels.
+SIDES = {"digits": 8, "cifar10": 32, "cifar100": 32, "fashion-mnist": 28}
 SOURCES = {
     "digits": ("embedded",),
     "cifar10": ("official", "npm"),
@@ -23,7 +25,7 @@ SOURCES = {
 }
 # Figures of a row of depths and a row of widths, and the family that they show.
 FIGURES_OF_ROWS = {"fig1": "resnet", "fig2": "resnet", "C": "plain"}
-FIGURES_OF_MODELS = ("fig1-seeds", "fig3", "fig4", "fig5")
+FIGURES_OF_MODELS = ("fig1-seeds", "fig3", "fig4", "fig5", "G")
 
 
 def checked(config, schema):
@@ -88,11 +90,19 @@ def _models_of_row(config, figure, row, fraction):
 
 def models_of(config, figure):
     """The Models that a figure with a list `models` shows, in its order."""
-    name = config["dataset"]["name"]
-    return [
-        Model(name, entry["family"], entry["depth"], entry["width"], entry["fraction"])
-        for entry in config["figures"][figure]["models"]
-    ]
+    return [_model(config, entry) for entry in config["figures"][figure]["models"]]
+
+
+def compared_in_figure_6(config):
+    """The Models of figure 6: the wide and the deep one that the config names, or all among which a pair is chosen."""
+    section = config["figures"]["fig6"]
+    if "wide" in section:
+        return [_model(config, section["wide"]), _model(config, section["deep"])]
+    return [model for model, seeds in grid(config).items() if model.family == "resnet" and len(seeds) > 1]
+
+
+def _model(config, entry):
+    return Model(config["dataset"]["name"], entry["family"], entry["depth"], entry["width"], entry["fraction"])
 
 
 def seed_pairs(first, second=None, most=20):
@@ -130,9 +140,13 @@ def check_dataset(dataset):
                 "config key dataset.image_size is missing; give the side in pixels to which images are resized."
             )
         return
-    for key in ("folder", "image_size"):
-        if key in dataset:
-            raise UserError(f"config key dataset.{key} is for images of your own; {name} does not take it, remove it.")
+    if "folder" in dataset:
+        raise UserError(f"config key dataset.folder is for images of your own; {name} does not take it, remove it.")
+    size, side = dataset.get("image_size"), SIDES[name]
+    if size is not None and (size >= side or side % size):
+        raise UserError(
+            f"config key dataset.image_size is {size}; it must divide the {side} pixels of {name}, or be left out."
+        )
     if source is not None and source not in SOURCES[name]:
         raise UserError(f"config key dataset.source is {source}; {name} has {', '.join(SOURCES[name])}.")
     if source not in (None, "official") or "official" not in SOURCES[name]:
@@ -190,6 +204,7 @@ def _sentence(error):
         "exclusiveMaximum": lambda value: f"is not less than {value}",
         "minItems": lambda value: f"has fewer than {value} item",
         "uniqueItems": lambda _: "holds an item twice",
+        "dependentRequired": lambda needs: f"has {next(iter(needs))} without the other of {', '.join(needs)}",
         "anyOf": lambda ways: f"has none of {', '.join(way['required'][0] for way in ways)}",
     }[error.validator](error.validator_value)
     description = error.schema.get("description", "")
@@ -245,6 +260,8 @@ def _check_figures(config):
         for row, models in rows_of(config, figure).items()
     }
     shown |= {f"{figure}.models": models_of(config, figure) for figure in FIGURES_OF_MODELS if figure in figures}
+    if "fig6" in figures:
+        shown["fig6"] = compared_in_figure_6(config)
     for key, models in shown.items():
         figure = key.split(".")[0]
         for model in models:
@@ -252,10 +269,22 @@ def _check_figures(config):
             seed = figures[figure].get("seed")
             if seed is not None and seed not in networks[model]:
                 raise UserError(f"config key figures.{figure}.seed is {seed}; {model} has the seeds {networks[model]}.")
+    if "fig6" in figures:
+        _check_figure_6(config)
     if "fig5" in figures:
         for model in models_of(config, "fig5"):
             if len(networks[model]) < 2:
                 raise UserError(f"config key figures.fig5.models: {model} has one seed, and pairs of seeds need two.")
+
+
+def _check_figure_6(config):
+    models = compared_in_figure_6(config)
+    pairs = itertools.permutations(models, 2)
+    if not any(a.width > b.width and a.depth < b.depth and a.fraction == b.fraction for a, b in pairs):
+        raise UserError(
+            "config key figures.fig6: needs two configurations with two seeds or more, on one share of the data, of "
+            "which one is wider and the other deeper; add them to the grid, or remove fig6."
+        )
 
 
 def _check_in_grid(key, model, networks):

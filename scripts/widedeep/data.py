@@ -50,6 +50,20 @@ def content_checksum(split):
     return digest.hexdigest()
 
 
+def reduced(split, size):
+    """The split with smaller images: each pixel the rounded mean of a square of pixels.
+
+    Args:
+        split: Split with square images.
+        size: side in pixels; it divides the images' side.
+    """
+    examples, channels, side, _ = split.images.shape
+    factor = side // size
+    squares = split.images.reshape(examples, channels, size, factor, size, factor)
+    means = (squares.sum(axis=(3, 5), dtype=np.uint32) + factor**2 // 2) // factor**2
+    return Split(means.astype(np.uint8), split.labels)
+
+
 def write(path, name, train, test, classes, source):
     """Write a data set file.
 

@@ -6,6 +6,8 @@ numbers). A verdict rests on all seeds, never on a chosen network.
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from widedeep import metrics
 
 # A network has a block structure if at least this share of its layers is in the block.
@@ -27,6 +29,12 @@ WORSE = 0.2
 FLAT = 0.5
 # Accuracy that a probe may lose from one block to the next and still be said to rise.
 SLACK = 0.01
+# A difference exceeds what seeds explain if at most this share of the random splits of seeds gives one as large.
+SIGNIFICANT = 0.05
+# Fewer splits cannot decide that: with three seeds each, the smallest possible share is a tenth.
+FEWEST_SPLITS = 40
+# Mean accuracies that are further apart than this are not matched.
+MATCHED = 0.02
 
 REPRODUCED, NOT_REPRODUCED, NOT_DECIDABLE = "reproduced", "not reproduced", "not decidable"
 
@@ -50,13 +58,15 @@ class Finding:
     why: str
 
 
-def decide(networks, pairs, blocks):
+def decide(networks, pairs, blocks, examples, agreement):
     """All findings of a study.
 
     Args:
         networks: DataFrame as of scripts/summarise.py.
         pairs: DataFrame as of scripts/summarise_pairs.py; it may have no line.
         blocks: DataFrame as of scripts/plot_blocks.py; it may have no line.
+        examples: DataFrame as of scripts/compare_examples.py --summary; it may have no line.
+        agreement: DataFrame as of scripts/compare_predictions.py; it may have no line.
 
     Returns:
         list of Finding
@@ -73,6 +83,9 @@ def decide(networks, pairs, blocks):
         dispensable_blocks(blocks),
         same_depth(pairs),
         own_block(pairs),
+        by_example(examples),
+        by_class(examples),
+        own_kind(agreement),
     ]
 
 
@@ -220,6 +233,56 @@ def own_block(pairs):
     return Finding(
         result, claim, number, verdict(worse.median() >= WORSE), f"{len(blocks)} ordered pairs whose first has a block"
     )
+
+
+def by_example(examples):
+    """Figure 6: wide and deep networks differ on single examples by more than a random split of their seeds."""
+    result, claim = "fig6-examples", "Wide and deep networks differ on single examples by more than seeds explain."
+    if examples.empty:
+        return Finding(result, claim, "", NOT_DECIDABLE, "the config has no figure fig6")
+    line = examples.iloc[0]
+    number = f"mean difference of per-example accuracy {line.observed:.3f}, of mixed seeds {line.expected:.3f}; "
+    number += f"p = {line.p:.2g} of {line.splits:.0f} splits"
+    if obstacle := unmatched(line) or ("too few seeds" if line.splits < FEWEST_SPLITS else ""):
+        return Finding(result, claim, number, NOT_DECIDABLE, f"{compared_in(line)}: {obstacle}")
+    return Finding(result, claim, number, verdict(line.p <= SIGNIFICANT), compared_in(line))
+
+
+def by_class(examples):
+    """Figure 6: after correction for many tests, some class is answered better by wide or by deep networks."""
+    result, claim = "fig6-classes", "Wide and deep networks differ in accuracy on some classes."
+    if examples.empty:
+        return Finding(result, claim, "", NOT_DECIDABLE, "the config has no figure fig6")
+    line = examples.iloc[0]
+    number = f"{line.classes_that_differ:.0f} of {line.classes:.0f} classes at a false discovery rate of 5 %"
+    few = min(line.wide_seeds, line.deep_seeds) < FEWEST_SEEDS or not line.classes_tested
+    if obstacle := unmatched(line) or ("too few seeds" if few else ""):
+        return Finding(result, claim, number, NOT_DECIDABLE, f"{compared_in(line)}: {obstacle}")
+    return Finding(result, claim, number, verdict(line.classes_that_differ > 0), compared_in(line))
+
+
+def compared_in(line):
+    return f"{line.wide} ({line.wide_seeds:.0f} seeds) and {line.deep} ({line.deep_seeds:.0f} seeds)"
+
+
+def unmatched(line):
+    """Why a pair of unequal accuracy decides nothing; empty where it is close enough."""
+    apart = abs(line.wide_accuracy - line.deep_accuracy)
+    return "" if apart <= MATCHED else f"their accuracies are {apart:.3f} apart, more than {MATCHED:g}"
+
+
+def own_kind(agreement):
+    """Appendix G: most configurations agree most with themselves, that is with other seeds."""
+    result, claim = "G", "Networks of one architecture agree most in their predictions."
+    table = agreement.pivot(index="first", columns="second", values="agreement").astype(float)
+    table = table.loc[[name for name in table.index if not pd.isna(table.loc[name, name])]]
+    if len(table) < 2:
+        return Finding(result, claim, "", NOT_DECIDABLE, "fewer than two configurations with two seeds")
+    within = pd.Series({name: table.loc[name, name] for name in table.index})
+    across = pd.Series({name: table.loc[name].drop(name).max() for name in table.index})
+    number = f"agreement {spread(within)} within, at most {spread(across)} with another"
+    holds = (within >= across).mean() > MOST
+    return Finding(result, claim, number, verdict(holds), f"{(within >= across).sum()} of {len(table)} configurations")
 
 
 def longest_row(networks, grown, fixed):

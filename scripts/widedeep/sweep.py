@@ -72,6 +72,24 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
                 network(augmentation.plain(images, torch.from_numpy(ids).to(device)))
 
 
+@torch.inference_mode()
+def log_probabilities(network, images, batch_size, device):
+    """What the network answers: (examples, classes) float32 logarithms of the softmax.
+
+    Args:
+        network: in evaluation mode, on `device`.
+        images: uint8 (examples, channels, height, width) numpy array.
+        batch_size: examples a forward pass.
+        device: torch.device.
+    """
+    images = augmentation.on_device(images, device)
+    parts = [
+        torch.log_softmax(network(augmentation.plain(images, indices)).float(), dim=1)
+        for indices in torch.arange(len(images), device=device).split(batch_size)
+    ]
+    return torch.cat(parts).cpu().numpy()
+
+
 def _gram(output):
     """cka.PackedGram of one layer's output (n, ...), computed on the device that holds it."""
     features = tracing.features(output)

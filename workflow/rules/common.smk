@@ -29,7 +29,8 @@ MODELS = {name: model for name, (model, _) in NETWORKS.items()}
 SEEDS = {name: seeds for name, (_, seeds) in NETWORKS.items()}
 
 # Places
-DATA = f"data/{DATASET}/dataset.h5"
+IMAGE_SIZE = config["dataset"].get("image_size")
+DATA = f"data/{DATASET}{f'-{IMAGE_SIZE}px' if IMAGE_SIZE else ''}/dataset.h5"
 # The content of a known data set is fixed by its checksum, so the file's age says nothing.
 VERIFIED_DATA = ancient(DATA) if DATASET in study_config.SOURCES else DATA
 MODEL = f"{RESULTS}/models/{{model}}/seed{{seed}}"
@@ -106,8 +107,7 @@ def probe_options():
 
 def image_pixels():
     """Pixels of an image, for estimates."""
-    side = {"digits": 8, "fashion-mnist": 28}.get(DATASET, config["dataset"].get("image_size", 32))
-    return side * side
+    return (IMAGE_SIZE or study_config.SIDES[DATASET]) ** 2
 
 
 def training_memory(wildcards, attempt):
@@ -231,8 +231,12 @@ def block_figures():
         return {}
     models = study_config.models_of(config, "fig4")
     one_seed = [(model, config["figures"]["fig4"]["seed"]) for model in models]
-    every_seed = [(model, seed) for model in models for seed in SEEDS[str(model)]]
-    return {"fig4-probes": one_seed, "fig4-delete": one_seed, "E": every_seed}
+    return {"fig4-probes": one_seed, "fig4-delete": one_seed, "E": seeds_of(models)}
+
+
+def seeds_of(models):
+    """(configuration, seed) of all seeds of a list of configurations."""
+    return [(model, seed) for model in models for seed in SEEDS[str(model)]]
 
 
 def heatmap_files(figure):
@@ -248,6 +252,13 @@ def networks_of(figure):
 def files_of(networks, name):
     """One file of each of a list of (configuration, seed)."""
     return [file_of(model, seed, name) for model, seed in networks]
+
+
+def tables_of_findings():
+    """The tables behind the findings that only some studies have, by the option of scripts/decide_findings.py."""
+    tables = {"blocks": ("E", BLOCK_FIGURES), "examples": ("fig6", COMPARED_BY_EXAMPLE)}
+    tables["agreement"] = ("G", COMPARED_BY_AGREEMENT)
+    return {name: f"{FIGURE}/{figure}.csv" for name, (figure, there) in tables.items() if there}
 
 
 def report_label(figure, shows):
@@ -278,8 +289,14 @@ BLOCK_TITLES = {
     "fig4-delete": "accuracy without residual blocks",
     "E": "probes and deletion, every seed",
 }
+# The networks whose predictions figure 6 and appendix G compare.
+COMPARED_BY_EXAMPLE = seeds_of(study_config.compared_in_figure_6(config)) if "fig6" in config["figures"] else []
+COMPARED_BY_AGREEMENT = seeds_of(study_config.models_of(config, "G")) if "G" in config["figures"] else []
+PREDICTION_FIGURES = ["fig6-examples", "fig6-classes"] * bool(COMPARED_BY_EXAMPLE) + ["G"] * bool(COMPARED_BY_AGREEMENT)
 FIGURE_FILES = [
-    f"{FIGURE}/{figure}.{suffix}" for figure in [*FIGURES, *BLOCK_FIGURES, "B"] for suffix in ("pdf", "png", "csv")
+    f"{FIGURE}/{figure}.{suffix}"
+    for figure in [*FIGURES, *BLOCK_FIGURES, *PREDICTION_FIGURES, "B"]
+    for suffix in ("pdf", "png", "csv")
 ]
 # The pairs behind fig5 and F, and the networks in them.
 PAIR_FILES = heatmap_files("F") if "F" in PANELS else []

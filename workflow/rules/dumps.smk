@@ -9,6 +9,7 @@ rule dump_activations:
             otherwise=temp(f"{MODEL}/activations.h5"),
         ),
         components=f"{MODEL}/pca.h5",
+        predictions=f"{MODEL}/predictions.h5",
     log:
         f"{LOGS}/{{model}}/seed{{seed}}/dump_activations.log",
     benchmark:
@@ -26,4 +27,5 @@ rule dump_activations:
         "Dumping the activations of {wildcards.model}, seed {wildcards.seed}"
     shell:
         "python scripts/dump_activations.py {input.model} --data {input.data} {params.options}"
-        " --threads {threads} --out {output.dump} --components {output.components} > {log} 2>&1"
+        " --threads {threads} --out {output.dump} --components {output.components}"
+        " --predictions {output.predictions} > {log} 2>&1"

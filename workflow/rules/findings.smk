@@ -55,9 +55,9 @@ rule summarise_pairs:
 
 rule findings:
     input:
+        **tables_of_findings(),
         networks=f"{RESULTS}/summary.csv",
         pairs=f"{RESULTS}/pairs.csv",
-        blocks=f"{FIGURE}/E.csv" if BLOCK_FIGURES else [],
     output:
         csv=f"{RESULTS}/findings.csv",
         md=f"{RESULTS}/findings.md",
@@ -75,10 +75,10 @@ rule findings:
         "../../environment.yml"
     threads: 1
     params:
-        blocks=lambda wildcards, input: f"--blocks {input.blocks}" if input.blocks else "",
+        tables=" ".join(option(name, path) for name, path in tables_of_findings().items()),
         code=code("decide_findings.py"),
     message:
         "Deciding the findings"
     shell:
-        "python scripts/decide_findings.py {input.networks} {input.pairs} {params.blocks} --threads {threads}"
+        "python scripts/decide_findings.py {input.networks} {input.pairs} {params.tables} --threads {threads}"
         " --out {output.csv} {output.md} {output.html} > {log} 2>&1"

@@ -1,0 +1,147 @@
+"""Figure 6 of the paper: which examples, and which classes, wide and deep networks of equal accuracy answer rightly.
+
+Of the given networks the wide and the deep configuration of closest mean accuracy are compared (give two to name
+them). Draws per-example accuracies over seeds, with two disjoint sets of seeds of one configuration as control, and the
+examples that differ most; accuracy by class with Welch's t-test, corrected after Benjamini and Hochberg. A permutation
+test over seeds says whether the differences on single examples exceed what seeds explain.
+
+Example (networks dumped with --predictions as in the example of scripts/dump_activations.py --help, in folders a to d):
+  python scripts/compare_examples.py --predictions {a,b,c,d}/predictions.h5 --metrics {a,b,c,d}/metrics.json \\
+      --data data/digits/dataset.h5 --examples examples.png examples.csv --classes classes.png classes.csv \\
+      --summary fig6.csv
+"""
+
+from widedeep import command
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("--predictions", nargs="+", required=True, metavar="FILE", help="predictions.h5 of all seeds")
+    parser.add_argument("--metrics", nargs="+", required=True, metavar="FILE", help="metrics.json of the networks")
+    parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5, for pictures and names of classes")
+    parser.add_argument("--colour-map", default="magma", help="of matplotlib or seaborn (default: magma)")
+    parser.add_argument(
+        "--examples", nargs="+", required=True, metavar="FILE", help="figure to write: .pdf, .png, .csv"
+    )
+    parser.add_argument("--classes", nargs="+", required=True, metavar="FILE", help="figure to write: .pdf, .png, .csv")
+    parser.add_argument("--summary", required=True, metavar="FILE", help="table of one line to write, as CSV")
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    import pandas as pd
+
+    from widedeep import data, examples, files, metrics, plots, predictions
+
+    read = predictions.read_all(args.predictions)
+    description, test = data.describe(args.data), data.read(args.data, "test")
+    check_data(args.data, description, read[0])
+    known = metrics.read(args.metrics)
+    wide, deep = examples.closest_pair(configurations(read, known))
+    by_example = table_of_examples(wide, deep, test.labels)
+    by_class = table_of_classes(wide, deep, test.labels, description.classes)
+    summary = summary_of(wide, deep, by_class)
+    pictures = most_different(by_example, test.images, description.classes)
+    plots.save(plots.draw_examples(by_example, summary, pictures, args.colour_map), by_example, args.examples)
+    plots.save(plots.draw_classes(by_class, wide.name, deep.name), by_class, args.classes)
+    with files.replacing(args.summary) as unfinished:
+        pd.DataFrame([summary]).to_csv(unfinished, index=False, float_format="%.6f")
+    print(f"{wide.name} against {deep.name}: mean difference {summary['observed']:.4f}, p {summary['p']:.4f}")
+
+
+def check_data(path, description, first):
+    from widedeep.errors import UserError
+
+    if description.test_checksum != first.data_checksum:
+        raise UserError(
+            f"{path}: its test set has checksum {description.test_checksum[:12]}, and {first.path} was made from "
+            f"{first.data_checksum[:12]}; give the data set that the networks were tested on."
+        )
+
+
+def configurations(read, known):
+    """examples.Configuration of all networks, in the order in which they were given."""
+    import numpy as np
+
+    from widedeep.errors import UserError
+    from widedeep.examples import Configuration
+    from widedeep.metrics import configuration_name
+
+    groups = {}
+    for network in read:
+        if network.label not in known:
+            raise UserError(f"{network.path}: is of {network.label}; give its metrics.json with --metrics.")
+        groups.setdefault(network.model, []).append(network)
+    return [
+        Configuration(
+            configuration_name(known[group[0].label]),
+            *(known[group[0].label][key] for key in ("depth", "width", "fraction")),
+            np.stack([network.classes == network.labels for network in group]),
+        )
+        for group in groups.values()
+    ]
+
+
+def table_of_examples(wide, deep, labels):
+    """A line an example: its label, and the share of seeds of each of four sets that answer it rightly."""
+    import numpy as np
+    import pandas as pd
+
+    from widedeep import examples
+
+    sets = examples.matched_sets(wide.correct, deep.correct)
+    names = ("wide", "deep", "control_first", "control_second")
+    shares = {name: part.mean(axis=0) for name, part in zip(names, sets, strict=True)}
+    return pd.DataFrame({"example": np.arange(len(labels)), "label": labels, **shares})
+
+
+def table_of_classes(wide, deep, labels, classes):
+    """A line a class: mean accuracies, their difference (wide less deep) with its 95 % interval, p and corrected q."""
+    import pandas as pd
+
+    from widedeep import examples
+
+    accuracies = [examples.class_accuracies(one.correct, labels, len(classes)) for one in (wide, deep)]
+    means = dict(zip(("wide", "deep"), (part.mean(axis=0) for part in accuracies), strict=True))
+    return pd.DataFrame({"class": classes, **means, **examples.class_differences(*accuracies)})
+
+
+def summary_of(wide, deep, by_class):
+    """What the figures come to, and what the findings read: one line."""
+    from widedeep import examples
+
+    size = len(examples.matched_sets(wide.correct, deep.correct)[0])
+    _, _, *control = examples.matched_sets(wide.correct, deep.correct)
+    return {
+        "wide": wide.name,
+        "deep": deep.name,
+        "wide_seeds": len(wide.correct),
+        "deep_seeds": len(deep.correct),
+        "wide_accuracy": wide.accuracy,
+        "deep_accuracy": deep.accuracy,
+        "seeds_a_set": size,
+        "difference": examples.mean_difference(wide.correct[:size], deep.correct[:size]),
+        "control": examples.mean_difference(*control),
+        **vars(examples.permutation_test(wide.correct, deep.correct)),
+        "classes": len(by_class),
+        "classes_tested": int(by_class.q.notna().sum()),
+        "classes_that_differ": int((by_class.q < 0.05).sum()),
+    }
+
+
+def most_different(by_example, images, classes, number=8):
+    """[(words, image)] of the examples whose accuracies differ most, half of them for each sign."""
+    differences = (by_example.wide - by_example.deep).sort_values(kind="stable")
+    chosen = [*differences.index[::-1][: number // 2], *differences.index[: number // 2]]
+    return [
+        (
+            f"{classes[by_example.label[one]]}\nwide {by_example.wide[one]:.0%}\ndeep {by_example.deep[one]:.0%}",
+            images[one],
+        )
+        for one in chosen
+    ]
+
+
+if __name__ == "__main__":
+    command.run(main)

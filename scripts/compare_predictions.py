@@ -1,0 +1,77 @@
+"""Appendix G of the paper: how far networks agree in their predictions, within and across configurations.
+
+Three measures of each pair of configurations: the share of test examples on which two networks predict the same class,
+the KL divergence of their class probabilities (nats), both as means over pairs of different seeds, and the Hellinger
+distance between the shares of seeds that predict each class, between two disjoint sets of equally many seeds.
+
+Example (networks dumped with --predictions as in the example of scripts/dump_activations.py --help, in folders a to d):
+  python scripts/compare_predictions.py --predictions {a,b,c,d}/predictions.h5 --metrics {a,b,c,d}/metrics.json \\
+      --out G.png G.csv
+"""
+
+from widedeep import command
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("--predictions", nargs="+", required=True, metavar="FILE", help="predictions.h5 of all seeds")
+    command.add_figure_options(parser)
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    from widedeep import metrics, plots, predictions
+
+    table = table_of(predictions.read_all(args.predictions), metrics.read(args.metrics))
+    plots.save(plots.draw_agreement(table, args.colour_map), table, args.out)
+    print(f"{len(args.predictions)} networks: {' '.join(args.out)}")
+
+
+def table_of(read, known):
+    """A line an ordered pair of configurations; NaN within a configuration of one seed."""
+    import numpy as np
+    import pandas as pd
+
+    from widedeep import predictions
+    from widedeep.metrics import network_name
+
+    classes = np.stack([network.classes for network in read])
+    agreement = predictions.agreement(classes)
+    divergence = predictions.kl_divergence(np.stack([network.log_probabilities for network in read]))
+    members = {}
+    for position, network in enumerate(read):
+        members.setdefault(network_name(network.label, known, seed=False), []).append(position)
+    # As many seeds a set for all pairs, since the distance between shares of few seeds is larger.
+    size = max(1, min(len(positions) for positions in members.values()) // 2)
+    number = read[0].log_probabilities.shape[1]
+    lines = []
+    for first, rows in members.items():
+        for second, columns in members.items():
+            pairs = [(row, column) for row in rows for column in columns if row != column]
+            sets = (rows[:size], columns[-size:])
+            shares = [predictions.class_shares(classes[positions], number) for positions in sets]
+            lines.append(
+                {
+                    "first": first,
+                    "second": second,
+                    "pairs": len(pairs),
+                    **spread("agreement", [agreement[pair] for pair in pairs]),
+                    **spread("kl", [divergence[pair] for pair in pairs]),
+                    "seeds_a_set": size,
+                    "hellinger": predictions.hellinger(*shares) if not set(sets[0]) & set(sets[1]) else np.nan,
+                }
+            )
+    return pd.DataFrame(lines)
+
+
+def spread(name, values):
+    """Mean, smallest and largest as columns; NaN of nothing."""
+    import numpy as np
+
+    values = values or [np.nan]
+    return {name: np.mean(values), f"{name}_min": np.min(values), f"{name}_max": np.max(values)}
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,133 @@
+"""What a network answers on the whole evaluation set, its file, and how alike the answers of networks are.
+
+predictions.h5          attributes: kind, schema_version, model, seed, data_checksum, split
+    log_probabilities   (examples, classes) float32, in the order of the data set
+    labels              (examples,) int64
+"""
+
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from widedeep import files, hdf5
+from widedeep.errors import UserError
+
+KIND = "predictions"
+SCHEMA_VERSION = 1
+_REMEDY = "compute it again (scripts/dump_activations.py --predictions)"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The answers of one network.
+
+    Attributes:
+        path: of the file.
+        model, seed: which network.
+        data_checksum: of the evaluation split.
+        log_probabilities: (examples, classes) float32.
+        labels: (examples,) int64.
+    """
+
+    path: str
+    model: str
+    seed: int
+    data_checksum: str
+    log_probabilities: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def label(self):
+        """Which network this is, as `cifar10-resnet38-w10-f100/seed3`."""
+        return f"{self.model}/seed{self.seed}"
+
+    @property
+    def classes(self):
+        """(examples,) int64, the most probable class of each."""
+        return self.log_probabilities.argmax(axis=1)
+
+
+def write(path, log_probabilities, labels, origin):
+    """Write the predictions of the network that `origin` (dumps.Origin) names."""
+    with files.replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+        hdf5.stamp(file, KIND, SCHEMA_VERSION)
+        file.attrs.update(vars(origin))
+        file["log_probabilities"] = np.asarray(log_probabilities, np.float32)
+        file["labels"] = np.asarray(labels, np.int64)
+
+
+def read_all(paths):
+    """Predictions of several networks on the same examples.
+
+    Raises:
+        UserError: a file is missing, damaged or something else, or was made from other data than the first.
+    """
+    read = [_read(path) for path in paths]
+    for other in read[1:]:
+        if other.data_checksum != read[0].data_checksum:
+            raise UserError(
+                f"{other.path}: was made from other data than {read[0].path} (checksum {other.data_checksum[:12]} "
+                f"where {read[0].data_checksum[:12]} is expected); give networks of one data set."
+            )
+    return read
+
+
+def _read(path):
+    with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, _REMEDY) as file, hdf5.explaining_damage(path, _REMEDY):
+        names = file.attrs["model"], int(file.attrs["seed"]), file.attrs["data_checksum"]
+        return Predictions(path, *names, file["log_probabilities"][:], file["labels"][:])
+
+
+def agreement(classes):
+    """Shares of examples on which pairs of networks predict the same class (paper, appendix G).
+
+    Args:
+        classes: (networks, examples) int.
+
+    Returns:
+        (networks, networks) float64, ones on the diagonal
+    """
+    return np.stack([(classes == one).mean(axis=1) for one in np.asarray(classes)])
+
+
+def kl_divergence(log_probabilities):
+    """KL(row || column) in nats, mean over examples, of all ordered pairs of networks (paper, appendix G).
+
+    From log-probabilities; the authors' code takes the logarithm of a softmax twice, and gets other numbers.
+
+    Args:
+        log_probabilities: (networks, examples, classes).
+
+    Returns:
+        (networks, networks) float64, zeros on the diagonal
+    """
+    logs = np.asarray(log_probabilities, np.float64)
+    networks, examples, _ = logs.shape
+    logs = logs.reshape(networks, -1)
+    cross = np.exp(logs) @ logs.T / examples  # sum over classes of p log q, mean over examples
+    return np.maximum(np.diagonal(cross)[:, None] - cross, 0)
+
+
+def class_shares(classes, number):
+    """For each example the share of networks that predict each class.
+
+    Args:
+        classes: (networks, examples) int.
+        number: of classes.
+
+    Returns:
+        (examples, number) float64, rows that sum to 1
+    """
+    return np.stack([(np.asarray(classes) == one).mean(axis=0) for one in range(number)], axis=1)
+
+
+def hellinger(first, second):
+    """Hellinger distance of class shares, mean over examples: 1/sqrt(2) ||sqrt(p) - sqrt(q)||, 0 to 1 (appendix G).
+
+    The authors' code takes one root over all examples and divides by their number.
+
+    Args:
+        first, second: (examples, classes), rows that sum to 1.
+    """
+    return float(np.linalg.norm(np.sqrt(first) - np.sqrt(second), axis=1).mean() / np.sqrt(2))
