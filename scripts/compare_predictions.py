@@ -33,12 +33,12 @@ def table_of(read, known):
     import numpy as np
     import pandas as pd
 
-    from widedeep import predictions
+    from widedeep.agreement import agreement, class_shares, hellinger, kl_divergence
     from widedeep.metrics import network_name
 
     classes = np.stack([network.classes for network in read])
-    agreement = predictions.agreement(classes)
-    divergence = predictions.kl_divergence(np.stack([network.log_probabilities for network in read]))
+    agreeing = agreement(classes)
+    divergence = kl_divergence(np.stack([network.log_probabilities for network in read]))
     members = {}
     for position, network in enumerate(read):
         members.setdefault(network_name(network.label, known, seed=False), []).append(position)
@@ -50,16 +50,16 @@ def table_of(read, known):
         for second, columns in members.items():
             pairs = [(row, column) for row in rows for column in columns if row != column]
             sets = (rows[:size], columns[-size:])
-            shares = [predictions.class_shares(classes[positions], number) for positions in sets]
+            shares = [class_shares(classes[positions], number) for positions in sets]
             lines.append(
                 {
                     "first": first,
                     "second": second,
                     "pairs": len(pairs),
-                    **spread("agreement", [agreement[pair] for pair in pairs]),
+                    **spread("agreement", [agreeing[pair] for pair in pairs]),
                     **spread("kl", [divergence[pair] for pair in pairs]),
                     "seeds_a_set": size,
-                    "hellinger": predictions.hellinger(*shares) if not set(sets[0]) & set(sets[1]) else np.nan,
+                    "hellinger": hellinger(*shares) if not set(sets[0]) & set(sets[1]) else np.nan,
                 }
             )
     return pd.DataFrame(lines)

@@ -557,3 +557,26 @@ def test_a_place_that_cannot_be_written_is_explained(official, tmp_path):
     sentence = "a part of the path is a file where a folder is expected"
     with servers.serving({ARCHIVE: archive}) as (address, _), pytest.raises(UserError, match=sentence):
         get(tmp_path / "file", "--mirror", address)
+
+
+def test_reduced_images_are_rounded_means_of_squares():
+    images = np.random.default_rng(2).integers(0, 256, (3, 2, 6, 6)).astype(np.uint8)
+    found = data.reduced(data.Split(images, np.arange(3)), 3)
+    for place in np.ndindex(3, 2, 3, 3):
+        example, channel, row, column = place
+        square = images[example, channel, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+        assert found.images[place] == int(square.mean() + 0.5)
+    assert found.images.dtype == np.uint8
+    assert found.labels.tolist() == [0, 1, 2]
+
+
+def test_a_known_data_set_can_be_made_smaller(tmp_path):
+    path = tmp_path / "dataset.h5"
+    download.main(["--dataset", "digits", "--image-size", "4", "--out", str(path)])
+    assert data.describe(path).image_shape == (1, 4, 4)
+
+
+@pytest.mark.parametrize("size", ["3", "8", "16"])
+def test_a_size_that_does_not_divide_the_original_is_refused(tmp_path, size):
+    with pytest.raises(UserError, match=f"dataset.image_size is {size}; it must divide the 8 pixels of digits"):
+        download.main(["--dataset", "digits", "--image-size", size, "--out", str(tmp_path / "d.h5")])

@@ -1,13 +1,16 @@
 """Agreement of predictions against their definitions, and the file."""
 
+import compare_examples
+import compare_predictions
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.special
 import scipy.stats
 import small
 import torch
 
-from widedeep import dumps, predictions, sweep
+from widedeep import agreement, data, dumps, files, predictions, sweep
 from widedeep.errors import UserError
 
 RNG = np.random.default_rng(5)
@@ -16,7 +19,7 @@ LOGS = scipy.special.log_softmax(LOGITS, axis=2)
 
 
 def test_kl_divergence_is_scipys_on_every_example():
-    found = predictions.kl_divergence(LOGS)
+    found = agreement.kl_divergence(LOGS)
     for row in range(4):
         for column in range(4):
             expected = scipy.stats.entropy(np.exp(LOGS[row]), np.exp(LOGS[column]), axis=1).mean()
@@ -26,14 +29,14 @@ def test_kl_divergence_is_scipys_on_every_example():
 
 def test_kl_divergence_stays_finite_where_a_probability_vanishes():
     logs = scipy.special.log_softmax(np.array([[[500.0, 0, 0]], [[0, 0, 0]]]), axis=2).astype(np.float32)
-    found = predictions.kl_divergence(logs)
+    found = agreement.kl_divergence(logs)
     assert found[0, 1] == pytest.approx(np.log(3))
     assert np.isfinite(found).all()
 
 
 def test_agreement_is_the_share_of_equal_classes():
     classes = LOGS.argmax(axis=2)
-    found = predictions.agreement(classes)
+    found = agreement.agreement(classes)
     for row in range(4):
         for column in range(4):
             equal = sum(a == b for a, b in zip(classes[row], classes[column], strict=True))
@@ -42,7 +45,7 @@ def test_agreement_is_the_share_of_equal_classes():
 
 def test_class_shares_count_networks():
     classes = LOGS.argmax(axis=2)
-    shares = predictions.class_shares(classes, 7)
+    shares = agreement.class_shares(classes, 7)
     assert shares.shape == (30, 7)
     assert shares[3].tolist() == [classes[:, 3].tolist().count(one) / 4 for one in range(7)]
 
@@ -52,9 +55,9 @@ def test_hellinger_is_a_mean_over_examples_from_0_to_1():
     expected = np.mean(
         [np.sqrt(1 - np.sum(np.sqrt(p * q))) for p, q in zip(first, second, strict=True)]  # from the affinity
     )
-    assert predictions.hellinger(first, second) == pytest.approx(expected)
-    assert predictions.hellinger(first, first) == 0
-    assert predictions.hellinger(np.eye(7), np.roll(np.eye(7), 1, axis=0)) == pytest.approx(1)
+    assert agreement.hellinger(first, second) == pytest.approx(expected)
+    assert agreement.hellinger(first, first) == 0
+    assert agreement.hellinger(np.eye(7), np.roll(np.eye(7), 1, axis=0)) == pytest.approx(1)
 
 
 def test_what_is_written_is_what_the_network_answers(tmp_path):
@@ -81,3 +84,90 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "x.h5").write_bytes(b"no HDF5")
     with pytest.raises(UserError, match="x.h5: is truncated or damaged"):
         predictions.read_all([tmp_path / "x.h5"])
+
+
+def write_networks(folder, configurations, examples=40):
+    """Predictions and metrics of seeds 1 and 2 of (model, depth, width, logits of the right class); their paths."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(examples) % 3
+    paths = []
+    for model, depth, width, strength in configurations:
+        for seed in (1, 2):
+            logits = rng.normal(size=(examples, 3))
+            logits[np.arange(examples), labels] += strength
+            place = folder / f"{model}-{seed}"
+            origin = dumps.Origin(model, seed, data.describe(folder / "blobs.h5").test_checksum, "test")
+            predictions.write(place / "predictions.h5", scipy.special.log_softmax(logits, 1), labels, origin)
+            network = {
+                "model": model,
+                "seed": seed,
+                "family": "resnet",
+                "depth": depth,
+                "width": width,
+                "fraction": 1.0,
+            }
+            files.write_json(place / "metrics.json", network)
+            paths.append(place)
+    return paths
+
+
+@pytest.fixture
+def networks(tmp_path):
+    small.write_dataset(tmp_path / "blobs.h5")
+    return write_networks(tmp_path, [("w", 8, 2.0, 1.5), ("d", 14, 1.0, 1.5), ("x", 20, 1.0, 9.0)])
+
+
+def options(networks):
+    return [
+        "--predictions",
+        *(str(place / "predictions.h5") for place in networks),
+        "--metrics",
+        *(str(place / "metrics.json") for place in networks),
+    ]
+
+
+def test_table_g_is_within_and_across_configurations(networks, tmp_path):
+    out = str(tmp_path / "G.csv")
+    compare_predictions.main([*options(networks), "--out", out, str(tmp_path / "G.png")])
+    table = pd.read_csv(out).set_index(["first", "second"])
+    read = predictions.read_all([place / "predictions.h5" for place in networks])
+    own = table.loc[("ResNet-8 2x", "ResNet-8 2x")]
+    assert own.pairs == 2
+    assert own.agreement == pytest.approx((read[0].classes == read[1].classes).mean())
+    across = table.loc[("ResNet-8 2x", "ResNet-14 1x")]
+    assert across.pairs == 4
+    kl = agreement.kl_divergence(np.stack([network.log_probabilities for network in read]))
+    assert across.kl == pytest.approx(kl[:2, 2:4].mean(), abs=1e-6)
+    assert across.kl_max == pytest.approx(kl[:2, 2:4].max(), abs=1e-6)
+    assert across.hellinger == pytest.approx((read[0].classes != read[3].classes).mean(), abs=1e-6)  # one seed a set
+
+
+def test_figure_6_compares_the_closest_wide_and_deep_networks(networks, tmp_path):
+    out = {name: str(tmp_path / f"{name}.csv") for name in ("examples", "classes", "fig6")}
+    words = ["--examples", out["examples"], f"{tmp_path}/e.png", "--classes", out["classes"], f"{tmp_path}/c.png"]
+    compare_examples.main([*options(networks), "--data", f"{tmp_path}/blobs.h5", *words, "--summary", out["fig6"]])
+    summary = pd.read_csv(out["fig6"]).iloc[0]
+    assert (summary.wide, summary.deep) == ("ResNet-8 2x", "ResNet-14 1x")
+    read = predictions.read_all([place / "predictions.h5" for place in networks[:4]])
+    right = [network.classes == network.labels for network in read]
+    examples = pd.read_csv(out["examples"])
+    assert examples.wide.tolist() == right[0].astype(float).tolist()
+    assert examples.deep.tolist() == right[2].astype(float).tolist()
+    assert examples.control_second.tolist() == right[1].astype(float).tolist()
+    assert summary.difference == pytest.approx((right[0] != right[2]).mean(), abs=1e-6)
+    assert summary.control == pytest.approx((right[0] != right[1]).mean(), abs=1e-6)
+    classes = pd.read_csv(out["classes"])
+    dark = read[0].labels == 0
+    assert classes.wide[0] == pytest.approx(np.mean([right[0][dark].mean(), right[1][dark].mean()]), abs=1e-6)
+    assert classes["class"].tolist() == ["dark", "grey", "light"]
+
+
+def test_figure_6_refuses_other_data_and_unknown_networks(networks, tmp_path):
+    small.write_dataset(tmp_path / "other.h5", seed=7)
+    out = ["--examples", f"{tmp_path}/e.csv", "--classes", f"{tmp_path}/c.csv", "--summary", f"{tmp_path}/s.csv"]
+    with pytest.raises(UserError, match="other.h5: its test set has checksum .* give the data set"):
+        compare_examples.main([*options(networks), "--data", f"{tmp_path}/other.h5", *out])
+    some = options(networks)[:-1]  # without the metrics of the last
+    with pytest.raises(UserError, match="is of x/seed2; give its metrics.json"):
+        compare_examples.main([*some, "--data", f"{tmp_path}/blobs.h5", *out])
+    assert not list(tmp_path.glob("*.csv"))

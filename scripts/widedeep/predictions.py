@@ -1,4 +1,4 @@
-"""What a network answers on the whole evaluation set, its file, and how alike the answers of networks are.
+"""What a network answers on the whole evaluation set, and its file.
 
 predictions.h5          attributes: kind, schema_version, model, seed, data_checksum, split
     log_probabilities   (examples, classes) float32, in the order of the data set
@@ -77,57 +77,3 @@ def _read(path):
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, _REMEDY) as file, hdf5.explaining_damage(path, _REMEDY):
         names = file.attrs["model"], int(file.attrs["seed"]), file.attrs["data_checksum"]
         return Predictions(path, *names, file["log_probabilities"][:], file["labels"][:])
-
-
-def agreement(classes):
-    """Shares of examples on which pairs of networks predict the same class (paper, appendix G).
-
-    Args:
-        classes: (networks, examples) int.
-
-    Returns:
-        (networks, networks) float64, ones on the diagonal
-    """
-    return np.stack([(classes == one).mean(axis=1) for one in np.asarray(classes)])
-
-
-def kl_divergence(log_probabilities):
-    """KL(row || column) in nats, mean over examples, of all ordered pairs of networks (paper, appendix G).
-
-    From log-probabilities; the authors' code takes the logarithm of a softmax twice, and gets other numbers.
-
-    Args:
-        log_probabilities: (networks, examples, classes).
-
-    Returns:
-        (networks, networks) float64, zeros on the diagonal
-    """
-    logs = np.asarray(log_probabilities, np.float64)
-    networks, examples, _ = logs.shape
-    logs = logs.reshape(networks, -1)
-    cross = np.exp(logs) @ logs.T / examples  # sum over classes of p log q, mean over examples
-    return np.maximum(np.diagonal(cross)[:, None] - cross, 0)
-
-
-def class_shares(classes, number):
-    """For each example the share of networks that predict each class.
-
-    Args:
-        classes: (networks, examples) int.
-        number: of classes.
-
-    Returns:
-        (examples, number) float64, rows that sum to 1
-    """
-    return np.stack([(np.asarray(classes) == one).mean(axis=0) for one in range(number)], axis=1)
-
-
-def hellinger(first, second):
-    """Hellinger distance of class shares, mean over examples: 1/sqrt(2) ||sqrt(p) - sqrt(q)||, 0 to 1 (appendix G).
-
-    The authors' code takes one root over all examples and divides by their number.
-
-    Args:
-        first, second: (examples, classes), rows that sum to 1.
-    """
-    return float(np.linalg.norm(np.sqrt(first) - np.sqrt(second), axis=1).mean() / np.sqrt(2))

@@ -8,14 +8,15 @@ import pytest
 HEATMAPS = {"fig1": 1, "fig1-seeds": 1, "fig5": 1, "F": 1}
 BLOCKS = {"fig4-probes": 1, "fig4-delete": 1, "E": 1}
 DRAWN = {**HEATMAPS, "fig3": 1, **BLOCKS}
-ALL_DRAWN = {**DRAWN, "B": 1}
+PREDICTED = {"fig6": 1, "G": 1}
+ALL_DRAWN = {**DRAWN, **PREDICTED, "B": 1}
 TABLES = {"summarise": 1, "findings": 1}
 BEHIND_CKA = {**DRAWN, **TABLES, "summarise_pairs": 1}
-WITHIN = {"compute_cka": 4, "fig1": 1, "fig1-seeds": 1, "fig3": 1, **BLOCKS, **TABLES}
-BEHIND_DUMPS = {"compute_cka": 4, "compute_pairs": 4, **BEHIND_CKA}
-BEHIND_MODELS = {"dump_activations": 4, **BEHIND_DUMPS}
+WITHIN = {"compute_cka": 6, "fig1": 1, "fig1-seeds": 1, "fig3": 1, **BLOCKS, **TABLES}
+BEHIND_DUMPS = {"compute_cka": 6, "compute_pairs": 4, **BEHIND_CKA}
+BEHIND_MODELS = {"dump_activations": 6, **PREDICTED, **BEHIND_DUMPS}
 BEHIND_PROBES = {"probe_blocks": 2, **BLOCKS, "findings": 1}
-BEHIND_TRAINING = {"train": 4, "B": 1, **BEHIND_PROBES, **BEHIND_MODELS}
+BEHIND_TRAINING = {"train": 6, "B": 1, **BEHIND_PROBES, **BEHIND_MODELS}
 
 
 def set_key(section, key, value):
@@ -35,7 +36,7 @@ def add_seed(study):
 
 
 def add_width(study):
-    study.edit_config(lambda config: config["grid"].append({"depths": [8], "widths": [2], "seeds": [1]}))
+    study.edit_config(lambda config: config["grid"].append({"depths": [8], "widths": [3], "seeds": [1]}))
 
 
 def add_fraction(study):
@@ -63,7 +64,8 @@ def remove_depth(study):
     def change(config):
         config["grid"][0]["depths"] = [8]
         config["figures"]["fig1"]["depth_row"]["depths"] = [8]
-        for figure in ("fig1-seeds", "fig3", "fig4", "fig5"):
+        del config["figures"]["fig6"]
+        for figure in ("fig1-seeds", "fig3", "fig4", "fig5", "G"):
             config["figures"][figure]["models"] = [{"depth": 8, "width": 1}]
 
     study.edit_config(change)
@@ -137,6 +139,7 @@ CHANGES = {
             "compute_pairs": 3,
             "probe_blocks": 1,
             "E": 1,
+            **PREDICTED,
             "fig1-seeds": 1,
             "F": 1,
             "B": 1,
@@ -152,13 +155,24 @@ CHANGES = {
         add_plain_networks,
         {"train": 1, "dump_activations": 1, "compute_cka": 1, "C": 1, "B": 1, **TABLES},
     ),
-    "one depth less": (remove_depth, {**ALL_DRAWN, "probe_blocks": 2, "summarise_pairs": 1, **TABLES}),
+    "one depth less": (
+        remove_depth,
+        {**DRAWN, "G": 1, "B": 1, "probe_blocks": 2, "summarise_pairs": 1, **TABLES},
+    ),
     "CKA's script": (edit("scripts/compute_cka.py", "first.layers", "second.layers"), WITHIN),
     "CKA's estimator": (edit("scripts/widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 3.0"), BEHIND_MODELS),
     "the number of passes": (set_key("dumps", "passes", 2), BEHIND_MODELS),
     "the dump's script": (edit("scripts/dump_activations.py", '"test")', '"test",)'), BEHIND_MODELS),
     "the probes' learning rate": (set_key("probes", "learning_rate", 0.02), BEHIND_PROBES),
     "the code of deletion": (edit("scripts/widedeep/deletion.py", "reversed(", "sorted("), BEHIND_PROBES),
+    "the code of the KL divergence": (
+        edit("scripts/widedeep/agreement.py", "maximum(", "minimum("),
+        {"G": 1, "findings": 1},
+    ),
+    "the code of Welch's test": (
+        edit("scripts/widedeep/examples.py", "> 1e-12", "> 1e-11"),
+        {"fig6": 1, "findings": 1},
+    ),
     "the learning rate": (set_key("training", "learning_rate", 0.01), BEHIND_TRAINING),
     "the training's code": (
         edit("scripts/widedeep/training.py", "set_to_none=True", "set_to_none=False"),

@@ -13,17 +13,32 @@ import study
 
 from widedeep import similarities, weights
 
-NETWORKS = [f"digits-resnet{depth}-w1-f100/seed{seed}" for depth in (8, 14) for seed in (1, 2)]
+SIZES = ("8-w1", "14-w1", "8-w2")
+NETWORKS = [f"digits-resnet{size}-f100/seed{seed}" for size in SIZES for seed in (1, 2)]
 
 
 def test_everything_is_there_and_nothing_else(finished):
     for network in NETWORKS:
         files = {path.name for path in (finished.results / "models" / network).iterdir()}
-        expected = {"model.safetensors", "history.csv", "metrics.json", "activations.h5", "pca.h5", "cka.h5"}
+        expected = {"model.safetensors", "history.csv", "metrics.json", "activations.h5", "cka.h5"}
+        expected |= {"pca.h5", "predictions.h5"}
         assert files == expected | ({"probes.csv", "deletion.csv"} if "resnet14" in network else set())
     figures = {path.name for path in (finished.results / "figures").iterdir()}
-    names = ("fig1", "fig1-seeds", "fig3", "fig4-probes", "fig4-delete", "E", "fig5", "F", "B")
-    assert figures == {f"{name}.{end}" for name in names for end in ("pdf", "png", "csv")} | {"B.md"}
+    names = (
+        "fig1",
+        "fig1-seeds",
+        "fig3",
+        "fig4-probes",
+        "fig4-delete",
+        "E",
+        "fig5",
+        "F",
+        "B",
+        "G",
+        "fig6-examples",
+        "fig6-classes",
+    )
+    assert figures == {f"{name}.{end}" for name in names for end in ("pdf", "png", "csv")} | {"B.md", "fig6.csv"}
     pairs = {str(path.relative_to(finished.results / "pairs")) for path in finished.results.glob("pairs/*/*")}
     eight, fourteen = "digits-resnet8-w1-f100", "digits-resnet14-w1-f100"
     assert pairs == {
@@ -32,7 +47,7 @@ def test_everything_is_there_and_nothing_else(finished):
         f"{eight}--{fourteen}/seed1.h5",
         f"{eight}--{fourteen}/seed2.h5",
     }
-    assert len(pd.read_csv(finished.results / "summary.csv")) == 4
+    assert len(pd.read_csv(finished.results / "summary.csv")) == 6
 
 
 def test_the_files_fit_each_other(finished):
@@ -59,7 +74,7 @@ def test_every_job_left_a_log_and_a_timing(finished):
         for path in finished.results.glob("timings/**/*.tsv")
     }
     assert timings <= logs | {f"{network}/train" for network in NETWORKS}
-    assert len(timings) == 3 * 4 + 2 + 4 + 9 + 1 + 3
+    assert len(timings) == 3 * 6 + 2 + 4 + 11 + 1 + 3
     assert "test accuracy" in (finished.results / f"logs/{NETWORKS[0]}/train.log").read_text()
 
 
@@ -68,7 +83,7 @@ def test_the_user_is_told_where_the_results_are(finished):
     assert "Report:  results/tiny/report.html" in said
     assert "Figures: results/tiny/figures" in said
     assert "not decidable: Deep networks have a block structure" in said  # with two seeds
-    assert "of 32 jobs" in said
+    assert "of 40 jobs" in said
 
 
 def test_asking_again_runs_nothing_and_says_so(copied):
@@ -156,7 +171,7 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
     assert process.returncode, said
     assert (folder / "checkpoint.pt").exists(), said
     assert made.run_study().returncode == 0
-    kept = {"model.safetensors", "history.csv", "metrics.json", "cka.h5", "pca.h5"}
+    kept = {"model.safetensors", "history.csv", "metrics.json", "cka.h5", "pca.h5", "predictions.h5"}
     assert {path.name for path in folder.iterdir()} == kept
     assert made.jobs_of_dry_run() == {}
     log = (made.results / "logs/digits-resnet8-w1-f100/seed1/train.log").read_text()
