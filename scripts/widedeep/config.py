@@ -2,11 +2,13 @@
 
 import copy
 import itertools
+from pathlib import Path
 
 import jsonschema
 
+from widedeep import families
 from widedeep.errors import UserError
-from widedeep.names import Model, blocks_per_stage
+from widedeep.names import Model
 
 # Examples for training and for testing, where they are known before the data are there.
 EXAMPLES = {
@@ -17,13 +19,15 @@ EXAMPLES = {
 }
 # Side of the images in pixels.
 SIDES = {"digits": 8, "cifar10": 32, "cifar100": 32, "fashion-mnist": 28}
+# Data sets of the user's own: scripts/datasets/NAME.py with a function load().
+DATASETS = Path(__file__).parents[1] / "datasets"
 SOURCES = {
     "digits": ("embedded",),
     "cifar10": ("official", "npm"),
     "cifar100": ("official",),
     "fashion-mnist": ("official", "debian"),
 }
-# Figures of a row of depths and a row of widths, and the family that they show.
+# Figures of a row of depths and a row of widths, and the family that they show unless the config names another.
 FIGURES_OF_ROWS = {"fig1": "resnet", "fig2": "resnet", "C": "plain"}
 FIGURES_OF_MODELS = ("fig1-seeds", "fig3", "fig4", "fig5", "G")
 
@@ -84,7 +88,8 @@ def rows_of(config, figure):
 
 def _models_of_row(config, figure, row, fraction):
     sizes = itertools.product(row.get("depths", [row.get("depth")]), row.get("widths", [row.get("width")]))
-    family, name = FIGURES_OF_ROWS[figure], config["dataset"]["name"]
+    family = config["figures"][figure].get("family", FIGURES_OF_ROWS[figure])
+    name = config["dataset"]["name"]
     return [Model(name, family, depth, width, fraction) for depth, width in sizes]
 
 
@@ -98,7 +103,7 @@ def compared_in_figure_6(config):
     section = config["figures"]["fig6"]
     if "wide" in section:
         return [_model(config, section["wide"]), _model(config, section["deep"])]
-    return [model for model, seeds in grid(config).items() if model.family == "resnet" and len(seeds) > 1]
+    return [model for model, seeds in grid(config).items() if model.family != "plain" and len(seeds) > 1]
 
 
 def _model(config, entry):
@@ -129,11 +134,17 @@ def check_dataset(dataset):
         UserError: one sentence that names the key.
     """
     name, source = dataset["name"], dataset.get("source")
+    if has_file(name):
+        for key in ("source", "folder", "archive", "image_size"):
+            if key in dataset:
+                raise UserError(f"config key dataset.{key}: {name} comes from {DATASETS / name}.py alone, remove it.")
+        return
     if name not in SOURCES:
         if "folder" not in dataset or source not in (None, "folder"):
             known = ", ".join(SOURCES)
             raise UserError(
-                f"config key dataset.name '{name}' is not one of {known}; give dataset.folder for your own images."
+                f"config key dataset.name '{name}' is not one of {known}; give dataset.folder for your own images, "
+                f"or write {DATASETS / name}.py."
             )
         if "image_size" not in dataset:
             raise UserError(
@@ -157,6 +168,11 @@ def check_dataset(dataset):
                 )
     if dataset.get("archive") and dataset.get("mirrors"):
         raise UserError("config keys dataset.archive and dataset.mirrors exclude each other; remove one of them.")
+
+
+def has_file(name):
+    """Whether a data set is one of the user's own that a file of this name loads."""
+    return name not in SOURCES and (DATASETS / f"{name}.py").exists()
 
 
 def _fill_defaults(validate_properties):
@@ -219,11 +235,14 @@ def _dotted(path):
 
 def _check_grid(config):
     for position, entry in enumerate(config["grid"]):
-        for depth in entry["depths"]:
-            try:
-                blocks_per_stage(depth)
-            except UserError as error:
-                raise UserError(f"config key grid[{position}].depths: {error}") from None
+        try:
+            key = "family"
+            families.load(entry["family"])
+            key = "depths"
+            for depth in entry["depths"]:
+                families.check_depth(entry["family"], depth)
+        except UserError as error:
+            raise UserError(f"config key grid[{position}].{key}: {error}") from None
 
 
 def _check_training(config):

@@ -1,9 +1,12 @@
 """Residual blocks taken out of a trained network (paper, figure 4): what each of them is worth."""
 
+import re
+
 import torch
 
-from widedeep import augmentation, models, training
+from widedeep import augmentation, training
 
+_BLOCK = re.compile(r"stage\d+\.block\d+")
 ALONE, FROM_THE_END = "alone", "from the end"
 
 
@@ -14,7 +17,7 @@ def accuracies(network, split, batch_size, device):
     A block that changes the shape of its input, as the first of stages 2 and 3, has no identity to leave and stays.
 
     Args:
-        network: models.CifarResNet in evaluation mode, on `device`.
+        network: in evaluation mode, on `device`; a stem, blocks named `stage1.block1`, pool and logits.
         split: data.Split to classify.
         batch_size: images a forward pass.
         device: torch.device.
@@ -74,16 +77,12 @@ def variants(network):
 
 def blocks_of(network):
     """The residual blocks of a network by name, in forward order."""
-    return {name: module for name, module in network.named_modules() if isinstance(module, models.BasicBlock)}
+    return {name: module for name, module in network.named_modules() if _BLOCK.fullmatch(name)}
 
 
 def deletable(network):
     """Names of the blocks whose output has the shape of their input, in forward order."""
-    return [
-        name
-        for name, block in blocks_of(network).items()
-        if block.conv1.stride == (1, 1) and block.conv1.in_channels == block.conv2.out_channels
-    ]
+    return [name for name, block in blocks_of(network).items() if block.keeps_shape]
 
 
 def place_of(names):

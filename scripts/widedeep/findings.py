@@ -71,7 +71,7 @@ def decide(networks, pairs, blocks, examples, agreement):
     Returns:
         list of Finding
     """
-    resnets = networks[networks.family == "resnet"]
+    resnets = networks[networks.family == networks.family[networks.family != "plain"].mode().squeeze()]
     return [
         by_size(resnets, "depth", "width", "Deep networks have a block structure, shallow ones have none."),
         by_size(resnets, "width", "depth", "Wide networks have a block structure, narrow ones have none."),

@@ -17,15 +17,16 @@ PLUMBING = frozenset({"command", "errors", "files", "interruption"})
 
 
 @functools.cache
-def of_script(path):
+def of_script(path, *more):
     """The first 16 hexadecimal digits of the SHA-256 of the script's code and, recursively, of its widedeep modules.
 
     Args:
         path: of a script beside the folder widedeep.
+        more: files that the script loads by their path, as a family of networks.
     """
-    path = Path(path)
+    scripts = [Path(path), *map(Path, more)]
     digest = hashlib.sha256()
-    for module in [path, *sorted(_modules(path))]:
+    for module in [*scripts, *sorted(_modules(scripts))]:
         digest.update(module.name.encode() + b"\0" + code_of(module.read_text()).encode() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -51,12 +52,12 @@ def code_of(source):
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
-def _modules(script):
-    """Paths of all widedeep modules that the script imports, directly or not, but for the plumbing."""
-    found, waiting = set(), [script]
+def _modules(scripts):
+    """Paths of all widedeep modules that the scripts import, directly or not, but for the plumbing."""
+    found, waiting = set(), list(scripts)
     while waiting:
         for name in _imported(ast.parse(waiting.pop().read_text())) - PLUMBING:
-            module = script.parent / "widedeep" / f"{name}.py"
+            module = scripts[0].parent / "widedeep" / f"{name}.py"
             if module.exists() and module not in found:
                 found.add(module)
                 waiting.append(module)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-KINDS = ("conv", "bn", "relu", "add", "pool", "logits")
+# dense: a linear layer that is not the last one; other: what a family of one's own may have.
+KINDS = ("conv", "bn", "relu", "add", "pool", "dense", "other", "logits")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from widedeep.errors import UserError
 
+# How figures call the families of the paper; one of one's own goes by its name.
+FAMILIES = {"resnet": "ResNet", "plain": "Plain", "bottleneck": "ResNet", "stagethree": "ResNet (stage 3)"}
+
 
 def read(paths):
     """Metrics by the label of the network, as `digits-resnet14-w1-f100/seed1`.
@@ -34,7 +37,7 @@ def network_name(label, metrics, seed=True):
 
 def configuration_name(network):
     """`ResNet-14 6x, 25% of data` of a mapping with family, depth, width and fraction."""
-    family = {"resnet": "ResNet", "plain": "Plain"}[network["family"]]
+    family = FAMILIES.get(network["family"], network["family"])
     data = "" if network["fraction"] == 1 else f", {network['fraction']:.0%} of data"
     return f"{family}-{network['depth']} {network['width']:g}x{data}"
 

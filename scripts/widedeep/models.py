@@ -7,10 +7,9 @@ defined in the order in which they run: the layers of a network are a list that 
 import torch
 from torch import nn
 
+from widedeep import families
 from widedeep.errors import UserError
 from widedeep.names import blocks_per_stage
-
-FAMILIES = ("resnet", "plain")
 
 
 class Add(nn.Module):
@@ -31,14 +30,14 @@ class BasicBlock(nn.Module):
     def __init__(self, channels_in, channels, stride, residual, batchnorm_momentum):
         super().__init__()
         self.residual = residual
+        self.keeps_shape = stride == 1 and channels_in == channels
         self.conv1 = _conv3x3(channels_in, channels, stride)
         self.bn1 = _batch_norm(channels, batchnorm_momentum)
         self.relu1 = nn.ReLU()
         self.conv2 = _conv3x3(channels, channels, 1)
         self.bn2 = _batch_norm(channels, batchnorm_momentum)
         if residual:
-            changes_shape = stride != 1 or channels_in != channels
-            self.shortcut = nn.Conv2d(channels_in, channels, 1, stride, bias=False) if changes_shape else None
+            self.shortcut = None if self.keeps_shape else nn.Conv2d(channels_in, channels, 1, stride, bias=False)
             self.add = Add()
         self.relu2 = nn.ReLU()
 
@@ -97,20 +96,19 @@ def build(family, depth, width, classes, channels, batchnorm_momentum=0.01, gene
     """A network of a family with He-normal weights and zero biases.
 
     Args:
-        family: one of FAMILIES.
+        family: one of families.names().
         generator: torch.Generator of the initial weights; None leaves the network to be filled by saved ones.
 
     Raises:
         UserError: unknown family, or impossible depth or width.
     """
-    if family not in FAMILIES:
-        raise UserError(f"family '{family}' is unknown; it must be one of {', '.join(FAMILIES)}.")
-    network = CifarResNet(depth, width, classes, channels, family == "resnet", batchnorm_momentum)
+    network = families.load(family).build(depth, width, classes, channels, batchnorm_momentum)
     if generator is not None:
         for module in network.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-        nn.init.zeros_(network.logits.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
     return network
 
 

@@ -12,7 +12,7 @@ class Model:
 
     Attributes:
         dataset: name of the data set, as `cifar10`.
-        family: `resnet`, or `plain` for the same network without residual connections.
+        family: one of families.names(), as `resnet`, or `plain` for the same without residual connections.
         depth: layers with weights, 6n + 2.
         width: width multiplier.
         fraction: share of the training set that is used, in (0, 1].

@@ -14,7 +14,6 @@ from widedeep import files  # noqa: E402
 from widedeep.errors import UserError  # noqa: E402
 
 _PANEL_INCHES = 2.3
-_STAGE_NAMES = ("stage 1", "stage 2", "stage 3")
 
 
 @dataclass(frozen=True)
@@ -450,10 +449,11 @@ def _label_layers(axis, which, stages, label):
     numbered = np.array(stages)
     across = {"rotation": 90, "va": "center"} if which == "y" else {"rotation": 0}
     # The first layers of the stages by number, the stages by name below.
-    first_layers = [int(np.argmax(numbered == stage)) for stage in (1, 2, 3)]
+    named = [stage for stage in np.unique(numbered) if stage]
+    first_layers = [int(np.argmax(numbered == stage)) for stage in named]
     one_axis.set_ticks(first_layers, [str(layer) for layer in first_layers], minor=True, fontsize=5.5, **across)
     one_axis.set_tick_params(which="minor", length=2, pad=1, width=0.5)
-    middles = [np.flatnonzero(numbered == stage).mean() + 0.5 for stage in (1, 2, 3)]
-    one_axis.set_ticks(middles, _STAGE_NAMES, fontsize=6.5, **across)
+    middles = [np.flatnonzero(numbered == stage).mean() + 0.5 for stage in named]
+    one_axis.set_ticks(middles, [f"stage {stage}" for stage in named], fontsize=6.5, **across)
     one_axis.set_tick_params(which="major", length=0, pad=8)
     one_axis.set_label_text(f"{label} ({len(stages)} layers)" if label else f"{len(stages)} layers", fontsize=7)

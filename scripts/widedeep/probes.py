@@ -34,8 +34,16 @@ class ProbeRecipe:
 
 
 def probed(network):
-    """The layers (tracing.Layer) with a probe: each block's second batch norm and its addition, where it has one."""
-    return [layer for layer in tracing.layers_of(network) if layer.kind == "add" or layer.name.endswith(".bn2")]
+    """The layers (tracing.Layer) with a probe: each block's last batch norm before its addition, and the addition.
+
+    Raises:
+        UserError: the network has no blocks.
+    """
+    layers = [layer for layer in tracing.layers_of(network) if layer.block and ".shortcut." not in layer.name]
+    if not layers:
+        raise UserError("figure 4 needs networks with residual blocks, modules named stage1.block1 and so on.")
+    last_norms = {(layer.stage, layer.block): layer for layer in layers if layer.kind == "bn"}
+    return [layer for layer in layers if layer.kind == "add" or layer in last_norms.values()]
 
 
 class Probes:

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from widedeep import files, transfer
+from widedeep import config, files, transfer
 from widedeep.data import Split, content_checksum
 from widedeep.errors import UserError
 
@@ -214,6 +215,45 @@ def image_folder(folder, size):
         different = sorted(set(classes) ^ set(test_classes))[0]
         raise UserError(f"{folder}: class {different} is not in both train and {test_folder.name}; give both the same.")
     return _read_images(train, size), _read_images(test, size), classes
+
+
+def own_file(name):
+    """A data set of one's own, from scripts/datasets/NAME.py.
+
+    That file has a function
+
+        load() -> (train_images, train_labels, test_images, test_labels, classes)
+
+    with images as uint8 (examples, channels, side, side), labels that count the names in `classes` from 0.
+
+    Returns:
+        (train, test, classes)
+
+    Raises:
+        UserError: the file has no such function, or it returns something else.
+    """
+    path = config.DATASETS / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"datasets.{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "load"):
+        raise UserError(f"{path}: has no function load(); add it (see sources.own_file).")
+    train_images, train_labels, test_images, test_labels, classes = module.load()
+    splits = [
+        Split(np.asarray(x), np.asarray(y)) for x, y in ((train_images, train_labels), (test_images, test_labels))
+    ]
+    for split in splits:
+        images, labels = split.images, split.labels
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[2] != images.shape[3]:
+            raise UserError(
+                f"{path}: load() gives images of type {images.dtype} and shape {images.shape}; "
+                "uint8 (examples, channels, side, side) is expected."
+            )
+        if labels.shape != images.shape[:1] or not np.isin(labels, np.arange(len(classes))).all():
+            raise UserError(
+                f"{path}: load() gives labels that are not one number below {len(classes)} for each image; mend it."
+            )
+    return *splits, list(classes)
 
 
 def _verified(name, train, test, classes):

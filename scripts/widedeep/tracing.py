@@ -13,15 +13,17 @@ _KINDS = {
     nn.ReLU: "relu",
     Add: "add",
     nn.AdaptiveAvgPool2d: "pool",
-    nn.Linear: "logits",
+    nn.MaxPool2d: "pool",
 }
+# They change nothing in evaluation, or only the shape.
+_NO_LAYERS = (nn.Identity, nn.Dropout, nn.Flatten)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One operation of a network: its module name, kind (conv, bn, relu, add, pool, logits), stage and block.
+    """One operation of a network: its module name, kind (one of layers.KINDS), stage and block.
 
-    Stage and block are 0 outside the three stages.
+    Stage and block are 0 outside the stages.
     """
 
     name: str
@@ -34,14 +36,19 @@ class Layer:
 def layers_of(network):
     """All layers of a network in forward order.
 
-    Works for any module that gives each operation a submodule of a known kind and defines them in the order in which
-    they run.
+    Works for any module that gives each operation a submodule and defines them in the order in which they run.
     """
     return [
-        Layer(name, _KINDS[type(module)], _number(name, "stage"), _number(name, "block"), module)
+        Layer(name, _kind(name, module), _number(name, "stage"), _number(name, "block"), module)
         for name, module in network.named_modules()
-        if type(module) in _KINDS
+        if not (list(module.children()) or isinstance(module, (*_NO_LAYERS, nn.Sequential)))
     ]
+
+
+def _kind(name, module):
+    if isinstance(module, nn.Linear):
+        return "logits" if name == "logits" else "dense"
+    return _KINDS.get(type(module), "other")
 
 
 @contextlib.contextmanager

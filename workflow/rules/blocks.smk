@@ -18,7 +18,7 @@ rule probe_blocks:
         checkpoint_minutes=config["training"]["checkpoint_minutes"],
     params:
         recipe=probe_options(),
-        code=code("probe_blocks.py"),
+        code=code_with_family("probe_blocks.py"),
     message:
         "Linear probes and deleted blocks of {wildcards.model}, seed {wildcards.seed}"
     # exec: see the rule train.

@@ -11,7 +11,7 @@ SCRIPTS = Path(workflow.basedir, "scripts")
 sys.path.insert(0, str(SCRIPTS))
 
 from widedeep import config as study_config
-from widedeep import fingerprint
+from widedeep import families, fingerprint
 from widedeep.errors import UserError
 
 schema = yaml.safe_load(Path(workflow.basedir, "workflow/schemas/config.schema.yaml").read_text())
@@ -52,6 +52,15 @@ def code(script):
     return fingerprint.of_script(SCRIPTS / script)
 
 
+def code_with_family(script):
+    """The same of a stage that builds networks, whose family is a file of its own."""
+
+    def fingerprint_of_both(wildcards):
+        return fingerprint.of_script(SCRIPTS / script, families.path_of(MODELS[wildcards.model].family))
+
+    return fingerprint_of_both
+
+
 def option(name, value):
     """A command-line option; true and false become --name and --no-name."""
     if isinstance(value, bool):
@@ -66,6 +75,12 @@ def content_options():
     options = [option("dataset", dataset["name"])]
     options += [option(key.replace("_", "-"), dataset[key]) for key in ("folder", "image_size") if key in dataset]
     return " ".join(options)
+
+
+def own_data_code():
+    """The fingerprint of a data set's own file; nothing for the others, whose content is verified or a folder's."""
+    path = study_config.DATASETS / f"{DATASET}.py"
+    return fingerprint.of_script(path) if study_config.has_file(DATASET) else ""
 
 
 def source_options():
@@ -107,7 +122,7 @@ def probe_options():
 
 def image_pixels():
     """Pixels of an image, for estimates."""
-    return (IMAGE_SIZE or study_config.SIDES[DATASET]) ** 2
+    return (IMAGE_SIZE or study_config.SIDES.get(DATASET, 32)) ** 2
 
 
 def training_memory(wildcards, attempt):

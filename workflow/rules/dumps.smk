@@ -22,7 +22,7 @@ rule dump_activations:
         runtime=60,
     params:
         options=dump_options(),
-        code=code("dump_activations.py"),
+        code=code_with_family("dump_activations.py"),
     message:
         "Dumping the activations of {wildcards.model}, seed {wildcards.seed}"
     shell:

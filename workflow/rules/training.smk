@@ -22,7 +22,7 @@ rule train:
         folder=subpath(output.model, parent=True),
         network=network_options,
         recipe=recipe_options(),
-        code=code("train.py"),
+        code=code_with_family("train.py"),
         story=f"{LOGS}/{{model}}/seed{{seed}}/train.log",
     message:
         "Training {wildcards.model}, seed {wildcards.seed}"

@@ -1,0 +1,23 @@
+"""ResNets for ImageNet of which all stages are scaled (paper, appendix D): ResNet-50 with more blocks and filters.
+
+Depth 48k + 2 has k times the blocks 3, 4, 6, 3; the width multiplier acts on all stages, not on the stem.
+"""
+
+from widedeep.errors import UserError
+
+
+def check_depth(depth):
+    """Blocks of the four stages.
+
+    Raises:
+        UserError: the depth is not 48k + 2.
+    """
+    if depth < 50 or (depth - 2) % 48:
+        raise UserError(f"depth {depth} is not 48k + 2; use 50, 98, 146 or the like.")
+    return [blocks * (depth - 2) // 48 for blocks in (3, 4, 6, 3)]
+
+
+def build(depth, width, classes, channels, batchnorm_momentum):
+    from widedeep.imagenet import ImagenetResNet
+
+    return ImagenetResNet(check_depth(depth), [width] * 4, classes, channels, batchnorm_momentum)

@@ -1,0 +1,9 @@
+"""The CIFAR ResNets with all additions left out (paper, appendix C)."""
+
+from widedeep.names import blocks_per_stage as check_depth  # noqa: F401 (called before anything runs)
+
+
+def build(depth, width, classes, channels, batchnorm_momentum):
+    from widedeep.models import CifarResNet
+
+    return CifarResNet(depth, width, classes, channels, residual=False, batchnorm_momentum=batchnorm_momentum)

@@ -1,0 +1,23 @@
+"""ResNets for ImageNet of which only stage 3 is scaled (paper, section 3): 3, 4, n and 3 blocks, depth 3n + 32.
+
+ResNet-50 has 6 blocks in stage 3, ResNet-83 has 17; the width multiplier acts on stage 3 alone.
+"""
+
+from widedeep.errors import UserError
+
+
+def check_depth(depth):
+    """Blocks of the four stages.
+
+    Raises:
+        UserError: the depth is not 3n + 32.
+    """
+    if depth < 35 or (depth - 32) % 3:
+        raise UserError(f"depth {depth} is not 3n + 32; use 50, 53, 83 or the like.")
+    return [3, 4, (depth - 32) // 3, 3]
+
+
+def build(depth, width, classes, channels, batchnorm_momentum):
+    from widedeep.imagenet import ImagenetResNet
+
+    return ImagenetResNet(check_depth(depth), [1, 1, width, 1], classes, channels, batchnorm_momentum)

@@ -1,0 +1,121 @@
+"""A network family and a data set of one's own: one file each, then a study of them."""
+
+import pandas as pd
+import pytest
+import study
+import yaml
+
+from widedeep import config, families, sources
+from widedeep.errors import UserError
+
+# As the README shows them.
+FAMILY = '''
+"""Multilayer perceptrons of `depth` dense layers."""
+
+
+def build(depth, width, classes, channels, batchnorm_momentum):
+    from torch import nn
+
+    network = nn.Sequential()
+    network.flatten = nn.Flatten()
+    features = channels * 8 * 8
+    for layer in range(1, depth):
+        network.add_module(f"dense{layer}", nn.Linear(features, round(32 * width)))
+        network.add_module(f"gelu{layer}", nn.GELU())
+        features = round(32 * width)
+    network.logits = nn.Linear(features, classes)
+    return network
+'''
+DATASET = '''
+"""Bars: is the bar upright, or does it lie?"""
+
+import numpy as np
+
+
+def load():
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    images = rng.integers(0, 40, (400, 1, 8, 8)).astype(np.uint8)
+    for image, label, place in zip(images, labels, rng.integers(0, 8, 400)):
+        image[0, :, place] = 255 if label else image[0, :, place]
+        image[0, place] = image[0, place] if label else 255
+    return images[:300], labels[:300], images[300:], labels[300:], ["lying", "upright"]
+'''
+CONFIG = {
+    "study": "mine",
+    "dataset": {"name": "bars"},
+    "grid": [{"family": "mlp", "depths": [2, 4], "widths": [1], "seeds": [1, 2]}],
+    "training": {"epochs": 3, "batch_size": 20, "learning_rate": 0.05, "flip": False},
+    "dumps": {"batch_size": 50, "passes": 1},
+    "figures": {
+        "fig1": {
+            "family": "mlp",
+            "depth_row": {"depths": [2, 4], "width": 1},
+            "width_row": {"depth": 2, "widths": [1]},
+            "seed": 1,
+        },
+        "fig3": {"models": [{"family": "mlp", "depth": 4, "width": 1}], "seed": 1},
+        "fig5": {"models": [{"family": "mlp", "depth": 4, "width": 1}]},
+    },
+}
+
+
+def test_a_family_and_a_data_set_of_one_file_each_run_to_the_report(tmp_path):
+    made = study.Study.new(tmp_path)
+    (tmp_path / "scripts/datasets").mkdir()
+    (tmp_path / "scripts/families/mlp.py").write_text(FAMILY)
+    (tmp_path / "scripts/datasets/bars.py").write_text(DATASET)
+    (tmp_path / study.CONFIG).write_text(yaml.safe_dump(CONFIG))
+    assert "Finished." in made.run_study().stdout
+    results = tmp_path / "results/mine"
+    summary = pd.read_csv(results / "summary.csv")
+    assert summary.layers.tolist() == [3, 3, 7, 7]
+    assert summary.test_accuracy.min() > 0.8
+    assert (results / "figures/fig1.png").exists()
+    assert made.jobs_of_dry_run() == {}
+    made.edit("scripts/families/mlp.py", "32 * width)))", "48 * width)))")
+    assert made.jobs_of_dry_run()["train"] == 4
+    made.edit("scripts/families/mlp.py", "48 * width)))", "32 * width)))")
+    made.edit("scripts/datasets/bars.py", "default_rng(0)", "default_rng(1)")
+    assert made.jobs_of_dry_run()["download"] == 1
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(families, "FOLDER", tmp_path)
+    monkeypatch.setattr(config, "DATASETS", tmp_path)
+    return tmp_path
+
+
+def test_a_family_without_build_is_one_sentence(folders):
+    (folders / "empty.py").write_text("")
+    with pytest.raises(UserError, match="empty.py: has no function build"):
+        families.load("empty")
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        ("np.zeros((2, 1, 8, 8)), [0, 1]", "images of type float64 and shape"),
+        ("np.zeros((2, 8, 8), np.uint8), [0, 1]", "shape .2, 8, 8.; uint8"),
+        ("np.zeros((2, 1, 8, 8), np.uint8), [0, 2]", "labels that are not one number below 2"),
+        ("np.zeros((2, 1, 8, 8), np.uint8), [0]", "labels that are not one number below 2"),
+    ],
+)
+def test_a_data_set_file_that_returns_something_else_is_one_sentence(folders, returned, words):
+    (folders / "own.py").write_text(f"import numpy as np\n\n\ndef load():\n    return {returned}, {returned}, 'ab'\n")
+    with pytest.raises(UserError, match=words):
+        sources.own_file("own")
+
+
+def test_a_data_set_file_without_load_is_one_sentence(folders):
+    (folders / "own.py").write_text("")
+    with pytest.raises(UserError, match="own.py: has no function load"):
+        sources.own_file("own")
+
+
+@pytest.mark.parametrize("key", ["source", "folder", "archive", "image_size"])
+def test_a_data_set_file_takes_no_other_key(folders, key):
+    (folders / "own.py").write_text("")
+    with pytest.raises(UserError, match=f"dataset.{key}: own comes from"):
+        config.check_dataset({"name": "own", key: 8})
