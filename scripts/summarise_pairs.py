@@ -2,10 +2,12 @@
 
 Two lines a pair, one in each direction: the two networks; which share of each one's layers is in its block; the mean
 CKA between layers at equal relative depth that are in neither block; and, for the layers inside and outside the first
-network's block, the mean of their best CKA with any layer of the second.
+network's block, the mean of their best CKA with any layer of the second. --configurations writes the means of these
+over the pairs of each two configurations, with the spread when the seeds are drawn anew.
 
 Example (two networks dumped and compared as in the example of scripts/compute_pairs.py --help, each in its folder):
-  python scripts/summarise_pairs.py --pairs pairs.h5 --components a/pca.h5 b/pca.h5 --out pairs.csv
+  python scripts/summarise_pairs.py --pairs pairs.h5 --components a/pca.h5 b/pca.h5 --out pairs.csv \\
+      --configurations configurations.csv
 """
 
 from widedeep import command
@@ -18,6 +20,7 @@ def parse(argv):
     parser.add_argument("--pairs", nargs="*", default=[], metavar="FILE", help="of scripts/compute_pairs.py")
     parser.add_argument("--components", nargs="*", default=[], metavar="FILE", help="pca.h5 of all networks in them")
     parser.add_argument("--out", required=True, metavar="FILE", help="table to write, as CSV")
+    parser.add_argument("--configurations", metavar="FILE", help="table of pairs of configurations to write, as CSV")
     return command.start(parser, argv)
 
 
@@ -29,9 +32,34 @@ def main(argv=None):
 
     blocks = blocks_of(args.components)
     lines = [line for path in args.pairs for name in similarities.names(path) for line in lines_of(path, name, blocks)]
-    with files.replacing(args.out) as unfinished:
-        pd.DataFrame(lines, columns=COLUMNS).to_csv(unfinished, index=False, float_format="%.4f")
+    table = pd.DataFrame(lines, columns=COLUMNS)
+    for path, content in ((args.out, table), (args.configurations, configurations(table))):
+        if path:
+            with files.replacing(path) as unfinished:
+                content.to_csv(unfinished, index=False, float_format="%.4f")
     print(f"{args.out}: {len(lines)} ordered pairs")
+
+
+def configurations(table):
+    """A line an ordered pair of configurations: means over pairs of seeds with 95 % intervals (resampling.py)."""
+    import pandas as pd
+
+    from widedeep.resampling import mean_over_pairs
+
+    measures = COLUMNS[4:]
+    networks = {side: table[side].str.rsplit("/seed", n=1, expand=True) for side in ("first", "second")}
+    lines = []
+    if len(table):
+        models = [networks[side][0] for side in ("first", "second")]
+        for (first, second), part in table.groupby(models, sort=False):
+            seeds = [networks[side].loc[part.index, 1].astype(int) for side in ("first", "second")]
+            line = {"first": first, "second": second, "pairs": len(part) // (2 if first == second else 1)}
+            for measure in measures:
+                keys = (measure, f"{measure}_low", f"{measure}_high")
+                line |= dict(zip(keys, mean_over_pairs(*seeds, part[measure], first == second), strict=True))
+            lines.append(line)
+    spreads = [key for measure in measures for key in (measure, f"{measure}_low", f"{measure}_high")]
+    return pd.DataFrame(lines, columns=["first", "second", "pairs", *spreads])
 
 
 def blocks_of(paths):

@@ -37,6 +37,12 @@ rule summarise_pairs:
             category="Similarity between networks",
             labels=report_label("pairs", "inside and outside the block"),
         ),
+        configurations=report(
+            f"{RESULTS}/pairs_of_configurations.csv",
+            caption="../report/pairs_of_configurations.rst",
+            category="Similarity between networks",
+            labels=report_label("pairs of configurations", "means and spreads over seeds"),
+        ),
     log:
         f"{LOGS}/summarise_pairs.log",
     benchmark:
@@ -50,7 +56,7 @@ rule summarise_pairs:
         "Summarising all pairs of networks"
     shell:
         "python scripts/summarise_pairs.py --pairs {input.pairs} --components {input.components}"
-        " --threads {threads} --out {output.csv} > {log} 2>&1"
+        " --threads {threads} --out {output.csv} --configurations {output.configurations} > {log} 2>&1"
 
 
 rule findings:
