@@ -229,3 +229,9 @@ def test_float64_oracle_of_the_images_scale():
     """uint8 255 is 1.0 in the network's eyes."""
     batch = augmentation.plain(torch.full((1, 8, 8, 1), 255, dtype=torch.uint8), torch.tensor([0]))
     assert np.allclose(batch, 1)
+
+
+def test_the_test_set_is_not_gone_through_more_often_than_it_is_worth():
+    """30 test images to 50 training images: every second epoch, and the last."""
+    history = small.train(epochs=5).history
+    assert [math.isfinite(line["test_accuracy"]) for line in history] == [False, True, False, True, True]
