@@ -16,6 +16,7 @@ def parse(argv):
     parser.add_argument("--blocks", metavar="TABLE", help="table of scripts/plot_blocks.py, where there is one")
     parser.add_argument("--examples", metavar="TABLE", help="summary of scripts/compare_examples.py, if there is one")
     parser.add_argument("--agreement", metavar="TABLE", help="table of scripts/compare_predictions.py, if there is one")
+    parser.add_argument("--convergence", metavar="TABLE", help="table of scripts/converge_cka.py, where there is one")
     parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .csv, .md, .html")
     return command.start(parser, argv)
 
@@ -30,6 +31,7 @@ def main(argv=None):
         (args.blocks, blocks.COLUMNS_OF_BLOCKS),
         (args.examples, ()),
         (args.agreement, ("first", "second", "agreement")),
+        (args.convergence, ()),
     )
     tables = [pd.read_csv(path) if path else pd.DataFrame(columns=columns) for path, columns in optional]
     found = findings.decide(pd.read_csv(args.networks), pd.read_csv(args.pairs), *tables)

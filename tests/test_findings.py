@@ -35,7 +35,7 @@ SMALL = (14, 1, 1, NONE)
 
 
 def verdicts(table, pairs=PAIRS):
-    found = findings.decide(table, pairs, BLOCKS, pd.DataFrame(), AGREEMENT)
+    found = findings.decide(table, pairs, BLOCKS, pd.DataFrame(), AGREEMENT, pd.DataFrame())
     return {(finding.result, finding.claim.split()[0]): finding.verdict for finding in found}, found
 
 
@@ -113,7 +113,7 @@ def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
     decide_findings.main([f"{tmp_path}/summary.csv", f"{tmp_path}/pairs.csv", "--out", *out])
     table = pd.read_csv(out[0], keep_default_na=False)
     within = ["fig1, depth", "fig1, width", "fig1-seeds", "fig2", "fig3", "fig4-probes", "fig4-probes", "fig4-delete"]
-    assert table.result.tolist() == [*within, "fig5", "fig5", "fig6-examples", "fig6-classes", "G"]
+    assert table.result.tolist() == [*within, "fig5", "fig5", "fig6-examples", "fig6-classes", "G", "A"]
     assert table.number[0] == "share of layers in the block: 0.00 (0.00 to 0.00) and 0.40 (0.30 to 0.50)"
     for path in out[1:]:
         text = Path(path).read_text()
@@ -252,3 +252,26 @@ def test_agreement_whose_answer_is_known(within, across, expected):
 
 def test_without_agreement_nothing_is_decided():
     assert findings.own_kind(AGREEMENT).verdict == "not decidable"
+
+
+def convergence(*last):
+    """Tables of two batch sizes whose unbiased estimates end so far from the full-batch value."""
+    lines = []
+    for batch_size, apart in zip((16, 64), last, strict=False):
+        for minibatches in (1, 640 // batch_size):
+            line = {"first": "a", "second": "b", "batch_size": batch_size, "repeat": 0, "minibatches": minibatches}
+            lines.append({**line, "unbiased": 0.5 + apart * (minibatches > 1), "biased": 0.9, "full_batch": 0.5})
+    return pd.DataFrame(lines)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (convergence(0.01, -0.01), "reproduced"),
+        (convergence(0.01, -0.03), "not reproduced"),
+        (convergence(0.01), "not decidable"),
+        (pd.DataFrame(), "not decidable"),
+    ],
+)
+def test_convergence_whose_answer_is_known(table, expected):
+    assert findings.by_batch_size(table).verdict == expected

@@ -29,7 +29,7 @@ SOURCES = {
 }
 # Figures of a row of depths and a row of widths, and the family that they show unless the config names another.
 FIGURES_OF_ROWS = {"fig1": "resnet", "fig2": "resnet", "C": "plain"}
-FIGURES_OF_MODELS = ("fig1-seeds", "fig3", "fig4", "fig5", "G")
+FIGURES_OF_MODELS = ("A", "fig1-seeds", "fig3", "fig4", "fig5", "G")
 
 
 def checked(config, schema):
@@ -94,8 +94,9 @@ def _models_of_row(config, figure, row, fraction):
 
 
 def models_of(config, figure):
-    """The Models that a figure with a list `models` shows, in its order."""
-    return [_model(config, entry) for entry in config["figures"][figure]["models"]]
+    """The Models that a figure with a list `models`, or with one `model`, shows, in its order."""
+    section = config["figures"][figure]
+    return [_model(config, entry) for entry in section.get("models") or [section["model"]]]
 
 
 def compared_in_figure_6(config):
@@ -271,7 +272,7 @@ def _check_dumps(config):
 
 def _check_figures(config):
     """Figures may only show networks of the grid, with the seeds that they need."""
-    networks, figures = grid(config), config["figures"]
+    networks, figures, name = grid(config), config["figures"], config["dataset"]["name"]
     shown = {
         f"{figure}.{row}": models
         for figure in FIGURES_OF_ROWS
@@ -288,6 +289,13 @@ def _check_figures(config):
             seed = figures[figure].get("seed")
             if seed is not None and seed not in networks[model]:
                 raise UserError(f"config key figures.{figure}.seed is {seed}; {model} has the seeds {networks[model]}.")
+    if "A" in figures and name in EXAMPLES:
+        examples = min(figures["A"]["examples"], EXAMPLES[name][1])
+        if max(figures["A"]["batch_sizes"]) > examples:
+            raise UserError(
+                f"config key figures.A.batch_sizes: {max(figures['A']['batch_sizes'])} is more than the {examples} "
+                "examples that are gone through; use smaller ones."
+            )
     if "fig6" in figures:
         _check_figure_6(config)
     if "fig5" in figures:

@@ -35,6 +35,8 @@ SIGNIFICANT = 0.05
 FEWEST_SPLITS = 40
 # Mean accuracies that are further apart than this are not matched.
 MATCHED = 0.02
+# Minibatch CKA has reached the full-batch value when it is this near.
+CONVERGED = 0.02
 
 REPRODUCED, NOT_REPRODUCED, NOT_DECIDABLE = "reproduced", "not reproduced", "not decidable"
 
@@ -58,7 +60,7 @@ class Finding:
     why: str
 
 
-def decide(networks, pairs, blocks, examples, agreement):
+def decide(networks, pairs, blocks, examples, agreement, convergence):
     """All findings of a study.
 
     Args:
@@ -67,6 +69,7 @@ def decide(networks, pairs, blocks, examples, agreement):
         blocks: DataFrame as of scripts/plot_blocks.py; it may have no line.
         examples: DataFrame as of scripts/compare_examples.py --summary; it may have no line.
         agreement: DataFrame as of scripts/compare_predictions.py; it may have no line.
+        convergence: DataFrame as of scripts/converge_cka.py; it may have no line.
 
     Returns:
         list of Finding
@@ -86,6 +89,7 @@ def decide(networks, pairs, blocks, examples, agreement):
         by_example(examples),
         by_class(examples),
         own_kind(agreement),
+        by_batch_size(convergence),
     ]
 
 
@@ -283,6 +287,19 @@ def own_kind(agreement):
     number = f"agreement {spread(within)} within, at most {spread(across)} with another"
     holds = (within >= across).mean() > MOST
     return Finding(result, claim, number, verdict(holds), f"{(within >= across).sum()} of {len(table)} configurations")
+
+
+def by_batch_size(convergence):
+    """Appendix A: after all minibatches the unbiased estimate is that of the full batch, for every batch size."""
+    result, claim = "A", "Minibatch CKA reaches the full-batch value, whatever the batch size."
+    if convergence.empty or convergence.batch_size.nunique() < 2:
+        return Finding(result, claim, "", NOT_DECIDABLE, "the config has no figure A with several batch sizes")
+    last = convergence[convergence.minibatches == convergence.groupby("batch_size").minibatches.transform("max")]
+    means = last.groupby(["first", "second", "batch_size"])[["unbiased", "biased", "full_batch"]].mean()
+    apart = means[["unbiased", "biased"]].sub(means.full_batch, axis=0).abs().max()
+    number = f"largest distance to the full-batch value {apart.unbiased:.3f}, with the biased HSIC {apart.biased:.3f}"
+    sizes = ", ".join(map(str, sorted(last.batch_size.unique())))
+    return Finding(result, claim, number, verdict(apart.unbiased <= CONVERGED), f"minibatches of {sizes} examples")
 
 
 def longest_row(networks, grown, fixed):

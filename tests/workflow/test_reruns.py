@@ -9,14 +9,14 @@ HEATMAPS = {"fig1": 1, "fig1-seeds": 1, "fig5": 1, "F": 1}
 BLOCKS = {"fig4-probes": 1, "fig4-delete": 1, "E": 1}
 DRAWN = {**HEATMAPS, "fig3": 1, **BLOCKS}
 PREDICTED = {"fig6": 1, "G": 1}
-ALL_DRAWN = {**DRAWN, **PREDICTED, "B": 1}
+ALL_DRAWN = {**DRAWN, **PREDICTED, "A": 1, "B": 1}
 TABLES = {"summarise": 1, "findings": 1}
 BEHIND_CKA = {**DRAWN, **TABLES, "summarise_pairs": 1}
 WITHIN = {"compute_cka": 6, "fig1": 1, "fig1-seeds": 1, "fig3": 1, **BLOCKS, **TABLES}
 BEHIND_DUMPS = {"compute_cka": 6, "compute_pairs": 4, **BEHIND_CKA}
 BEHIND_MODELS = {"dump_activations": 6, **PREDICTED, **BEHIND_DUMPS}
 BEHIND_PROBES = {"probe_blocks": 2, **BLOCKS, "findings": 1}
-BEHIND_TRAINING = {"train": 6, "B": 1, **BEHIND_PROBES, **BEHIND_MODELS}
+BEHIND_TRAINING = {"A": 1, "train": 6, "B": 1, **BEHIND_PROBES, **BEHIND_MODELS}
 
 
 def set_key(section, key, value):
@@ -65,6 +65,7 @@ def remove_depth(study):
         config["grid"][0]["depths"] = [8]
         config["figures"]["fig1"]["depth_row"]["depths"] = [8]
         del config["figures"]["fig6"]
+        config["figures"]["A"]["model"] = {"depth": 8, "width": 1}
         for figure in ("fig1-seeds", "fig3", "fig4", "fig5", "G"):
             config["figures"][figure]["models"] = [{"depth": 8, "width": 1}]
 
@@ -157,7 +158,7 @@ CHANGES = {
     ),
     "one depth less": (
         remove_depth,
-        {**DRAWN, "G": 1, "B": 1, "probe_blocks": 2, "summarise_pairs": 1, **TABLES},
+        {**DRAWN, "A": 1, "G": 1, "B": 1, "probe_blocks": 2, "summarise_pairs": 1, **TABLES},
     ),
     "CKA's script": (edit("scripts/compute_cka.py", "first.layers", "second.layers"), WITHIN),
     "CKA's estimator": (edit("scripts/widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 3.0"), BEHIND_MODELS),

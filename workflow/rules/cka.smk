@@ -45,3 +45,41 @@ rule compute_pairs:
     shell:
         "python scripts/compute_pairs.py --first {input.first} {params.second}"
         " --threads {threads} --out {output} > {log} 2>&1"
+
+
+if CONVERGING:
+
+    rule A:
+        input:
+            data=VERIFIED_DATA,
+            model=files_of(CONVERGING, "model.safetensors"),
+            metrics=files_of(CONVERGING, "metrics.json"),
+        output:
+            pdf=f"{FIGURE}/A.pdf",
+            csv=f"{FIGURE}/A.csv",
+            png=report(
+                f"{FIGURE}/A.png",
+                caption="../report/A.rst",
+                category="Minibatch CKA",
+                labels=report_label("A", "by number of minibatches and batch size"),
+            ),
+        log:
+            f"{LOGS}/figures/A.log",
+        benchmark:
+            f"{TIMINGS}/figures/A.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=convergence_memory,
+            runtime=60,
+        params:
+            options=convergence_options(),
+            colour_map=config["figures"]["colour_map"],
+            code=code("converge_cka.py"),
+        message:
+            "Drawing {output.png}"
+        shell:
+            "python scripts/converge_cka.py {input.model} --data {input.data} --metrics {input.metrics}"
+            " {params.options} --colour-map {params.colour_map} --threads {threads}"
+            " --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"

@@ -157,6 +157,20 @@ def probe_memory(wildcards, attempt):
     return int((1500 + 4 * (3 * features * classes + activations) / 1e6) * attempt)
 
 
+def convergence_options():
+    section = config["figures"]["A"]
+    options = [option("batch-sizes", section["batch_sizes"])]
+    return " ".join(options + [option(key, section[key]) for key in ("examples", "passes")])
+
+
+def convergence_memory(wildcards, attempt):
+    """MB for three Gram matrices in double precision, and the widest layer's activations of all examples."""
+    ((model, _),) = CONVERGING
+    examples = config["figures"]["A"]["examples"]
+    widest = 4 * 16 * model.width * image_pixels()
+    return int((1500 + (4 * 8 * examples**2 + 3 * examples * widest) / 1e6) * attempt)
+
+
 def layer_estimate(model):
     """Layers of a network: seven a block, the stem, two shortcuts, pooled features and logits."""
     return 7 * (model.depth - 2) // 2 + 7
@@ -272,7 +286,7 @@ def files_of(networks, name):
 def tables_of_findings():
     """The tables behind the findings that only some studies have, by the option of scripts/decide_findings.py."""
     tables = {"blocks": ("E", BLOCK_FIGURES), "examples": ("fig6", COMPARED_BY_EXAMPLE)}
-    tables["agreement"] = ("G", COMPARED_BY_AGREEMENT)
+    tables |= {"agreement": ("G", COMPARED_BY_AGREEMENT), "convergence": ("A", CONVERGING)}
     return {name: f"{FIGURE}/{figure}.csv" for name, (figure, there) in tables.items() if there}
 
 
@@ -307,10 +321,13 @@ BLOCK_TITLES = {
 # The networks whose predictions figure 6 and appendix G compare.
 COMPARED_BY_EXAMPLE = seeds_of(study_config.compared_in_figure_6(config)) if "fig6" in config["figures"] else []
 COMPARED_BY_AGREEMENT = seeds_of(study_config.models_of(config, "G")) if "G" in config["figures"] else []
+CONVERGING = (
+    [(study_config.models_of(config, "A")[0], config["figures"]["A"]["seed"])] if "A" in config["figures"] else []
+)
 PREDICTION_FIGURES = ["fig6-examples", "fig6-classes"] * bool(COMPARED_BY_EXAMPLE) + ["G"] * bool(COMPARED_BY_AGREEMENT)
 FIGURE_FILES = [
     f"{FIGURE}/{figure}.{suffix}"
-    for figure in [*FIGURES, *BLOCK_FIGURES, *PREDICTION_FIGURES, "B"]
+    for figure in [*FIGURES, *BLOCK_FIGURES, *PREDICTION_FIGURES, *["A"] * bool(CONVERGING), "B"]
     for suffix in ("pdf", "png", "csv")
 ]
 # The pairs behind fig5 and F, and the networks in them.

@@ -1,0 +1,52 @@
+"""Appendix A of the paper: CKA by number of minibatches and batch size, and the full-batch value that it must reach.
+
+Draws the unbiased estimator that the workflow uses, and below it the biased one, between the last layers of the first,
+the middle and the last stage of one network.
+
+Example (after the example of scripts/train.py --help):
+  python scripts/converge_cka.py results/one/resnet14/model.safetensors --data data/digits/dataset.h5 \\
+      --batch-sizes 16 64 --out A.pdf A.png A.csv
+"""
+
+from widedeep import command
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("model", metavar="WEIGHTS", help="model.safetensors of scripts/train.py")
+    parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5 of scripts/download.py")
+    parser.add_argument(
+        "--batch-sizes", nargs="+", type=command.positive_int, default=[16, 64, 256], help="default: 16 64 256"
+    )
+    parser.add_argument("--passes", type=command.positive_int, default=10, help="through the examples (default: 10)")
+    parser.add_argument(
+        "--examples", type=command.positive_int, default=2048, help="the first of the test set (default: 2048)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the order of examples")
+    parser.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
+    command.add_figure_options(parser)
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    import numpy as np
+    import pandas as pd
+
+    from widedeep import convergence, data, metrics, models, plots, weights
+
+    device = models.device_named(args.device)
+    network, model, training = weights.load(args.model, device)
+    weights.check_data(args.model, training, data.describe(args.data), args.data)
+    images = data.read(args.data, "test").images[: args.examples]
+    layers = convergence.three_layers(network)
+    grams = np.stack([convergence.gram_of(network, layer, images, 256, device) for layer in layers])
+    names = [layer.name for layer in layers]
+    table = pd.DataFrame(convergence.table(names, grams, args.batch_sizes, args.passes, args.seed))
+    name = metrics.network_name(f"{model}/seed{training['seed']}", metrics.read(args.metrics))
+    plots.save(plots.draw_convergence(table, name, args.colour_map), table, args.out)
+    print(f"{name}: {len(images)} examples, {len(table)} lines: {' '.join(args.out)}")
+
+
+if __name__ == "__main__":
+    command.run(main)

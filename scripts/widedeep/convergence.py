@@ -1,0 +1,114 @@
+"""How CKA in minibatches reaches its full-batch value (paper, appendix A), all from one Gram matrix a layer.
+
+A minibatch's Gram matrix is a part of the whole one: HSIC_1 does not see a shift of the features, and the biased
+estimator centres the part.
+"""
+
+import numpy as np
+import torch
+
+from widedeep import augmentation, cka, dumps, tracing
+from widedeep.names import random_seed
+
+# Independent orders of the examples; the figure shows their spread.
+REPEATS = 5
+
+
+def three_layers(network):
+    """The last layers (tracing.Layer) of the first, middle and last stage; without stages, of all layers."""
+    layers = tracing.layers_of(network)
+    last = list({layer.stage: layer for layer in layers if layer.stage}.values()) or layers
+    return [last[position] for position in sorted({0, len(last) // 2, len(last) - 1})]
+
+
+@torch.inference_mode()
+def gram_of(network, layer, images, batch_size, device):
+    """The Gram matrix of one layer's centred outputs for all images.
+
+    Args:
+        network: in evaluation mode, on `device`.
+        layer: tracing.Layer.
+        images: uint8 (examples, channels, height, width) numpy array.
+        batch_size: examples a forward pass.
+        device: torch.device.
+
+    Returns:
+        (examples, examples) float64
+    """
+    images, parts = augmentation.on_device(images, device), []
+    with tracing.watching([layer], lambda _, output: parts.append(tracing.features(output).cpu().numpy())):
+        for indices in torch.arange(len(images), device=device).split(batch_size):
+            network(augmentation.plain(images, indices))
+    features = np.concatenate(parts)
+    features -= features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return cka.double_centred((features @ features.T).astype(np.float64))
+
+
+def course(grams, sample_ids):
+    """CKA between layers after 1, 2, 3, ... minibatches, unbiased (paper, eq. 2 and 3) and with the biased HSIC.
+
+    Args:
+        grams: (layers, examples, examples) float64.
+        sample_ids: (minibatches, n) int.
+
+    Returns:
+        (unbiased, biased), each (minibatches, layers, layers) float64
+    """
+    similarity, sums, unbiased, biased = cka.MinibatchCKA(), 0.0, [], []
+    for ids in sample_ids:
+        part = grams[:, ids[:, None], ids]
+        rows, columns = cka.strict_triangle(len(ids))
+        packed = cka.Grams(part[:, rows, columns], len(ids))
+        similarity.add_grams(packed, packed)
+        unbiased.append(similarity.result().values)
+        centred = np.stack([cka.double_centred(gram) for gram in part]).reshape(len(part), -1)
+        sums = sums + centred @ centred.T
+        norms = np.sqrt(np.diagonal(sums))
+        with np.errstate(invalid="ignore"):
+            biased.append(sums / norms / norms[:, None])
+    return np.stack(unbiased), np.stack(biased)
+
+
+def table(names, grams, batch_sizes, passes, seed):
+    """A line for each pair of layers, batch size, repeat and number of minibatches.
+
+    Args:
+        names: of the layers.
+        grams: (layers, examples, examples) float64.
+        batch_sizes: list of int.
+        passes: how often all examples are gone through, each time in a fresh order.
+        seed: of the orders.
+
+    Returns:
+        list of dicts: first, second, batch_size, repeat, minibatches, examples, unbiased, biased, full_batch
+
+    Raises:
+        UserError: a batch size is below 4 or above the number of examples.
+    """
+    examples = grams.shape[1]
+    whole, _ = course(grams, np.arange(examples)[None])
+    lines = []
+    for batch_size in batch_sizes:
+        for repeat in range(REPEATS):
+            order = random_seed("convergence", seed, repeat)
+            unbiased, biased = course(grams, dumps.minibatches(examples, batch_size, passes, order))
+            for first in range(len(names)):
+                for second in range(first + 1, len(names)):
+                    pair = {"first": names[first], "second": names[second], "batch_size": batch_size, "repeat": repeat}
+                    lines += [
+                        {
+                            **pair,
+                            "minibatches": number,
+                            "examples": number * batch_size,
+                            "unbiased": unbiased[number - 1, first, second],
+                            "biased": biased[number - 1, first, second],
+                            "full_batch": whole[0, first, second],
+                        }
+                        for number in _shown(len(unbiased))
+                    ]
+    return lines
+
+
+def _shown(minibatches):
+    """Numbers of minibatches at about equal distances on a logarithmic axis, the last one among them."""
+    return sorted({int(round(number)) for number in np.geomspace(1, minibatches, 60)})
