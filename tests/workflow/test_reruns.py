@@ -161,7 +161,10 @@ CHANGES = {
         {**DRAWN, "A": 1, "G": 1, "B": 1, "probe_blocks": 2, "summarise_pairs": 1, **TABLES},
     ),
     "CKA's script": (edit("scripts/compute_cka.py", "first.layers", "second.layers"), WITHIN),
-    "CKA's estimator": (edit("scripts/widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 3.0"), BEHIND_MODELS),
+    "CKA's estimator": (
+        edit("scripts/widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 3.0"),
+        {"A": 1, **BEHIND_MODELS},
+    ),
     "the number of passes": (set_key("dumps", "passes", 2), BEHIND_MODELS),
     "the dump's script": (edit("scripts/dump_activations.py", '"test")', '"test",)'), BEHIND_MODELS),
     "the probes' learning rate": (set_key("probes", "learning_rate", 0.02), BEHIND_PROBES),
