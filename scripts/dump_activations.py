@@ -25,6 +25,7 @@ def parse(argv):
         "--batch-size", type=command.positive_int, default=256, help="examples a minibatch (default: 256)"
     )
     parser.add_argument("--passes", type=command.positive_int, default=10, help="through the test set (default: 10)")
+    parser.add_argument("--examples", type=command.positive_int, help="only the first of the test set (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="of the order of examples; the study's, not the network's")
     parser.add_argument("--kinds", nargs="+", choices=layers.KINDS, help="only layers of these kinds (default: all)")
     parser.add_argument("--layers", metavar="PATTERN", help="only layers whose name matches, as 'stage3.*'")
@@ -41,17 +42,18 @@ def main(argv=None):
     description = data.describe(args.data)
     weights.check_data(args.model, training, description, args.data)
     test = data.read(args.data, "test")
-    sample_ids = dumps.minibatches(len(test.labels), args.batch_size, args.passes, args.seed)
+    images = test.images[: args.examples]
+    sample_ids = dumps.minibatches(len(images), args.batch_size, args.passes, args.seed)
     chosen = sweep.choose(network, args.kinds, args.layers)
     origin = dumps.Origin(str(model), training["seed"], description.test_checksum, "test")
-    sweep.write_dump(args.out, network, chosen, test.images, sample_ids, args.form, origin, device)
+    sweep.write_dump(args.out, network, chosen, images, sample_ids, args.form, origin, device)
     print(f"{args.out}: {len(chosen)} layers, {len(sample_ids)} minibatches of {args.batch_size}")
     if args.predictions:
         answers = sweep.log_probabilities(network, test.images, args.batch_size, device)
         predictions.write(args.predictions, answers, test.labels, origin)
         print(f"{args.predictions}: accuracy {(answers.argmax(1) == test.labels).mean():.4f}")
     if args.components:
-        first = pca.first_components(network, chosen, test.images, args.batch_size, device)
+        first = pca.first_components(network, chosen, images, args.batch_size, device)
         components.write(args.components, first, origin)
         print(f"{args.components}: first components of {len(chosen)} layers")
 

@@ -118,6 +118,7 @@ REFUSED = [
         "vgg",
         r"config key grid\[0\].family: family 'vgg' is unknown; it must be one of bottleneck, plain, ",
     ),
+    ("dumps", {"examples": 100, "batch_size": 128}, "dumps.batch_size is 128, more than the 100 test examples"),
     ("training.epochs", 0, "config key training.epochs is less than 1"),
     ("training.learning_rate", "0.1", "config key training.learning_rate is not of type number"),
     ("training.momentum", 1, "config key training.momentum is not less than 1"),

@@ -263,9 +263,12 @@ def _check_training(config):
 
 def _check_dumps(config):
     name, batch_size = config["dataset"]["name"], config["dumps"]["batch_size"]
-    if name in EXAMPLES and batch_size > EXAMPLES[name][1]:
+    known = [EXAMPLES[name][1]] if name in EXAMPLES else []
+    chosen = [config["dumps"]["examples"]] if "examples" in config["dumps"] else []
+    examples = min(known + chosen, default=batch_size)
+    if batch_size > examples:
         raise UserError(
-            f"config key dumps.batch_size is {batch_size}, more than the {EXAMPLES[name][1]} test examples of {name}; "
+            f"config key dumps.batch_size is {batch_size}, more than the {examples} test examples of {name}; "
             "use a smaller batch."
         )
 
