@@ -5,6 +5,7 @@ import shutil
 import weakref
 from collections import namedtuple
 
+import dump_activations
 import h5py
 import numpy as np
 import oracles
@@ -12,7 +13,20 @@ import pytest
 import small
 import torch
 
-from widedeep import augmentation, cka, dumps, models, similarities, sweep, tracing
+from widedeep import (
+    augmentation,
+    cka,
+    components,
+    data,
+    dumps,
+    models,
+    predictions,
+    similarities,
+    sweep,
+    tracing,
+    training,
+    weights,
+)
 from widedeep.errors import UserError
 
 ORIGIN = dumps.Origin("blobs-resnet8-w1-f100", 1, "abc", "test")
@@ -214,3 +228,22 @@ def test_refuses_to_compare_other_examples_or_another_order(tmp_path, other, wor
         pytest.raises(UserError, match=f"b.h5: .*{words}"),
     ):
         similarities.compare([(a, b)])
+
+
+def test_a_dump_of_the_first_examples_only(tmp_path):
+    """Dumps and first components see them alone, predictions the whole test set."""
+    path = small.write_dataset(tmp_path / "blobs.h5")
+    description = data.describe(path)
+    identity = training.settings(small.MODEL, 1, small.recipe(), description.train_checksum)
+    weights.save(tmp_path / "m", small.train().network, small.MODEL, identity, description)
+    out = [f"{tmp_path}/{name}.h5" for name in ("dump", "components", "predictions")]
+    options = ["--out", out[0], "--components", out[1], "--predictions", out[2]]
+    words = ["--data", str(path), "--batch-size", "8", "--passes", "2", "--examples", "20"]
+    dump_activations.main([f"{tmp_path}/m", *words, *options])
+    with dumps.Dump(out[0]) as dump:
+        assert dump.sample_ids.shape == (2 * 2, 8)
+        assert dump.sample_ids.max() < 20
+    _, first = components.read(out[1])
+    assert first.values.shape[1] == 20
+    (answers,) = predictions.read_all([out[2]])
+    assert len(answers.labels) == 40

@@ -91,3 +91,11 @@ def test_layers_probes_and_deletable_blocks():
     assert len(names) == 2 * 16
     assert "stage1.block1" not in deletion.deletable(made)  # its channels grow
     assert len(deletion.deletable(made)) == 12
+
+
+def test_layers_are_listed_in_the_order_in_which_they_run():
+    made = network(classes=3).eval()
+    layers, ran = tracing.layers_of(made), []
+    with tracing.watching(layers, lambda index, _: ran.append(index)):
+        made(torch.rand(1, 3, 32, 32))
+    assert ran == list(range(len(layers)))

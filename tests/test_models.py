@@ -125,3 +125,17 @@ def test_refuses_unknown_families_widths_and_devices():
         network(width=0.01)
     with pytest.raises(UserError, match="device 'tpu' is not available"):
         models.device_named("tpu")
+
+
+def test_layers_of_any_network_have_a_kind_and_those_that_only_reshape_are_none():
+    net = torch.nn.Sequential()
+    net.flatten = torch.nn.Flatten()
+    net.dense = torch.nn.Linear(4, 3)
+    net.gelu = torch.nn.GELU()
+    net.drop = torch.nn.Dropout()
+    net.logits = torch.nn.Linear(3, 2)
+    assert [(layer.name, layer.kind) for layer in tracing.layers_of(net)] == [
+        ("dense", "dense"),
+        ("gelu", "other"),
+        ("logits", "logits"),
+    ]

@@ -142,9 +142,12 @@ def training_minutes(wildcards, attempt):
 
 
 def dump_memory(wildcards, attempt):
-    """MB for one dump: a minibatch's largest layers, a few at a time."""
+    """MB for one dump: a minibatch's largest layers, a few at a time, and up to 60 vectors a layer for components."""
     model = MODELS[wildcards.model]
-    return int((1500 + 8 * 4 * 16 * model.width * image_pixels() * config["dumps"]["batch_size"] / 1e6) * attempt)
+    minibatch = 8 * 4 * 16 * model.width * image_pixels() * config["dumps"]["batch_size"]
+    # Seven layers a block, of 16, 8 and 4 filters x pixels in the three stages.
+    vectors = 260 * 7 * 28 * model.width * (model.depth - 2) / 6 * image_pixels()
+    return int((1500 + (minibatch + vectors) / 1e6) * attempt)
 
 
 def probe_memory(wildcards, attempt):
@@ -164,11 +167,11 @@ def convergence_options():
 
 
 def convergence_memory(wildcards, attempt):
-    """MB for three Gram matrices in double precision, and the widest layer's activations of all examples."""
+    """MB for three Gram matrices with their parts and copies, as measured, and a layer's activations of all examples."""
     ((model, _),) = CONVERGING
     examples = config["figures"]["A"]["examples"]
     widest = 4 * 16 * model.width * image_pixels()
-    return int((1500 + (4 * 8 * examples**2 + 3 * examples * widest) / 1e6) * attempt)
+    return int((1500 + (110 * examples**2 + 3 * examples * widest) / 1e6) * attempt)
 
 
 def layer_estimate(model):
