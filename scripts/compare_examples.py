@@ -131,9 +131,11 @@ def summary_of(wide, deep, by_class):
 
 
 def most_different(by_example, images, classes, number=8):
-    """[(words, image)] of the examples whose accuracies differ most, half of them for each sign."""
+    """[(words, image)] of the examples that differ most: where wide is better, then where deep is."""
     differences = (by_example.wide - by_example.deep).sort_values(kind="stable")
-    chosen = [*differences.index[::-1][: number // 2], *differences.index[: number // 2]]
+    wide = differences.index[differences > 0][::-1][: number // 2]
+    deep = differences.index[differences < 0][: number // 2]
+    chosen = [*wide, *deep]
     return [
         (
             f"{classes[by_example.label[one]]}\nwide {by_example.wide[one]:.0%}\ndeep {by_example.deep[one]:.0%}",

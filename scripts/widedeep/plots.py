@@ -439,9 +439,11 @@ def _write_in(axis, place, count, image):
 
 
 def _draw_pictures(place, pictures):
-    """Images in a row, their words above."""
-    axes = place.subplots(1, len(pictures))
-    for axis, (words, image) in zip(axes, pictures, strict=True):
+    """Images in a row, their words above; there may be none."""
+    axes = place.subplots(1, max(len(pictures), 8), squeeze=False)[0]
+    for axis in axes[len(pictures) :]:
+        axis.set_axis_off()
+    for axis, (words, image) in zip(axes, pictures, strict=False):
         pixels = image.transpose(1, 2, 0) if len(image) == 3 else image[0]
         axis.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axis.set_title(words, fontsize=6)
