@@ -31,6 +31,7 @@ def parse(argv):
     parser.add_argument(
         "--image-size", type=command.positive_int, metavar="N", help="side in pixels; smaller than the original"
     )
+    parser.add_argument("--stream", action="store_true", help="with --folder: list the images, and leave them there")
     return command.start(parser, argv)
 
 
@@ -39,16 +40,35 @@ def main(argv=None):
     from widedeep import config, data
 
     dataset = {"name": args.dataset, "mirrors": args.mirror}
-    given = {"source": args.source, "archive": args.archive, "folder": args.folder, "image_size": args.image_size}
+    given = {
+        "source": args.source,
+        "archive": args.archive,
+        "folder": args.folder,
+        "image_size": args.image_size,
+        "stream": args.stream or None,
+    }
     config.check_dataset({**dataset, **{key: value for key, value in given.items() if value is not None}})
     own = "file" if config.has_file(args.dataset) else "folder"
     source = args.source or config.SOURCES.get(args.dataset, [own])[0]
+    if args.stream:
+        from widedeep import sources
+
+        data.write_listing(args.out, args.dataset, args.folder, args.image_size, *sources.listing(args.folder))
+        report(args.out)
+        return
     train, test, classes = fetch(args, source)
     if args.image_size and source not in ("folder", "file"):
         train, test = (data.reduced(split, args.image_size) for split in (train, test))
     data.write(args.out, args.dataset, train, test, classes, source)
-    made = data.describe(args.out)
-    print(f"{args.out}: {made.name} from {source}, {len(classes)} classes, images of shape {made.image_shape}")
+    report(args.out)
+
+
+def report(path):
+    """Print what is in a data set file."""
+    from widedeep import data
+
+    made = data.describe(path)
+    print(f"{path}: {made.name}, {len(made.classes)} classes, images of shape {made.image_shape}")
     print(f"training: {made.train_examples} images, checksum {made.train_checksum}")
     print(f"test: {made.test_examples} images, checksum {made.test_checksum}")
 

@@ -2,7 +2,8 @@
 
 Writes model.safetensors, history.csv and metrics.json into the folder --out. Told to stop (SIGTERM, Ctrl-C), it writes
 a checkpoint and exits with status 75; started again with the same arguments it goes on from there, and ends with the
-same bits as a training that was never interrupted. The last epoch is kept, not the best one on the test set.
+same bits as a training that was never interrupted. The last epoch is kept, not the best one on the test set. Started by
+torchrun, several processes, each with a GPU of its own, share every batch.
 
 Example:
   python scripts/download.py --dataset digits --out data/digits/dataset.h5
@@ -33,7 +34,8 @@ def parse(argv):
     recipe = parser.add_argument_group("the recipe (defaults: the paper's on CIFAR-10)")
     recipe.add_argument("--epochs", type=command.positive_int, default=300)
     recipe.add_argument("--batch-size", type=command.positive_int, default=128)
-    recipe.add_argument("--learning-rate", type=float, default=0.01, help="at the start; cosine decay to 0 by epoch")
+    recipe.add_argument("--learning-rate", type=float, default=0.01, help="at the start; cosine decay to 0")
+    recipe.add_argument("--schedule", choices=["epoch", "step"], default="epoch", help="when the cosine is stepped")
     recipe.add_argument("--momentum", type=float, default=0.9)
     recipe.add_argument("--l2", type=float, default=1e-4, help="adds l2 * ||w||^2 of all kernels to the loss")
     recipe.add_argument("--batchnorm-momentum", type=float, default=0.01, help="weight of the new batch")
@@ -54,17 +56,25 @@ def parse(argv):
 def main(argv=None):
     args = parse(argv)
     stop = StopSignal()  # before torch is imported
-    from widedeep import data, models, training
+    from widedeep import distributed, models
+
+    with distributed.group(models.device_named(args.device)) as group:
+        return train(args, group, stop)
+
+
+def train(args, group, stop):
+    """Train in one process of a group; the first one writes the files. Returns the exit status."""
+    from widedeep import data, training
     from widedeep.checkpoint import Checkpoint
     from widedeep.names import Model
 
-    device = models.device_named(args.device)
     description = data.describe(args.data)
     model = Model(description.name, args.family, args.depth, args.width, args.fraction)
     recipe = training.Recipe(
         epochs=args.epochs,
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
+        schedule=args.schedule,
         momentum=args.momentum,
         l2=args.l2,
         batchnorm_momentum=args.batchnorm_momentum,
@@ -76,25 +86,28 @@ def main(argv=None):
     save_clock, progress_clock = Clock(60 * args.checkpoint_minutes), Clock(1)
 
     def after_step(state):
-        if stop.name or save_clock.is_due():
+        stopping = group.any(stop.name)
+        if group.rank == 0 and (stopping or save_clock.is_due()):
             checkpoint.save(state.state())
-        if stop.name:
+        if stopping:
             raise Interrupted
-        if args.progress and progress_clock.is_due():
+        if group.rank == 0 and args.progress and progress_clock.is_due():
             report_progress(args.progress, state)
 
-    train, test = data.read(args.data, "train", args.fraction), data.read(args.data, "test")
+    examples, test = data.read(args.data, "train", args.fraction), data.read(args.data, "test")
+    classes = len(description.classes)
     try:
         finished = training.train_network(
-            model, args.seed, train, test, len(description.classes), recipe, device, checkpoint, after_step
+            model, args.seed, examples, test, classes, recipe, group, checkpoint, after_step
         )
     except Interrupted:
         print(f"stopped by {stop.name}; {checkpoint.path} holds the state, start again to go on.")
         return STOPPED
-    write_results(args.out, model, finished, identity, description)
-    checkpoint.remove()
-    if args.progress:
-        args.progress.unlink(missing_ok=True)
+    if group.rank == 0:
+        write_results(args.out, model, finished, identity, description)
+        checkpoint.remove()
+        if args.progress:
+            args.progress.unlink(missing_ok=True)
     return 0
 
 

@@ -4,12 +4,14 @@ import numpy as np
 import torch
 
 from widedeep import data, training
+from widedeep.distributed import Group
 from widedeep.names import Model
 
 RECIPE = {
     "epochs": 3,
     "batch_size": 16,
     "learning_rate": 0.1,
+    "schedule": "epoch",
     "momentum": 0.9,
     "l2": 1e-4,
     "batchnorm_momentum": 0.1,
@@ -49,5 +51,5 @@ class NoCheckpoint:
 def train(seed=1, after_step=lambda _: None, checkpoint=None, model=MODEL, **changes):
     """A finished Training on the small data."""
     return training.train_network(
-        model, seed, split(), split(30, 9), 3, recipe(**changes), CPU, checkpoint or NoCheckpoint(), after_step
+        model, seed, split(), split(30, 9), 3, recipe(**changes), Group(CPU), checkpoint or NoCheckpoint(), after_step
     )

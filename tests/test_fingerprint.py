@@ -82,4 +82,4 @@ def test_every_rule_with_a_stage_has_its_fingerprint():
             continue
         text = path.read_text()
         shells = text.count("shell:")
-        assert text.count("code=code") == shells == text.count("python scripts/"), path
+        assert text.count("code=code") == shells == text.count(" scripts/"), path

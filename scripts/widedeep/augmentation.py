@@ -2,6 +2,8 @@
 
 import torch
 
+from widedeep.streaming import ImageFiles, crops
+
 
 def crop_padding(size):
     """Pixels of reflection padding: 4 on the 32 x 32 images of the paper, an eighth of the side elsewhere."""
@@ -9,8 +11,56 @@ def crop_padding(size):
 
 
 def on_device(images, device):
-    """The uint8 (examples, channels, height, width) array of a data set as the functions here take it, on `device`."""
+    """The images of a data.Split as the functions here take them, on `device`.
+
+    Args:
+        images: uint8 (examples, channels, height, width) array, or streaming.ImageFiles.
+
+    Returns:
+        uint8 (examples, height, width, channels) tensor, or streaming.ImageFiles
+    """
+    if isinstance(images, ImageFiles):
+        return images.to(device)
     return torch.from_numpy(images).permute(0, 2, 3, 1).contiguous().to(device)
+
+
+def plain_batches(images, parts):
+    """The images of each part as they are, scaled to [0, 1].
+
+    Args:
+        images: of `on_device`.
+        parts: list of int64 tensors of indices.
+
+    Yields:
+        float32 (batch, channels, height, width), in channels_last layout
+    """
+    if isinstance(images, ImageFiles):
+        _, central = crops(images.size)
+        yield from images.batches([[(index, 0) for index in part.tolist()] for part in parts], central)
+    else:
+        yield from (plain(images, part) for part in parts)
+
+
+def augmented_batches(images, parts, flip, generators, share=lambda batch: batch):
+    """Randomly cropped (and mirrored) images of each part; same result as `plain_batches`.
+
+    Args:
+        images: of `on_device`.
+        parts: list of int64 tensors of indices.
+        flip: whether half of the images, at random, are mirrored left to right.
+        generators: list of torch.Generator on the CPU, one a part.
+        share: which of a part's images to yield; random numbers are drawn for all, so that they do not depend on it.
+    """
+    if isinstance(images, ImageFiles):
+        random, _ = crops(images.size, flip)
+        places = []
+        for part, generator in zip(parts, generators, strict=True):
+            seeds = torch.randint(2**62, (len(part),), generator=generator)
+            places.append(list(zip(share(part).tolist(), share(seeds).tolist(), strict=True)))
+        yield from images.batches(places, random)
+    else:
+        for part, generator in zip(parts, generators, strict=True):
+            yield share(augmented(images, part, flip, generator))
 
 
 def augmented(images, indices, flip, generator):

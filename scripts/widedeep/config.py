@@ -152,8 +152,9 @@ def check_dataset(dataset):
                 "config key dataset.image_size is missing; give the side in pixels to which images are resized."
             )
         return
-    if "folder" in dataset:
-        raise UserError(f"config key dataset.folder is for images of your own; {name} does not take it, remove it.")
+    for key in ("folder", "stream"):
+        if dataset.get(key):
+            raise UserError(f"config key dataset.{key} is for images of your own; {name} does not take it, remove it.")
     size, side = dataset.get("image_size"), SIDES[name]
     if size is not None and (size >= side or side % size):
         raise UserError(

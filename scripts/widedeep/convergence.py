@@ -37,8 +37,8 @@ def gram_of(network, layer, images, batch_size, device):
     """
     images, parts = augmentation.on_device(images, device), []
     with tracing.watching([layer], lambda _, output: parts.append(tracing.features(output).cpu().numpy())):
-        for indices in torch.arange(len(images), device=device).split(batch_size):
-            network(augmentation.plain(images, indices))
+        for batch in augmentation.plain_batches(images, torch.arange(len(images)).split(batch_size)):
+            network(batch)
     features = np.concatenate(parts)
     features -= features.mean(axis=0, dtype=np.float64).astype(np.float32)
     return cka.double_centred((features @ features.T).astype(np.float64))

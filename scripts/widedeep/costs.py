@@ -16,6 +16,7 @@ from torch import nn
 
 from widedeep import config as study_config
 from widedeep import convergence, data, dumps, models, probes, tracing, training
+from widedeep.distributed import Group
 from widedeep.errors import UserError
 from widedeep.layers import LayerInfo
 
@@ -354,7 +355,7 @@ def _seconds_a_step(model, images, recipe, device):
         ended.append(time.monotonic())
 
     one = data.Split(split.images[:1], split.labels[:1])
-    training.Training(network, split, one, recipe, str(model), device).run(after_step)
+    training.Training(network, split, one, recipe, str(model), Group(device)).run(after_step)
     return (ended[-1] - ended[0]) / (steps - 1)
 
 

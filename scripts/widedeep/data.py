@@ -1,14 +1,16 @@
 """The canonical file of a data set, whatever it was made from: verified uint8 images and labels.
 
-/               attributes: kind, schema_version, name, classes (JSON list), source
+/               attributes: kind, schema_version, name, classes (JSON list), source; folder and size of a listing
 /train, /test   attribute: checksum
     images      (examples, channels, height, width) uint8
     labels      (examples,) int64
+    paths       (examples,) of str, relative to the folder: in place of images, where these are streamed
 """
 
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -84,6 +86,37 @@ def write(path, name, train, test, classes, source):
             group["labels"] = np.asarray(split.labels, dtype=np.int64)
 
 
+def write_listing(path, name, folder, size, train, test, classes):
+    """Write the file of a data set whose images stay where they are.
+
+    Args:
+        path: of the HDF5 file.
+        name: of the data set.
+        folder: of the images.
+        size: side in pixels of the crops that networks see.
+        train, test: lists of (path relative to the folder, label).
+        classes: list of class names; labels count from 0 in their order.
+    """
+    with files.replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+        hdf5.stamp(file, KIND, SCHEMA_VERSION)
+        places = {"folder": str(Path(folder).absolute()), "size": size}
+        file.attrs.update({"name": name, "classes": json.dumps(list(classes)), "source": "folder", **places})
+        for split_name, samples in (("train", train), ("test", test)):
+            group = file.create_group(split_name)
+            paths, labels = zip(*samples, strict=True)
+            group.create_dataset("paths", data=[str(one) for one in paths], dtype=h5py.string_dtype())
+            group["labels"] = np.asarray(labels, dtype=np.int64)
+            group.attrs["checksum"] = listing_checksum(folder, paths, labels, size)
+
+
+def listing_checksum(folder, paths, labels, size):
+    """SHA-256 over names, labels and sizes of image files, and the size of the crops; their content is not read."""
+    digest = hashlib.sha256(f"{size}".encode())
+    for path, label in zip(paths, labels, strict=True):
+        digest.update(f"{path}\0{label}\0{Path(folder, path).stat().st_size}\n".encode())
+    return digest.hexdigest()
+
+
 def read(path, split, fraction=1.0):
     """Load a split to memory, and check that it is what was written.
 
@@ -101,12 +134,25 @@ def read(path, split, fraction=1.0):
     """
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, REMEDY) as file, hdf5.explaining_damage(path, REMEDY):
         group = file[split]
+        if "paths" in group:
+            return _read_listing(file, group, fraction)
         whole = Split(group["images"][:], group["labels"][:])
         checksum = group.attrs["checksum"]
     if content_checksum(whole) != checksum:
         raise UserError(f"{path}: the content of {split} does not have the checksum {checksum[:12]}; {REMEDY}.")
     examples = round(fraction * len(whole.labels))
     return Split(whole.images[:examples], whole.labels[:examples])
+
+
+def _read_listing(file, group, fraction):
+    from widedeep.streaming import ImageFiles
+
+    examples = round(fraction * len(group["labels"]))
+    paths = group["paths"].asstr()[:examples]
+    folder = file.attrs["folder"]
+    if not Path(folder, paths[0]).exists():
+        raise UserError(f"{folder}: its images are gone, as {paths[0]}; put them back, or {REMEDY}.")
+    return Split(ImageFiles(folder, paths, int(file.attrs["size"])), group["labels"][:examples])
 
 
 def describe(path):
@@ -120,9 +166,16 @@ def describe(path):
         return Description(
             name=file.attrs["name"],
             classes=json.loads(file.attrs["classes"]),
-            image_shape=tuple(int(size) for size in train["images"].shape[1:]),
+            image_shape=_shape(file),
             train_examples=len(train["labels"]),
             test_examples=len(test["labels"]),
             train_checksum=train.attrs["checksum"],
             test_checksum=test.attrs["checksum"],
         )
+
+
+def _shape(file):
+    """(channels, height, width) of an image."""
+    if "paths" in file["train"]:
+        return (3, int(file.attrs["size"]), int(file.attrs["size"]))
+    return tuple(int(size) for size in file["train"]["images"].shape[1:])

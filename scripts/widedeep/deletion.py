@@ -29,8 +29,9 @@ def accuracies(network, split, batch_size, device):
     images, labels = augmentation.on_device(split.images, device), training.labels_on(split, device)
     tried = [("none", []), *variants(network)]
     correct = torch.zeros(len(tried), dtype=torch.int64, device=device)
-    for indices in torch.arange(len(labels), device=device).split(batch_size):
-        answers = classes_of(network, augmentation.plain(images, indices), [names for _, names in tried])
+    parts = torch.arange(len(labels), device=device).split(batch_size)
+    for indices, batch in zip(parts, augmentation.plain_batches(images, parts), strict=True):
+        answers = classes_of(network, batch, [names for _, names in tried])
         correct += (answers == labels[indices]).sum(dim=1)
     return [
         {"deletion": how, **place_of(names), "deleted": len(names), "accuracy": accuracy}

@@ -39,8 +39,9 @@ def first_components(network, layers, images, batch_size, device):
     def sweep(see):
         """One pass over all examples; see(layer's index, rows, features (rows, p))."""
         with tracing.watching(layers, lambda index, output: see(index, rows, tracing.features(output))):
-            for rows in torch.arange(n, device=device).split(batch_size):
-                network(augmentation.plain(images, rows))
+            parts = torch.arange(n, device=device).split(batch_size)
+            for rows, batch in zip(parts, augmentation.plain_batches(images, parts), strict=True):  # noqa: B007 (seen)
+                network(batch)
 
     means = [0.0] * len(layers)
 

@@ -90,10 +90,11 @@ class Probes:
         batch_size = self.recipe.batch_size
         while self.epoch < self.recipe.epochs:
             order = torch.randperm(len(labels), generator=self._generator("order")).to(self.device)
-            while self.step < len(labels) // batch_size:
-                indices = order[self.step * batch_size : (self.step + 1) * batch_size]
-                generator = self._generator("augmentation", self.step)
-                self._train_on(augmentation.augmented(images, indices, self.recipe.flip, generator), labels[indices])
+            parts = order.split(batch_size)[self.step : len(labels) // batch_size]
+            generators = [self._generator("augmentation", self.step + ahead) for ahead in range(len(parts))]
+            batches = augmentation.augmented_batches(images, parts, self.recipe.flip, generators)
+            for indices, batch in zip(parts, batches, strict=True):
+                self._train_on(batch, labels[indices])
                 self.step += 1
                 after_step(self)
             self.epoch, self.step = self.epoch + 1, 0
@@ -145,13 +146,14 @@ class Probes:
     def _accuracies(self, images, labels):
         """(probes,) list of shares of right answers on plain images."""
         correct = torch.zeros(len(self.layers), dtype=torch.int64, device=self.device)
-        for indices in torch.arange(len(labels), device=self.device).split(self.recipe.batch_size):
+        parts = torch.arange(len(labels), device=self.device).split(self.recipe.batch_size)
+        for indices, batch in zip(parts, augmentation.plain_batches(images, parts), strict=True):
 
             def count(index, output, known=labels[indices]):
                 correct[index] += (self.heads[index](self._features(output)).argmax(1) == known).sum()
 
             with tracing.watching(self.layers, count):
-                self.network(augmentation.plain(images, indices))
+                self.network(batch)
         return (correct.double() / len(labels)).tolist()
 
     @torch.no_grad()
@@ -161,7 +163,7 @@ class Probes:
         with tracing.watching(
             self.layers, lambda index, output: sizes.update({index: self._features(output).shape[1]})
         ):
-            self.network(augmentation.plain(self.train[0], torch.zeros(1, dtype=torch.int64, device=self.device)))
+            self.network(*augmentation.plain_batches(self.train[0], [torch.zeros(1, dtype=torch.int64)]))
         return [(layer, sizes[index]) for index, layer in enumerate(self.layers)]
 
     def _features(self, output):

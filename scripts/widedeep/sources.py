@@ -185,18 +185,35 @@ def fashion_mnist_from_debian(folder):
 def image_folder(folder, size):
     """Images of one's own, a folder a class: FOLDER/train/CLASS and FOLDER/test/CLASS, or FOLDER/CLASS alone.
 
-    In the second form every fifth image of a class, by name, is a test image. Images become RGB, are resized so that
-    the shorter side is `size`, and cropped in the middle.
+    Images become RGB, are resized so that the shorter side is `size`, and cropped in the middle.
 
     Args:
-        folder: of the images; `val` stands for `test` where that is missing.
+        folder: see `listing`.
         size: side in pixels.
 
     Returns:
         (train, test, classes)
 
     Raises:
-        UserError: there is no class, a class is empty, the splits differ in classes, or an image cannot be read.
+        UserError: see `listing`; or an image cannot be read.
+    """
+    train, test, classes = listing(folder)
+    return _read_images(folder, train, size), _read_images(folder, test, size), classes
+
+
+def listing(folder):
+    """The image files of a folder, a folder a class: FOLDER/train/CLASS and FOLDER/test/CLASS, or FOLDER/CLASS alone.
+
+    In the second form every fifth image of a class, by name, is a test image.
+
+    Args:
+        folder: of the images; `val` stands for `test` where that is missing.
+
+    Returns:
+        (train, test, classes): two lists of (path relative to the folder, label)
+
+    Raises:
+        UserError: there is no class, a class is empty, or the splits differ in classes.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -206,7 +223,7 @@ def image_folder(folder, size):
         train, test = [s for s in samples if s[2] % 5 != 4], [s for s in samples if s[2] % 5 == 4]
         if {label for _, label, _ in test} != set(range(len(classes))):
             raise UserError(f"{folder}: a class has fewer than 5 images, so none for the test set; add images.")
-        return _read_images(train, size), _read_images(test, size), classes
+        return _relative(folder, train), _relative(folder, test), classes
     test_folder = next((folder / name for name in ("test", "val") if (folder / name).is_dir()), None)
     if test_folder is None:
         raise UserError(f"{folder}: holds train but neither test nor val; add one, or put the classes into {folder}.")
@@ -214,7 +231,11 @@ def image_folder(folder, size):
     if classes != test_classes:
         different = sorted(set(classes) ^ set(test_classes))[0]
         raise UserError(f"{folder}: class {different} is not in both train and {test_folder.name}; give both the same.")
-    return _read_images(train, size), _read_images(test, size), classes
+    return _relative(folder, train), _relative(folder, test), classes
+
+
+def _relative(folder, samples):
+    return [(path.relative_to(folder), label) for path, label, _ in samples]
 
 
 def own_file(name):
@@ -316,15 +337,16 @@ def _samples(folder):
     return classes, samples
 
 
-def _read_images(samples, size):
+def _read_images(folder, samples, size):
     from PIL import Image, ImageOps
 
     images = np.empty((len(samples), 3, size, size), np.uint8)
-    for image, (path, _, _) in zip(images, samples, strict=True):
+    for image, (relative, _) in zip(images, samples, strict=True):
+        path = Path(folder, relative)
         try:
             with Image.open(path) as file:
                 fitted = ImageOps.fit(file.convert("RGB"), (size, size), Image.Resampling.BILINEAR)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise UserError(f"{path}: cannot be read as an image ({error}); replace or remove it.") from error
         image[:] = np.asarray(fitted).transpose(2, 0, 1)
-    return Split(images, np.array([label for _, label, _ in samples]))
+    return Split(images, np.array([label for _, label in samples]))

@@ -68,8 +68,9 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
                 writer.put_activations(name, minibatch, output.float().cpu().numpy())
 
         with tracing.watching(layers, keep):
-            for minibatch, ids in enumerate(sample_ids):  # noqa: B007 (keep reads it)
-                network(augmentation.plain(images, torch.from_numpy(ids).to(device)))
+            parts = torch.from_numpy(sample_ids).to(device)
+            for minibatch, batch in enumerate(augmentation.plain_batches(images, parts)):  # noqa: B007 (keep reads it)
+                network(batch)
 
 
 @torch.inference_mode()
@@ -84,8 +85,8 @@ def log_probabilities(network, images, batch_size, device):
     """
     images = augmentation.on_device(images, device)
     parts = [
-        torch.log_softmax(network(augmentation.plain(images, indices)).float(), dim=1)
-        for indices in torch.arange(len(images), device=device).split(batch_size)
+        torch.log_softmax(network(batch).float(), dim=1)
+        for batch in augmentation.plain_batches(images, torch.arange(len(images), device=device).split(batch_size))
     ]
     return torch.cat(parts).cpu().numpy()
 
@@ -117,7 +118,7 @@ def _describe(network, layers, image):
     """LayerInfo of each layer, its shape taken from the pass of one image."""
     shapes = {}
     with tracing.watching(layers, lambda index, output: shapes.update({index: tuple(output.shape[1:])})):
-        network(augmentation.plain(image, torch.zeros(1, dtype=torch.int64, device=image.device)))
+        network(*augmentation.plain_batches(image, [torch.zeros(1, dtype=torch.int64)]))
     return [
         LayerInfo(layer.name, layer.kind, layer.stage, layer.block, shapes[index]) for index, layer in enumerate(layers)
     ]

@@ -19,7 +19,8 @@ class Recipe:
     Attributes:
         epochs: passes over the training set.
         batch_size: examples a step; the last, incomplete batch of an epoch is dropped.
-        learning_rate: at the start; it decays to 0 along half a cosine, stepped once per epoch.
+        learning_rate: at the start; it decays to 0 along half a cosine.
+        schedule: the cosine is stepped once an `epoch` (CIFAR) or at every `step` (ImageNet).
         momentum: of SGD.
         l2: the penalty l2 * ||w||^2 is added to the loss, for convolution and dense kernels only.
         batchnorm_momentum: in torch's sense; 0.01 is Keras' 0.99.
@@ -30,6 +31,7 @@ class Recipe:
     epochs: int
     batch_size: int
     learning_rate: float
+    schedule: str
     momentum: float
     l2: float
     batchnorm_momentum: float
@@ -48,13 +50,15 @@ class Training:
         train, test: data.Split.
         recipe: Recipe.
         name: what the random streams follow from, as `digits-resnet14-w1-f100/seed1`.
-        device: torch.device.
+        group: distributed.Group of processes that train it together, each on its share of every batch.
 
     Raises:
-        UserError: the batch is larger than the training set, or mixed precision is asked for without cuda.
+        UserError: the batch is larger than the training set or no multiple of the processes, or mixed precision is
+            asked for without cuda.
     """
 
-    def __init__(self, network, train, test, recipe, name, device):
+    def __init__(self, network, train, test, recipe, name, group):
+        device = group.device
         if recipe.batch_size > len(train.labels):
             raise UserError(
                 f"training.batch_size {recipe.batch_size} is larger than the training set of {name} "
@@ -62,7 +66,13 @@ class Training:
             )
         if recipe.mixed_precision and device.type != "cuda":
             raise UserError(f"mixed precision needs a cuda device, and this is {device.type}; switch it off.")
-        self.network, self.recipe, self.name, self.device = network, recipe, name, device
+        if recipe.batch_size % group.size:
+            raise UserError(
+                f"training.batch_size {recipe.batch_size} is no multiple of the {group.size} processes that train "
+                f"{name}; change one of them."
+            )
+        self.network, self.recipe, self.name, self.device, self.group = network, recipe, name, device, group
+        self._parallel = group.parallel(network)
         self.train, self.test = _on_device(train, device), _on_device(test, device)
         self.optimizer = _sgd(network, recipe)
         self.epoch, self.step = 0, 0
@@ -82,11 +92,14 @@ class Training:
         while self.epoch < self.recipe.epochs:
             started = time.monotonic()
             order = torch.randperm(len(self.train[1]), generator=self._generator("order")).to(self.device)
-            self._set_learning_rate()
             self.network.train()
-            while self.step < self.steps_per_epoch:
-                first = self.step * self.recipe.batch_size
-                self._train_on(order[first : first + self.recipe.batch_size])
+            parts = order.split(self.recipe.batch_size)[self.step : self.steps_per_epoch]
+            generators = [self._generator("augmentation", self.step + ahead) for ahead in range(len(parts))]
+            share = self.group.share
+            batches = augmentation.augmented_batches(self.train[0], parts, self.recipe.flip, generators, share)
+            for indices, batch in zip(parts, batches, strict=True):
+                self._set_learning_rate()
+                self._train_on(batch, self.train[1][share(indices)])
                 self.step += 1
                 self._seconds += time.monotonic() - started
                 started = time.monotonic()
@@ -127,7 +140,7 @@ class Training:
     def running_loss_and_accuracy(self):
         """Mean cross-entropy and accuracy over the steps of this epoch so far (waits for the device)."""
         loss, correct = (self._sums / max(self.step, 1)).tolist()
-        return loss, correct / self.recipe.batch_size
+        return loss, correct * self.group.size / self.recipe.batch_size
 
     def _start_epoch(self):
         self.step = 0
@@ -135,20 +148,18 @@ class Training:
         # Summed on the device and read once an epoch: reading a loss at each step would make a GPU wait.
         self._sums = torch.zeros(2, dtype=torch.float64 if self.device.type != "mps" else None, device=self.device)
 
-    def _train_on(self, indices):
-        generator = self._generator("augmentation", self.step)
-        images, labels = self.train
-        batch = augmentation.augmented(images, indices, self.recipe.flip, generator)
+    def _train_on(self, batch, labels):
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed_precision):
-            logits = self.network(batch)
-            loss = functional.cross_entropy(logits, labels[indices])
+            logits = self._parallel(batch)
+            loss = functional.cross_entropy(logits, labels)
         loss.backward()
         self.optimizer.step()
-        correct = (logits.detach().argmax(1) == labels[indices]).sum()
+        correct = (logits.detach().argmax(1) == labels).sum()
         self._sums += torch.stack([loss.detach().to(self._sums.dtype), correct.to(self._sums.dtype)])
 
     def _finish_epoch(self, started):
+        self._sums = self.group.mean(self._sums)
         loss, accuracy = self.running_loss_and_accuracy()
         if not math.isfinite(loss):
             raise UserError(
@@ -179,7 +190,8 @@ class Training:
         return self.epoch + 1 == self.recipe.epochs or (self.epoch + 1) % every == 0
 
     def _learning_rate(self):
-        return self.recipe.learning_rate / 2 * (1 + math.cos(math.pi * self.epoch / self.recipe.epochs))
+        progress = self.epoch + (self.step / self.steps_per_epoch if self.recipe.schedule == "step" else 0)
+        return self.recipe.learning_rate / 2 * (1 + math.cos(math.pi * progress / self.recipe.epochs))
 
     def _set_learning_rate(self):
         for group in self.optimizer.param_groups:
@@ -189,7 +201,7 @@ class Training:
         return torch.Generator().manual_seed(random_seed(self.name, purpose, self.epoch, *position))
 
 
-def train_network(model, seed, train, test, classes, recipe, device, checkpoint, after_step):
+def train_network(model, seed, train, test, classes, recipe, group, checkpoint, after_step):
     """Train one network of the grid from its first step, or from its checkpoint.
 
     Args:
@@ -198,7 +210,7 @@ def train_network(model, seed, train, test, classes, recipe, device, checkpoint,
         train, test: data.Split.
         classes: number of classes.
         recipe: Recipe.
-        device: torch.device.
+        group: distributed.Group.
         checkpoint: Checkpoint.
         after_step: called with the Training between two steps; it may raise Interrupted.
 
@@ -214,9 +226,9 @@ def train_network(model, seed, train, test, classes, recipe, device, checkpoint,
     network = models.build(
         model.family, model.depth, model.width, classes, channels, recipe.batchnorm_momentum, generator
     )
-    network.to(device, memory_format=torch.channels_last)
-    training = Training(network, train, test, recipe, name, device)
-    state = checkpoint.load(device)
+    network.to(group.device, memory_format=torch.channels_last)
+    training = Training(network, train, test, recipe, name, group)
+    state = checkpoint.load(group.device)
     if state is not None:
         training.restore(state)
     training.run(after_step)
@@ -237,8 +249,9 @@ def evaluate(network, images, labels, batch_size):
     was_training = network.training
     network.eval()
     loss, correct = 0.0, 0
-    for indices in torch.arange(len(labels), device=labels.device).split(batch_size):
-        logits = network(augmentation.plain(images, indices))
+    parts = torch.arange(len(labels), device=labels.device).split(batch_size)
+    for indices, batch in zip(parts, augmentation.plain_batches(images, parts), strict=True):
+        logits = network(batch)
         loss += functional.cross_entropy(logits, labels[indices], reduction="sum").item()
         correct += (logits.argmax(1) == labels[indices]).sum().item()
     network.train(was_training)

@@ -11,7 +11,7 @@ rule probe_blocks:
         f"{TIMINGS}/{{model}}/seed{{seed}}/probe_blocks.tsv"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: THREADS
     resources:
         mem_mb=probe_memory,
         runtime=training_minutes,

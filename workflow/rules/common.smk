@@ -29,6 +29,8 @@ MODELS = {name: model for name, (model, _) in NETWORKS.items()}
 SEEDS = {name: seeds for name, (_, seeds) in NETWORKS.items()}
 
 # Places
+# A process decodes for each thread but one, where images are streamed.
+THREADS = 1 + (config["dataset"]["workers"] if config["dataset"]["stream"] else 0)
 IMAGE_SIZE = config["dataset"].get("image_size")
 DATA = f"data/{DATASET}{f'-{IMAGE_SIZE}px' if IMAGE_SIZE else ''}/dataset.h5"
 # The content of a known data set is fixed by its checksum, so the file's age says nothing.
@@ -74,7 +76,7 @@ def content_options():
     dataset = config["dataset"]
     options = [option("dataset", dataset["name"])]
     options += [option(key.replace("_", "-"), dataset[key]) for key in ("folder", "image_size") if key in dataset]
-    return " ".join(options)
+    return " ".join(options + ["--stream"] * dataset["stream"])
 
 
 def own_data_code():
@@ -107,8 +109,14 @@ def options_of(section, *without):
 
 
 def recipe_options():
-    """How all networks are trained; how often a checkpoint is written is not part of it."""
-    return options_of("training", "checkpoint_minutes")
+    """How all networks are trained; how often a checkpoint is written, and on how many GPUs, is not part of it."""
+    return options_of("training", "checkpoint_minutes", "gpus")
+
+
+def launcher():
+    """What starts a training: python, or torchrun with a process for each GPU."""
+    gpus = config["training"]["gpus"]
+    return "python" if gpus == 1 else f"python -m torch.distributed.run --standalone --nproc-per-node {gpus}"
 
 
 def dump_options():

@@ -16,7 +16,7 @@ rule dump_activations:
         f"{TIMINGS}/{{model}}/seed{{seed}}/dump_activations.tsv"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: THREADS
     resources:
         mem_mb=dump_memory,
         runtime=60,

@@ -13,11 +13,13 @@ rule train:
         f"{TIMINGS}/{{model}}/seed{{seed}}/train.tsv"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: THREADS
     resources:
         mem_mb=training_memory,
         runtime=training_minutes,
         checkpoint_minutes=config["training"]["checkpoint_minutes"],
+        # A resource: on how many devices it ran must not train a network anew.
+        launcher=launcher(),
     params:
         folder=subpath(output.model, parent=True),
         network=network_options,
@@ -28,6 +30,6 @@ rule train:
         "Training {wildcards.model}, seed {wildcards.seed}"
     # exec: so that a signal reaches the training itself, which saves a checkpoint, and not the shell above it.
     shell:
-        "exec python scripts/train.py --data {input.data} {params.network} {params.recipe}"
+        "exec {resources.launcher} scripts/train.py --data {input.data} {params.network} {params.recipe}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --progress {params.folder}/progress.json"
         " --threads {threads} --out {params.folder} >> {params.story} 2> {log}"

@@ -1,0 +1,90 @@
+"""Images that stay in their files, for data sets that fit no memory: decoded and cropped by worker processes."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from widedeep.errors import UserError
+
+
+class ImageFiles:
+    """A list of image files in the place of an array of images; a slice of it is one of fewer files.
+
+    For each thread but one that the stage was given (--threads) a process decodes; with one thread the stage does it.
+
+    Args:
+        folder: that the paths are relative to.
+        paths: (examples,) of str.
+        size: side in pixels of the crops.
+        device: torch.device of the batches.
+    """
+
+    def __init__(self, folder, paths, size, device=None):
+        self.folder, self.paths, self.size, self.device = Path(folder), np.asarray(paths), size, device
+
+    @property
+    def shape(self):
+        return (len(self.paths), 3, self.size, self.size)
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, part):
+        return ImageFiles(self.folder, self.paths[part], self.size, self.device)
+
+    def to(self, device):
+        return ImageFiles(self.folder, self.paths, self.size, device)
+
+    def batches(self, parts, crop):
+        """Float32 (batch, 3, size, size) in [0, 1] on the device, one a part.
+
+        Args:
+            parts: list of lists of (index, seed of its random crop).
+            crop: one of the two of `crops`.
+        """
+        workers = int(os.environ.get("OMP_NUM_THREADS", "1")) - 1
+        loader = DataLoader(
+            _Decoded(self.folder, self.paths, crop),
+            batch_sampler=parts,
+            num_workers=workers,
+            pin_memory=self.device.type == "cuda",
+        )
+        for batch in loader:
+            batch = batch.to(self.device, non_blocking=True, memory_format=torch.channels_last)
+            yield batch.to(torch.float32).div_(255)
+
+
+def crops(size, flip=False):
+    """(random crop for training, central crop for evaluation), the standard ones of ImageNet.
+
+    Args:
+        size: side in pixels of the crop; 8/7 of it is the shorter side before the central crop.
+        flip: whether the random crop is mirrored half of the time.
+    """
+    from torchvision.transforms import v2  # here, for it takes a second to import
+
+    random = [v2.RandomResizedCrop(size, antialias=True), *([v2.RandomHorizontalFlip()] if flip else [])]
+    return v2.Compose(random), v2.Compose([v2.Resize(round(size * 8 / 7), antialias=True), v2.CenterCrop(size)])
+
+
+class _Decoded(Dataset):
+    """One image at a time, by (index, seed): the crop follows from the seed, whichever process draws it."""
+
+    def __init__(self, folder, paths, crop):
+        self.folder, self.paths, self.crop = folder, paths, crop
+
+    def __getitem__(self, place):
+        index, seed = place
+        path = self.folder / self.paths[index]
+        try:
+            with Image.open(path) as file:
+                image = torch.from_numpy(np.array(file.convert("RGB"))).permute(2, 0, 1)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise UserError(f"{path}: cannot be read as an image ({error}); replace or remove it.") from error
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.crop(image)

@@ -1,0 +1,104 @@
+"""Images that stay in their files: the same content as reading them all, and crops that follow from their seeds."""
+
+import numpy as np
+import pytest
+import small
+import torch
+from PIL import Image
+
+from widedeep import augmentation, data, sources
+from widedeep.errors import UserError
+
+
+def write_images(folder, classes=("cat", "dog"), train=6, test=3, size=(40, 36)):
+    """Noisy JPEGs of one brightness a class, in FOLDER/train and FOLDER/val."""
+    rng = np.random.default_rng(0)
+    for split, number in (("train", train), ("val", test)):
+        for label, name in enumerate(classes):
+            place = folder / split / name
+            place.mkdir(parents=True)
+            for index in range(number):
+                pixels = rng.integers(0, 60, (*size, 3)) + 150 * label
+                Image.fromarray(pixels.astype(np.uint8)).save(place / f"{index}.jpeg", quality=95)
+    return folder
+
+
+@pytest.fixture
+def listed(tmp_path):
+    folder = write_images(tmp_path / "images")
+    path = tmp_path / "dataset.h5"
+    data.write_listing(path, "own", folder, 32, *sources.listing(folder))
+    return path
+
+
+def batches(split, parts, **augment):
+    images = augmentation.on_device(split.images, small.CPU)
+    if augment:
+        return list(augmentation.augmented_batches(images, parts, **augment))
+    return list(augmentation.plain_batches(images, parts))
+
+
+def test_a_listing_says_what_is_there_and_reads_no_image(listed):
+    description = data.describe(listed)
+    assert description.image_shape == (3, 32, 32)
+    assert (description.train_examples, description.test_examples) == (12, 6)
+    assert description.classes == ["cat", "dog"]
+    train = data.read(listed, "train", 0.5)
+    assert train.labels.tolist() == [0] * 6
+    assert train.images.shape == (6, 3, 32, 32)
+    assert listed.stat().st_size < 30_000
+
+
+def test_evaluation_sees_the_centre_of_the_resized_image(listed):
+    split = data.read(listed, "test")
+    (batch,) = batches(split, [torch.tensor([4, 0])])
+    with Image.open(split.images.folder / split.images.paths[4]) as image:
+        width, height = image.size
+        scale = round(32 * 8 / 7) / min(width, height)
+        resized = image.resize((int(width * scale), int(height * scale)), Image.Resampling.BILINEAR)
+    left, top = ((side - 32) / 2 for side in resized.size)
+    expected = np.asarray(resized.crop((round(left), round(top), round(left) + 32, round(top) + 32)))
+    assert batch.shape == (2, 3, 32, 32)
+    assert batch.dtype == torch.float32
+    np.testing.assert_allclose(batch[0].permute(1, 2, 0) * 255, expected, atol=3)
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_crops_follow_from_the_generator_whoever_decodes(listed, monkeypatch, threads):
+    split, parts = data.read(listed, "train"), [torch.tensor([0, 7, 7]), torch.tensor([3])]
+
+    def drawn(seed):
+        generators = [torch.Generator().manual_seed(seed + step) for step in range(2)]
+        return batches(split, parts, flip=True, generators=generators)
+
+    first, other = drawn(1), drawn(5)
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    again = drawn(1)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], other[0])
+    assert not torch.equal(first[0][1], first[0][2])  # the same image, cropped twice
+
+
+def test_a_file_that_is_no_image_is_named(listed):
+    split = data.read(listed, "test")
+    (split.images.folder / split.images.paths[2]).write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"2.jpeg: cannot be read as an image .* replace or remove it"):
+        batches(split, [torch.arange(6)])
+
+
+def test_a_folder_that_is_gone_is_one_sentence(listed):
+    split = data.read(listed, "test")
+    split.images.folder.rename(listed.parent / "elsewhere")
+    with pytest.raises(UserError, match="its images are gone"):
+        data.read(listed, "test")
+
+
+def test_another_file_or_label_changes_the_checksum(tmp_path):
+    folder = write_images(tmp_path / "images")
+    train, _, _ = sources.listing(folder)
+    paths, labels = zip(*train, strict=True)
+    before = data.listing_checksum(folder, paths, labels, 32)
+    assert data.listing_checksum(folder, paths, labels[::-1], 32) != before
+    assert data.listing_checksum(folder, paths, labels, 64) != before
+    (folder / paths[0]).write_bytes(b"")
+    assert data.listing_checksum(folder, paths, labels, 32) != before
