@@ -41,17 +41,24 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
         "compute_cka",
         "plot_heatmaps",
         "plot_components",
+        "probe_blocks",
+        "plot_blocks",
+        "converge_cka",
         "summarise",
         "tabulate_accuracy",
     ):
         doc = ast.get_docstring(ast.parse(Path(f"scripts/{stage}.py").read_text()))
-        example = re.sub(r"\\\n", " ", doc.split("Example")[1]).replace("--epochs 10", "--epochs 1")
+        example = (
+            re.sub(r"\\\n", " ", doc.split("Example")[1])
+            .replace("--epochs 10", "--epochs 1")
+            .replace("--epochs 5", "--epochs 1")
+        )
         command = re.search(rf"python scripts/{stage}\.py .*", example)[0]
         if stage == "download":
             assert "--dataset digits" in command
         result = run(*command.split()[1:], cwd=tmp_path)
         assert result.returncode == 0, result.stderr
-    drawn = {f"{figure}.{end}" for figure in ("fig", "fig3", "B") for end in ("pdf", "png", "csv")}
+    drawn = {f"{figure}.{end}" for figure in ("fig", "fig3", "fig4", "A", "B") for end in ("pdf", "png", "csv")}
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {*drawn, "B.md", "summary.csv"}
 
 
@@ -63,6 +70,16 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
         (["compute_cka.py", "no.h5", "--out", "o"], "no.h5: no such file; dump the activations again"),
         (["plot_heatmaps.py", "--panel", "a", "no.h5", "--out", "o.png"], "no.h5: no such file; compute it again"),
         (["summarise.py", "no", "--out", "o"], "no/cka.h5: no such file; compute it again"),
+        (
+            ["probe_blocks.py", "no.st", "--data", "no.h5", "--probes", "p", "--deletion", "d"],
+            "no.st: no such file; train",
+        ),
+        (["converge_cka.py", "no.st", "--data", "no.h5", "--out", "o.png"], "no.st: no such file; train the network"),
+        (["plan.py", "--configfile", "no.yaml"], "no.yaml: cannot be read (No such file or directory)"),
+        (
+            ["compare_predictions.py", "--predictions", "no.h5", "--out", "o.png"],
+            "no.h5: no such file; compute it again",
+        ),
         (["download.py", "--dataset", "x", "--out", "o"], "config key dataset.name 'x' is not one of digits"),
         (["run_study.py", "--configfile", "no.yaml"], "no.yaml: cannot be read (No such file or directory)"),
     ],
