@@ -103,7 +103,7 @@ CHANGES = {
     "the conda environment": (edit("environment.yml", "name: widedeep", "name: other"), {}),
     "how often checkpoints are written": (set_key("training", "checkpoint_minutes", 1), {}),
     "whether dumps are kept": (set_key("dumps", "keep", False), {}),
-    "threads": (edit("workflow/rules/training.smk", "threads: 1", "threads: 2"), {}),
+    "threads": (edit("workflow/rules/common.smk", "THREADS = 1 +", "THREADS = 2 +"), {}),
     "the download's code": (edit("scripts/widedeep/transfer.py", "_TIMEOUT = 60", "_TIMEOUT = 70"), {}),
     "where the images come from": (set_key("dataset", "source", "embedded"), {}),
     "a new file of the same data": (remake_the_data_file, {}),
