@@ -1,5 +1,5 @@
 # make            set up and run the default study
-# make cifar10-small   the study on real CIFAR-10 that two cores carry in an hour and a half
+# make cifar10-small   the study on real CIFAR-10 that two cores carry in about an hour
 # make test       set up and run all tests that need no cluster
 # make lint       ruff, snakefmt, snakemake --lint
 # make unlock     after a Snakemake that was killed: "Directory cannot be locked"

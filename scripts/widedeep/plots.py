@@ -231,7 +231,7 @@ def draw_classes(table, wide, deep):
         axis.plot(100 * line.difference, position, marker="o", linestyle="none", **look)
     axis.set_yticks(np.arange(len(ordered)), ordered["class"], fontsize=7)
     axis.tick_params(axis="x", labelsize=7, length=2)
-    axis.set_xlabel(f"accuracy of {wide} less {deep}, percentage points", fontsize=7)
+    axis.set_xlabel(f"accuracy of {wide}\nless {deep}, percentage points", fontsize=7)
     axis.set_title("95 % intervals; filled: q < 0.05 after Benjamini and Hochberg", fontsize=7.5)
     sns.despine(figure)
     return figure
