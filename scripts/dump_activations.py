@@ -64,8 +64,8 @@ def main(argv=None):
         made_from = {"weights": files.checksum(args.model), "data_checksum": description.test_checksum}
         settings = {**{key: getattr(args, key) for key in chosen_by}, **made_from}
         outputs = [path for path in (args.out, args.components, args.predictions) if path]
-        network = origin.model, origin.seed
-        provenance.write(args.provenance, "dump", network, settings, [attempt.so_far()], outputs)
+        of = origin.model, origin.seed
+        provenance.write(args.provenance, "dump", of, settings, [attempt.so_far()], outputs)
 
 
 if __name__ == "__main__":

@@ -70,8 +70,8 @@ def main(argv=None):
     write_table(args.probes, probing.accuracies())
     if args.provenance:
         attempts, outputs = [*checkpoint.attempts, attempt.so_far()], (args.probes, args.deletion)
-        network = str(model), training["seed"]
-        provenance.write(args.provenance, "probe", network, identity, attempts, outputs)
+        of = str(model), training["seed"]
+        provenance.write(args.provenance, "probe", of, identity, attempts, outputs)
     checkpoint.remove()
     print(f"{name}: {len(probing.layers)} probes, {len(list(deletion.variants(network)))} variants without blocks")
     return 0

@@ -111,7 +111,7 @@ def sentences(trainings, attempts):
         ", ".join(f"{key} {value}" for key, value in training["settings"].items() if key not in varying)
         for training in trainings
     )
-    yield f"Recipe: {listed(recipes)}."
+    yield f"Recipe and data: {listed(recipes)}."
 
 
 def counted(values):

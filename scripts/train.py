@@ -107,10 +107,8 @@ def train(args, group, stop, attempt):
     if group.rank == 0:
         outputs = write_results(args.out, model, finished, identity, description)
         attempts, seconds = [*checkpoint.attempts, attempt.so_far()], finished.epoch_seconds
-        network = str(model), args.seed
-        provenance.write(
-            args.out / "provenance.json", "train", network, identity, attempts, outputs, epoch_seconds=seconds
-        )
+        of = str(model), args.seed
+        provenance.write(args.out / "provenance.json", "train", of, identity, attempts, outputs, epoch_seconds=seconds)
         checkpoint.remove()
         if args.progress:
             args.progress.unlink(missing_ok=True)
