@@ -2,8 +2,8 @@
 
 Reads all files completely, and compares checksums with those that were recorded when they were written, networks with
 the recipe of the config, dumps with their networks and minibatches, and all of them with the data set. Names each wrong
-file, and prints the command that makes just these files again. Exits with status 0 if the study is finished and all
-is well, else with 1.
+file, and prints the command that makes just these files again. Files of jobs that have not run yet are counted. Exits
+with status 0 if the study is finished and all is well, else with 1.
 
 Example (after python scripts/run_study.py):
   python scripts/verify.py results/demo --configfile config/demo.yaml
@@ -36,11 +36,10 @@ def main(argv=None):
     for sentence in outcome.wrong.values():
         print(sentence)
     if outcome.wrong:
-        print("\nTo make these files again, and what their jobs write beside them:")
+        print("\nTo make these files again, with what their jobs write beside them and what lies between them:")
         print(f"  {shlex.join([*snakemake, '--force', *outcome.wrong])}")
-        print(
-            "The next run of the study also makes again what was made from those of them that are larger than 1 MB.\n"
-        )
+        print("The next run of the study makes the page of provenance again, and what was made from remade files above")
+        print("1 MB, of which Snakemake compares only the dates.\n")
     for rule, (count, total) in outcome.unmade.items():
         print(f"not made yet: {count} of {total} jobs {rule}")
     if outcome.unmade:

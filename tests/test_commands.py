@@ -89,6 +89,11 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
             "no.h5: no such file; compute it again",
         ),
         (["download.py", "--dataset", "x", "--out", "o"], "config key dataset.name 'x' is not one of digits"),
+        (["verify.py", "no", "--configfile", "no.yaml"], "no.yaml: cannot be read (No such file or directory)"),
+        (
+            ["verify.py", "no", "--configfile", Path("config/demo.yaml").resolve()],
+            "no: no such folder; give the folder of a study, as results/demo",
+        ),
         (["run_study.py", "--configfile", "no.yaml"], "no.yaml: cannot be read (No such file or directory)"),
     ],
 )

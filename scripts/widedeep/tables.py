@@ -59,7 +59,7 @@ def read(path):
         raise UserError(f"{path}: is not a table ({error}); {_REMEDY}.") from error
     kinds = {word.rstrip("*?"): word[-1] for word in COLUMNS[Path(path).name].split()}
     if [*table.columns] != [*kinds]:
-        differing = next(iter({*table.columns} ^ {*kinds}), "another order of columns")
+        differing = next(iter(sorted({*table.columns} ^ {*kinds})), "another order")
         raise UserError(f"{path}: has other columns than expected ({differing}); {_REMEDY}.")
     for name, kind in kinds.items():
         if kind == "*":

@@ -121,7 +121,7 @@ class _Study:
         """dict from the expected path of each wrong file of a job to a sentence."""
         wrong = {}
         recorded = {}
-        if job.outputs[-1].endswith("provenance.json"):
+        if job.outputs[-1].endswith("provenance.json") and self.place(job.outputs[-1]).exists():
             try:
                 recorded = self._provenance(job)["outputs"]
             except UserError as error:
@@ -204,10 +204,11 @@ class _Study:
     def _weights_of(self, model, seed):
         """{"weights": checksum that the training recorded}, empty where it is not known."""
         try:
-            written = provenance.read(self.folder / "models" / _label((model, seed)) / "provenance.json")["outputs"]
-            return {"weights": written["model.safetensors"]}
-        except (UserError, KeyError):
+            content = provenance.read(self.folder / "models" / _label((model, seed)) / "provenance.json")
+        except UserError:
             return {}
+        known = (content["model"], content["seed"]) == (str(model), seed) and "model.safetensors" in content["outputs"]
+        return {"weights": content["outputs"]["model.safetensors"]} if known else {}
 
     def _settings_of_training(self, model, seed):
         recipe = {k: v for k, v in self.config["training"].items() if k not in ("checkpoint_minutes", "gpus")}
@@ -258,8 +259,8 @@ class _Study:
         Args:
             groups: dict from each expected group to its two networks.
         """
-        hdf5.check_seal(path, _REMEDY)
         found = similarities.names(path) or ["/"]
+        hdf5.check_seal(path, _REMEDY)
         if {*found} != {*groups}:
             raise UserError(f"{path}: holds the pairs {', '.join(found)} where {', '.join(groups)} are expected.")
         for name, pair in groups.items():
