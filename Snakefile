@@ -21,6 +21,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/blocks.smk"
 include: "workflow/rules/predictions.smk"
 include: "workflow/rules/findings.smk"
+include: "workflow/rules/provenance.smk"
 
 
 rule all:
@@ -29,3 +30,4 @@ rule all:
         NETWORK_FILES,
         FIGURE_FILES,
         f"{RESULTS}/findings.csv",
+        f"{RESULTS}/provenance.csv",

@@ -3,14 +3,14 @@
 The form `gram` keeps, for each layer and minibatch, the Gram matrix of the centred activations: all that linear CKA
 needs, at a size that does not depend on the width. `raw` keeps the activations (float32), `raw16` in half precision.
 --components writes each layer's first principal component over the whole test set as well, --predictions the
-logarithm of each class's probability.
+logarithm of each class's probability, --provenance what was made from what, by which code, where and when.
 
 Example (after the example of scripts/train.py --help):
   python scripts/dump_activations.py results/one/resnet14/model.safetensors --data data/digits/dataset.h5 \\
       --batch-size 64 --out results/one/resnet14/activations.h5 --components results/one/resnet14/pca.h5
 """
 
-from widedeep import command, layers
+from widedeep import command, files, layers, provenance
 
 
 def parse(argv):
@@ -20,6 +20,7 @@ def parse(argv):
     parser.add_argument("--out", required=True, metavar="FILE", help="activations.h5 to write")
     parser.add_argument("--components", metavar="FILE", help="pca.h5 to write")
     parser.add_argument("--predictions", metavar="FILE", help="predictions.h5 to write")
+    parser.add_argument("--provenance", metavar="FILE", help="JSON to write, in the folder of --out")
     parser.add_argument("--form", default="gram", choices=["gram", "raw", "raw16"], help="default: gram")
     parser.add_argument(
         "--batch-size", type=command.positive_int, default=256, help="examples a minibatch (default: 256)"
@@ -35,9 +36,11 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
+    attempt = provenance.Attempt()
     from widedeep import components, data, dumps, models, pca, predictions, sweep, weights
 
     device = models.device_named(args.device)
+    attempt.device = provenance.device_name(device)
     network, model, training = weights.load(args.model, device)
     description = data.describe(args.data)
     weights.check_data(args.model, training, description, args.data)
@@ -56,6 +59,13 @@ def main(argv=None):
         first = pca.first_components(network, chosen, images, args.batch_size, device)
         components.write(args.components, first, origin)
         print(f"{args.components}: first components of {len(chosen)} layers")
+    if args.provenance:
+        chosen_by = ("form", "batch_size", "passes", "examples", "seed", "kinds", "layers")
+        made_from = {"weights": files.checksum(args.model), "data_checksum": description.test_checksum}
+        settings = {**{key: getattr(args, key) for key in chosen_by}, **made_from}
+        outputs = [path for path in (args.out, args.components, args.predictions) if path]
+        of = origin.model, origin.seed
+        provenance.write(args.provenance, "dump", of, settings, [attempt.so_far()], outputs)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,10 @@ def positive_float(text):
 
 def main(argv=None):
     args = parse(argv)
-    config = checked_config(args.configfile)
-    from widedeep import costs
+    from widedeep import config as study_config
+
+    config = study_config.read(args.configfile)
+    from widedeep import costs  # of torch, and the config may be wrong
 
     images = costs.images_of(config)
     study = costs.of_study(config, images)
@@ -59,31 +61,6 @@ def main(argv=None):
     print("\n" + "\n".join(table_of_memory(study, pairs)))
     print("\nthroughput: " + source)
     print("\n".join(totals(config, study, pairs, speeds, jobs)))
-
-
-def checked_config(path):
-    """The config in a file, checked and completed as the workflow does it (workflow/rules/common.smk).
-
-    Raises:
-        UserError: the file cannot be read, is not YAML, or is not the config of a study.
-    """
-    import yaml
-
-    from widedeep import config as study_config
-    from widedeep.errors import UserError
-
-    try:
-        content = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text"
-        raise UserError(f"{path}: cannot be read ({reason}); give an existing config.") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: is not YAML ({' '.join(str(error).split())}); see config/demo.yaml.") from error
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    try:
-        return study_config.checked(content, schema)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
 
 
 def jobs_of(configfile):

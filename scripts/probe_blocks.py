@@ -13,7 +13,7 @@ Example (after the example of scripts/train.py --help):
 import argparse
 from pathlib import Path
 
-from widedeep import command, files
+from widedeep import command, files, provenance
 from widedeep.interruption import STOPPED, Clock, Interrupted, StopSignal
 
 
@@ -23,6 +23,7 @@ def parse(argv):
     parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5 of scripts/download.py")
     parser.add_argument("--probes", required=True, metavar="FILE", type=Path, help="table of probes to write, as CSV")
     parser.add_argument("--deletion", required=True, metavar="FILE", help="table of deletions to write, as CSV")
+    parser.add_argument("--provenance", metavar="FILE", help="JSON to write, in the folder of --probes")
     recipe = parser.add_argument_group("the probes' recipe (defaults: the paper's)")
     recipe.add_argument("--epochs", type=command.positive_int, default=300)
     recipe.add_argument("--batch-size", type=command.positive_int, default=128)
@@ -38,13 +39,14 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    stop = StopSignal()  # before torch is imported
+    stop, attempt = StopSignal(), provenance.Attempt()  # before torch is imported
     from dataclasses import asdict
 
     from widedeep import data, deletion, models, probes, weights
     from widedeep.checkpoint import Checkpoint
 
     device = models.device_named(args.device)
+    attempt.device = provenance.device_name(device)
     network, model, training = weights.load(args.model, device)
     description = data.describe(args.data)
     weights.check_data(args.model, training, description, args.data)
@@ -54,18 +56,22 @@ def main(argv=None):
     probing = probes.Probes(
         network, probes.probed(network), train, test, len(description.classes), recipe, name, device
     )
-    identity = {"name": name, "weights": weights.checksum(args.model), **asdict(recipe)}
+    identity = {"name": name, "weights": files.checksum(args.model), **asdict(recipe)}
     checkpoint = Checkpoint(args.probes.with_suffix(".checkpoint.pt"), identity)
     state = checkpoint.load(device)
     if state is not None:
         probing.restore(state)
     try:
-        probing.run(probes.after_step(checkpoint, stop, Clock(60 * args.checkpoint_minutes)))
+        probing.run(probes.after_step(checkpoint, stop, Clock(60 * args.checkpoint_minutes), attempt))
     except Interrupted:
         print(f"stopped by {stop.name}; {checkpoint.path} holds the state, start again to go on.")
         return STOPPED
     write_table(args.deletion, deletion.accuracies(network, test, args.batch_size, device))
     write_table(args.probes, probing.accuracies())
+    if args.provenance:
+        attempts, outputs = [*checkpoint.attempts, attempt.so_far()], (args.probes, args.deletion)
+        of = str(model), training["seed"]
+        provenance.write(args.provenance, "probe", of, identity, attempts, outputs)
     checkpoint.remove()
     print(f"{name}: {len(probing.layers)} probes, {len(list(deletion.variants(network)))} variants without blocks")
     return 0

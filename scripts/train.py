@@ -1,9 +1,9 @@
 """Train one network of the grid with the paper's recipe.
 
-Writes model.safetensors, history.csv and metrics.json into the folder --out. Told to stop (SIGTERM, Ctrl-C), it writes
-a checkpoint and exits with status 75; started again with the same arguments it goes on from there, and ends with the
-same bits as a training that was never interrupted. The last epoch is kept, not the best one on the test set. Started by
-torchrun, several processes, each with a GPU of its own, share every batch.
+Writes model.safetensors, history.csv, metrics.json and provenance.json into the folder --out. Told to stop (SIGTERM,
+Ctrl-C), it writes a checkpoint and exits with status 75; started again with the same arguments it goes on from there,
+and ends with the same bits as a training that was never interrupted. The last epoch is kept, not the best one on the
+test set. Started by torchrun, several processes, each with a GPU of its own, share every batch.
 
 Example:
   python scripts/download.py --dataset digits --out data/digits/dataset.h5
@@ -15,14 +15,14 @@ import argparse
 import json
 from pathlib import Path
 
-from widedeep import command, files
+from widedeep import command, files, provenance
 from widedeep.interruption import STOPPED, Clock, Interrupted, StopSignal
 
 
 def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5 of scripts/download.py")
-    parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder for the three files")
+    parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder for the four files")
     network = parser.add_argument_group("the network")
     network.add_argument("--family", default="resnet", help="a file in scripts/families (default: resnet)")
     network.add_argument("--depth", type=int, required=True, help="6n + 2")
@@ -55,19 +55,20 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    stop = StopSignal()  # before torch is imported
+    stop, attempt = StopSignal(), provenance.Attempt()  # before torch is imported
     from widedeep import distributed, models
 
     with distributed.group(models.device_named(args.device)) as group:
-        return train(args, group, stop)
+        return train(args, group, stop, attempt)
 
 
-def train(args, group, stop):
+def train(args, group, stop, attempt):
     """Train in one process of a group; the first one writes the files. Returns the exit status."""
     from widedeep import data, training
     from widedeep.checkpoint import Checkpoint
     from widedeep.names import Model
 
+    attempt.device = provenance.device_name(group.device, group.size)
     description = data.describe(args.data)
     model = Model(description.name, args.family, args.depth, args.width, args.fraction)
     recipe = training.Recipe(
@@ -88,7 +89,7 @@ def train(args, group, stop):
     def after_step(state):
         stopping = group.any(stop.name)
         if group.rank == 0 and (stopping or save_clock.is_due()):
-            checkpoint.save(state.state())
+            checkpoint.save(state.state(), attempt.so_far())
         if stopping:
             raise Interrupted
         if group.rank == 0 and args.progress and progress_clock.is_due():
@@ -104,7 +105,10 @@ def train(args, group, stop):
         print(f"stopped by {stop.name}; {checkpoint.path} holds the state, start again to go on.")
         return STOPPED
     if group.rank == 0:
-        write_results(args.out, model, finished, identity, description)
+        outputs = write_results(args.out, model, finished, identity, description)
+        attempts, seconds = [*checkpoint.attempts, attempt.so_far()], finished.epoch_seconds
+        of = str(model), args.seed
+        provenance.write(args.out / "provenance.json", "train", of, identity, attempts, outputs, epoch_seconds=seconds)
         checkpoint.remove()
         if args.progress:
             args.progress.unlink(missing_ok=True)
@@ -119,7 +123,7 @@ def report_progress(path, state):
 
 
 def write_results(folder, model, finished, identity, description):
-    """Write the three outputs, the weights last: they are what later stages wait for."""
+    """Write history, metrics and weights, the weights last: they are what later stages wait for. Returns the paths."""
     from dataclasses import asdict
 
     import pandas as pd
@@ -128,15 +132,17 @@ def write_results(folder, model, finished, identity, description):
 
     metrics = finished.metrics()
     parameters = sum(parameter.numel() for parameter in finished.network.parameters())
-    with files.replacing(folder / "history.csv") as unfinished:
+    history, summary, model_file = (folder / name for name in ("history.csv", "metrics.json", "model.safetensors"))
+    with files.replacing(history) as unfinished:
         pd.DataFrame(finished.history).to_csv(unfinished, index=False)
     sizes = {"parameters": parameters, "train_examples": len(finished.train[1]), "test_examples": len(finished.test[1])}
     network = {"model": str(model), **asdict(model), "seed": identity["seed"]}
-    files.write_json(folder / "metrics.json", {**network, **metrics, **sizes})
-    weights.save(folder / "model.safetensors", finished.network, model, identity, description)
+    files.write_json(summary, {**network, **metrics, **sizes})
+    weights.save(model_file, finished.network, model, identity, description)
     print(
         f"{finished.name}: test accuracy {metrics['test_accuracy']:.4f}, train accuracy {metrics['train_accuracy']:.4f}"
     )
+    return history, summary, model_file
 
 
 if __name__ == "__main__":

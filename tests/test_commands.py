@@ -46,6 +46,7 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
         "converge_cka",
         "summarise",
         "tabulate_accuracy",
+        "tabulate_provenance",
     ):
         doc = ast.get_docstring(ast.parse(Path(f"scripts/{stage}.py").read_text()))
         example = (
@@ -59,7 +60,13 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
         result = run(*command.split()[1:], cwd=tmp_path)
         assert result.returncode == 0, result.stderr
     drawn = {f"{figure}.{end}" for figure in ("fig", "fig3", "fig4", "A", "B") for end in ("pdf", "png", "csv")}
-    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {*drawn, "B.md", "summary.csv"}
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        *drawn,
+        "B.md",
+        "summary.csv",
+        "provenance.csv",
+        "provenance.html",
+    }
 
 
 @pytest.mark.parametrize(
@@ -67,6 +74,7 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
     [
         (["train.py", "--data", "no.h5", "--depth", "8", "--seed", "1", "--out", "o"], "no.h5: no such file; "),
         (["dump_activations.py", "no.st", "--data", "no.h5", "--out", "o"], "no.st: no such file; train the network"),
+        (["tabulate_provenance.py", "no", "--out", "o.csv"], "no/provenance.json: no such file; make it again"),
         (["compute_cka.py", "no.h5", "--out", "o"], "no.h5: no such file; dump the activations again"),
         (["plot_heatmaps.py", "--panel", "a", "no.h5", "--out", "o.png"], "no.h5: no such file; compute it again"),
         (["summarise.py", "no", "--out", "o"], "no/cka.h5: no such file; compute it again"),
@@ -81,6 +89,11 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
             "no.h5: no such file; compute it again",
         ),
         (["download.py", "--dataset", "x", "--out", "o"], "config key dataset.name 'x' is not one of digits"),
+        (["verify.py", "no", "--configfile", "no.yaml"], "no.yaml: cannot be read (No such file or directory)"),
+        (
+            ["verify.py", "no", "--configfile", Path("config/demo.yaml").resolve()],
+            "no: no such folder; give the folder of a study, as results/demo",
+        ),
         (["run_study.py", "--configfile", "no.yaml"], "no.yaml: cannot be read (No such file or directory)"),
     ],
 )
@@ -130,10 +143,10 @@ def test_train_told_to_stop_saves_and_goes_on_to_the_same_bits(tmp_path):
     assert (tmp_path / "stopped/checkpoint.pt").exists()
     assert not (tmp_path / "stopped/model.safetensors").exists()
     assert subprocess.run(command, capture_output=True).returncode == 0
-    for name in ("model.safetensors", "metrics.json"):
+    for name in ("model.safetensors", "metrics.json", "history.csv"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "stopped" / name).read_bytes()
     files = {path.name for path in (tmp_path / "stopped").iterdir()}
-    assert files == {"model.safetensors", "metrics.json", "history.csv"}
+    assert files == {"model.safetensors", "metrics.json", "history.csv", "provenance.json"}
     assert not progress.exists()
 
 

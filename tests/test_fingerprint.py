@@ -47,6 +47,7 @@ EDITS = [
     ("widedeep/blocks.py", "threshold=0.9", "threshold=0.8", {"summarise.py", "summarise_pairs.py"}),
     ("widedeep/command.py", "default=1", "default=2", set()),
     ("widedeep/files.py", "indent=2", "indent=3", set()),
+    ("widedeep/provenance.py", "timeout=60", "timeout=50", set()),
 ]
 
 

@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from widedeep import components, costs, data, dumps, models, pca, predictions, similarities, sweep, tracing
+from widedeep import config as study_config
 from widedeep import training as widedeep_training
 from widedeep import weights as widedeep_weights
 from widedeep.errors import UserError
@@ -36,7 +37,7 @@ def config_of_blobs(**dumped):
 def checked(tmp_path, config):
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(config))
-    return plan.checked_config(path)
+    return study_config.read(path)
 
 
 def run(*words, cwd=None):
@@ -167,7 +168,7 @@ def test_jobs_are_those_of_a_study_of_which_nothing_is_there(tmp_path):
     result = run("scripts/plan.py", "--configfile", study.CONFIG, "--throughput", 1, cwd=tmp_path)
     assert "  download                               1\n" in result.stdout
     assert f"total: {sum(expected.values())} jobs" in result.stdout
-    config = plan.checked_config(TINY)
+    config = study_config.read(TINY)
     files = costs.pairs_files(config, costs.of_study(config, costs.images_of(config)))
     assert len(files) == expected["compute_pairs"]
 
@@ -182,7 +183,7 @@ def test_jobs_are_those_of_a_study_of_which_nothing_is_there(tmp_path):
 )
 def test_the_data_set_is_looked_for_where_the_workflow_makes_it(tmp_path, dataset):
     content = {**config_of_blobs(), "dataset": dataset}
-    path = costs.data_path(checked(tmp_path, content))
+    path = study_config.data_path(checked(tmp_path, content))
     said = run("-m", "snakemake", "--configfile", tmp_path / "study.yaml", "-n", "--forceall").stdout
     assert f"Making {path} from verified images" in said
 
@@ -237,7 +238,7 @@ def test_the_plan_of_a_study_in_words(capsys):
     plan.main(["--configfile", TINY, "--throughput", "0.5"])
     said = capsys.readouterr().out
     assert said.startswith(f"{TINY}: 6 networks of 3 configurations on digits (1,437 + 360 images of 1 x 8 x 8)\n")
-    config = plan.checked_config(TINY)
+    config = study_config.read(TINY)
     planned = costs.of_study(config, costs.images_of(config))
     seconds = [cost.training / 0.5e9 for cost in planned for _ in cost.seeds]
     assert f"{plan.duration(sum(seconds))} of training, one at a time" in said
@@ -257,7 +258,7 @@ def test_dumps_that_are_deleted_are_no_part_of_what_is_kept(capsys, tmp_path):
     plan.main(["--configfile", str(config), "--throughput", "1"])
     said = capsys.readouterr().out
     assert "dumps gram, deleted once read" in said
-    planned = costs.of_study(plan.checked_config(config), costs.Images(1437, 360, (1, 8, 8), 10))
+    planned = costs.of_study(study_config.read(config), costs.Images(1437, 360, (1, 8, 8), 10))
     eight, fourteen = (
         next(c.dumps["gram"] for c in planned if c.model.depth == d and c.model.width == 1) for d in (8, 14)
     )

@@ -14,14 +14,20 @@ class Checkpoint:
     Args:
         path: of the file; it need not exist.
         settings: dict that identifies the training; a checkpoint with other settings is refused.
+
+    Attributes:
+        attempts: what is known of the processes that wrote it, oldest first, once it is loaded (provenance.py).
     """
 
     def __init__(self, path, settings):
         self.path, self.settings = Path(path), settings
+        self.attempts = []
 
-    def save(self, state):
+    def save(self, state, *attempt):
+        """Write the state, and what is known of this attempt so far."""
+        content = {"settings": self.settings, "attempts": [*self.attempts, *attempt], "state": state}
         with files.replacing(self.path) as unfinished:
-            torch.save({"settings": self.settings, "state": state}, unfinished)
+            torch.save(content, unfinished)
 
     def load(self, device):
         """The saved state with its tensors on `device`, or None if there is no checkpoint.
@@ -33,7 +39,7 @@ class Checkpoint:
             return None
         try:
             content = torch.load(self.path, map_location=device, weights_only=True)
-            settings, state = content["settings"], content["state"]
+            settings, state, attempts = content["settings"], content["state"], content.get("attempts", [])
         except Exception as error:  # torch.load raises many kinds for damaged or hostile files
             raise UserError(
                 f"{self.path}: is not a readable checkpoint ({type(error).__name__}); "
@@ -47,6 +53,7 @@ class Checkpoint:
                 f"{self.path}: is the checkpoint of another configuration ({found} where {expected} is expected); "
                 "delete it to train from the beginning."
             )
+        self.attempts = attempts
         return state
 
     def remove(self):

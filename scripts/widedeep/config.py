@@ -5,6 +5,7 @@ import itertools
 from pathlib import Path
 
 import jsonschema
+import yaml
 
 from widedeep import families
 from widedeep.errors import UserError
@@ -21,6 +22,7 @@ EXAMPLES = {
 SIDES = {"digits": 8, "cifar10": 32, "cifar100": 32, "fashion-mnist": 28}
 # Data sets of the user's own: scripts/datasets/NAME.py with a function load().
 DATASETS = Path(__file__).parents[1] / "datasets"
+SCHEMA = Path(__file__).parents[2] / "workflow/schemas/config.schema.yaml"
 SOURCES = {
     "digits": ("embedded",),
     "cifar10": ("official", "npm"),
@@ -30,6 +32,25 @@ SOURCES = {
 # Figures of a row of depths and a row of widths, and the family that they show unless the config names another.
 FIGURES_OF_ROWS = {"fig1": "resnet", "fig2": "resnet", "C": "plain"}
 FIGURES_OF_MODELS = ("A", "fig1-seeds", "fig3", "fig4", "fig5", "G")
+
+
+def read(path):
+    """The config in a file, checked and completed as the workflow does it (workflow/rules/common.smk).
+
+    Raises:
+        UserError: the file cannot be read, is not YAML, or is not the config of a study.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a text"
+        raise UserError(f"{path}: cannot be read ({reason}); give an existing config.") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: is not YAML ({' '.join(str(error).split())}); see config/demo.yaml.") from error
+    try:
+        return checked(content, yaml.safe_load(SCHEMA.read_text()))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def checked(config, schema):
@@ -52,6 +73,13 @@ def checked(config, schema):
     _check_dumps(config)
     _check_figures(config)
     return config
+
+
+def data_path(config):
+    """Where the workflow makes the data set of a checked config: `data/flowers-32px/dataset.h5`."""
+    dataset = config["dataset"]
+    suffix = f"-{dataset['image_size']}px" if dataset.get("image_size") else ""
+    return Path("data", dataset["name"] + suffix, "dataset.h5")
 
 
 def grid(config):

@@ -8,7 +8,6 @@ import itertools
 import math
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -89,13 +88,6 @@ class PairsFile:
     memory: float
 
 
-def data_path(config):
-    """Where the workflow makes the data set of a checked config: `data/flowers-32px/dataset.h5`."""
-    dataset = config["dataset"]
-    suffix = f"-{dataset['image_size']}px" if dataset.get("image_size") else ""
-    return Path("data", dataset["name"] + suffix, "dataset.h5")
-
-
 def images_of(config):
     """The Images of a checked config: of a data set of the user's own, as its file says, else as is known.
 
@@ -108,7 +100,7 @@ def images_of(config):
         channels, classes = _CHANNELS_AND_CLASSES[name]
         side = dataset.get("image_size") or study_config.SIDES[name]
         return Images(*study_config.EXAMPLES[name], (channels, side, side), classes)
-    path = data_path(config)
+    path = study_config.data_path(config)
     if not path.exists():
         raise UserError(
             f"{path}: no such file, and only it tells how many images {name} has; make it first, with "

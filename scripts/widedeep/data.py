@@ -155,6 +155,22 @@ def _read_listing(file, group, fraction):
     return Split(ImageFiles(folder, paths, int(file.attrs["size"])), group["labels"][:examples])
 
 
+def check(path, split):
+    """Read a split completely and compare it with its checksum; of streamed images names, labels and sizes.
+
+    Raises:
+        UserError: the file or an image is missing, the file is damaged or something else, or the content was altered.
+    """
+    with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, REMEDY) as file, hdf5.explaining_damage(path, REMEDY):
+        group = file[split]
+        if "paths" in group:
+            places = file.attrs["folder"], group["paths"].asstr()[:], group["labels"][:], int(file.attrs["size"])
+            if listing_checksum(*places) != group.attrs["checksum"]:
+                raise UserError(f"{path}: the images of {split} in {places[0]} are not those that it lists; {REMEDY}.")
+            return
+    read(path, split)
+
+
 def describe(path):
     """The Description of a data set file; reads no images.
 

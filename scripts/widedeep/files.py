@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -59,6 +60,12 @@ def explaining_os_errors(path):
         if code not in _MENDABLE:
             raise
         raise UserError(f"{path}: cannot be written: {_MENDABLE[code]}.") from error
+
+
+def checksum(path):
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path, value):

@@ -12,8 +12,8 @@ import io
 import tokenize
 from pathlib import Path
 
-# How a script is called and how its files reach the disk, not what is in them.
-PLUMBING = frozenset({"command", "errors", "files", "interruption"})
+# How a script is called, how its files reach the disk and what is told of its run, not what it computes.
+PLUMBING = frozenset({"command", "errors", "files", "interruption", "provenance"})
 
 
 @functools.cache

@@ -1,9 +1,11 @@
 """What all HDF5 files of the workflow share: a stamp that says what they are, and clear words when they are damaged."""
 
 import contextlib
+import hashlib
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from widedeep.errors import UserError
 
@@ -12,6 +14,55 @@ def stamp(file, kind, schema_version):
     """Write what `open_stamped` will ask for."""
     file.attrs["kind"] = kind
     file.attrs["schema_version"] = schema_version
+
+
+def seal(file):
+    """Write a checksum of all that an open file holds, for `check_seal`; nothing may be added afterwards."""
+    file.attrs["checksum"] = content_checksum(file)
+
+
+def check_seal(path, remedy):
+    """Refuse a file whose content is not what it was when it was sealed.
+
+    Raises:
+        UserError: the file cannot be read, or its content was altered.
+    """
+    with explaining_damage(path, remedy), h5py.File(path, "r") as file:
+        recorded, found = file.attrs.get("checksum"), content_checksum(file)
+    if found != recorded:
+        raise UserError(f"{path}: its content does not have the checksum that it was written with; {remedy}.")
+
+
+def content_checksum(file):
+    """SHA-256 over the names, attributes and values of all groups and datasets of an open file; reads all of it.
+
+    The attribute `checksum` of the root is left out. Datasets are read a chunk of rows at a time.
+    """
+    digest = hashlib.sha256()
+
+    def add(name, item):
+        attributes = {key: np.asarray(value).tolist() for key, value in item.attrs.items()}
+        if name == "/":
+            attributes.pop("checksum", None)
+        digest.update(f"{name} {sorted(attributes.items())}\n".encode())
+        if isinstance(item, h5py.Dataset):
+            digest.update(f"{item.shape} {item.dtype.str}\n".encode())
+            for values in _parts(item):
+                digest.update(repr(values.tolist()).encode() if values.dtype == object else values.tobytes())
+
+    add("/", file)
+    file.visititems(add)
+    return digest.hexdigest()
+
+
+def _parts(dataset):
+    """The values of a dataset, as many rows at a time as are stored together."""
+    if dataset.ndim == 0 or not dataset.chunks:
+        yield np.asarray(dataset[()])
+        return
+    rows = dataset.chunks[0]
+    for start in range(0, len(dataset), rows):
+        yield dataset[start : start + rows]
 
 
 def open_stamped(path, kind, schema_version, remedy):

@@ -181,12 +181,19 @@ class Probes:
         return torch.Generator().manual_seed(random_seed(self.name, "probes", purpose, self.epoch, *position))
 
 
-def after_step(checkpoint, stop, clock):
-    """What Probes.run calls: a checkpoint when it is time, and the end, with Interrupted, when told to stop."""
+def after_step(checkpoint, stop, clock, attempt):
+    """What Probes.run calls: a checkpoint when it is time, and the end, with Interrupted, when told to stop.
+
+    Args:
+        checkpoint: Checkpoint.
+        stop: interruption.StopSignal.
+        clock: interruption.Clock.
+        attempt: provenance.Attempt, which the checkpoint tells of.
+    """
 
     def call(probes):
         if stop.name or clock.is_due():
-            checkpoint.save(probes.state())
+            checkpoint.save(probes.state(), attempt.so_far())
         if stop.name:
             raise Interrupted
 

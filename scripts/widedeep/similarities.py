@@ -2,6 +2,7 @@
 
 cka.h5          the root is the group of the network with itself
 pairs/*.h5      one group a pair, named `seed1--seed2`
+/               attributes: kind, schema_version, checksum (hdf5.seal)
 
 group           attributes: first, second (labels), minibatches, batch_size
     cka         (layers of first, layers of second) float64, NaN where undefined
@@ -18,7 +19,7 @@ from widedeep import deflation, dumps, files, hdf5
 from widedeep.cka import MinibatchCKA
 
 KIND = "cka"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _TEXT = h5py.string_dtype()
 
 
@@ -94,6 +95,7 @@ def write(path, named_pairs):
             group["deflated"] = deflated.values
             _write_side(group.create_group("first"), first.layers, result.undefined_first)
             _write_side(group.create_group("second"), second.layers, result.undefined_second)
+        hdf5.seal(file)
 
 
 def read(path, name="/"):

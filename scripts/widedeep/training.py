@@ -76,7 +76,7 @@ class Training:
         self.train, self.test = _on_device(train, device), _on_device(test, device)
         self.optimizer = _sgd(network, recipe)
         self.epoch, self.step = 0, 0
-        self.history = []
+        self.history, self.epoch_seconds = [], []
         self._start_epoch()
 
     @property
@@ -116,6 +116,7 @@ class Training:
             "sums": self._sums,
             "seconds": self._seconds,
             "history": self.history,
+            "epoch_seconds": self.epoch_seconds,
         }
 
     def restore(self, state):
@@ -124,7 +125,7 @@ class Training:
         self.epoch, self.step = state["epoch"], state["step"]
         self._sums = state["sums"].to(self.device)
         self._seconds = state["seconds"]
-        self.history = state["history"]
+        self.history, self.epoch_seconds = state["history"], state["epoch_seconds"]
 
     def metrics(self):
         """Loss and accuracy of the network as it is, on the plain training and test images."""
@@ -177,9 +178,10 @@ class Training:
                 "train_accuracy": accuracy,
                 "test_loss": test_loss,
                 "test_accuracy": test_accuracy,
-                "seconds": round(self._seconds + time.monotonic() - started, 3),
             }
         )
+        # Apart from the history, which is the same in every run.
+        self.epoch_seconds.append(round(self._seconds + time.monotonic() - started, 3))
         self.epoch += 1
         self._start_epoch()
 

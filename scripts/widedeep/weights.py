@@ -1,9 +1,7 @@
 """Trained networks on disk: safetensors with all that is needed to build the network again."""
 
-import hashlib
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import safetensors
 import safetensors.torch
@@ -88,8 +86,3 @@ def check_data(path, settings, description, data_path):
             f"{path}: was trained on data with checksum {settings['data_checksum'][:12]}, and {data_path} has "
             f"{description.train_checksum[:12]}; give the data set that it was trained on."
         )
-
-
-def checksum(path):
-    """SHA-256 of a file of weights, in hexadecimal."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -14,7 +14,7 @@ TABLES = {"summarise": 1, "findings": 1}
 BEHIND_CKA = {**DRAWN, **TABLES, "summarise_pairs": 1}
 WITHIN = {"compute_cka": 6, "fig1": 1, "fig1-seeds": 1, "fig3": 1, **BLOCKS, **TABLES}
 BEHIND_DUMPS = {"compute_cka": 6, "compute_pairs": 4, **BEHIND_CKA}
-BEHIND_MODELS = {"dump_activations": 6, **PREDICTED, **BEHIND_DUMPS}
+BEHIND_MODELS = {"dump_activations": 6, "provenance": 1, **PREDICTED, **BEHIND_DUMPS}
 BEHIND_PROBES = {"probe_blocks": 2, **BLOCKS, "findings": 1}
 BEHIND_TRAINING = {"A": 1, "train": 6, "B": 1, **BEHIND_PROBES, **BEHIND_MODELS}
 
@@ -108,6 +108,7 @@ CHANGES = {
     "where the images come from": (set_key("dataset", "source", "embedded"), {}),
     "a new file of the same data": (remake_the_data_file, {}),
     "how files are written": (edit("scripts/widedeep/files.py", "indent=2", "indent=3"), {}),
+    "what is told of a run": (edit("scripts/widedeep/provenance.py", "timeout=60", "timeout=50"), {}),
     "a default written out": (set_key("training", "momentum", 0.9), {}),
     "a width of 1.0 in place of 1": (
         lambda study: study.edit_config(lambda config: config["grid"][0].update(widths=[1.0])),
@@ -144,21 +145,28 @@ CHANGES = {
             "fig1-seeds": 1,
             "F": 1,
             "B": 1,
+            "provenance": 1,
             "summarise_pairs": 1,
             **TABLES,
         },
     ),
-    "one width more": (add_width, {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, **TABLES}),
+    "one width more": (
+        add_width,
+        {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, "provenance": 1, **TABLES},
+    ),
     "a rule of the findings": (edit("scripts/widedeep/findings.py", "FALL = 0.2", "FALL = 0.3"), {"findings": 1}),
-    "one fraction more": (add_fraction, {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, **TABLES}),
+    "one fraction more": (
+        add_fraction,
+        {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, "provenance": 1, **TABLES},
+    ),
     "a figure of networks that are there": (add_figure_2, {"fig2": 1}),
     "networks without residual connections": (
         add_plain_networks,
-        {"train": 1, "dump_activations": 1, "compute_cka": 1, "C": 1, "B": 1, **TABLES},
+        {"train": 1, "dump_activations": 1, "compute_cka": 1, "C": 1, "B": 1, "provenance": 1, **TABLES},
     ),
     "one depth less": (
         remove_depth,
-        {**DRAWN, "A": 1, "G": 1, "B": 1, "probe_blocks": 2, "summarise_pairs": 1, **TABLES},
+        {**DRAWN, "A": 1, "G": 1, "B": 1, "provenance": 1, "probe_blocks": 2, "summarise_pairs": 1, **TABLES},
     ),
     "CKA's script": (edit("scripts/compute_cka.py", "first.layers", "second.layers"), WITHIN),
     "CKA's estimator": (

@@ -5,6 +5,7 @@ rule probe_blocks:
     output:
         probes=f"{MODEL}/probes.csv",
         deletion=f"{MODEL}/deletion.csv",
+        provenance=f"{MODEL}/probe_provenance.json",
     log:
         f"{LOGS}/{{model}}/seed{{seed}}/probe_blocks.log",
     benchmark:
@@ -25,7 +26,7 @@ rule probe_blocks:
     shell:
         "exec python scripts/probe_blocks.py {input.model} --data {input.data} {params.recipe}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --threads {threads}"
-        " --probes {output.probes} --deletion {output.deletion} > {log} 2>&1"
+        " --probes {output.probes} --deletion {output.deletion} --provenance {output.provenance} > {log} 2>&1"
 
 
 for figure in BLOCK_FIGURES:

@@ -10,6 +10,7 @@ rule dump_activations:
         ),
         components=f"{MODEL}/pca.h5",
         predictions=f"{MODEL}/predictions.h5",
+        provenance=f"{MODEL}/dump_provenance.json",
     log:
         f"{LOGS}/{{model}}/seed{{seed}}/dump_activations.log",
     benchmark:
@@ -28,4 +29,4 @@ rule dump_activations:
     shell:
         "python scripts/dump_activations.py {input.model} --data {input.data} {params.options}"
         " --threads {threads} --out {output.dump} --components {output.components}"
-        " --predictions {output.predictions} > {log} 2>&1"
+        " --predictions {output.predictions} --provenance {output.provenance} > {log} 2>&1"

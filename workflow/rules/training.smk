@@ -5,6 +5,7 @@ rule train:
         model=f"{MODEL}/model.safetensors",
         history=f"{MODEL}/history.csv",
         metrics=f"{MODEL}/metrics.json",
+        provenance=f"{MODEL}/provenance.json",
     # Errors of this attempt; the rest goes to a parameter, for Snakemake deletes the `log:` of an attempt when it tries
     # again, and train.log shall tell of all of them.
     log:

@@ -1,0 +1,61 @@
+"""Check the results of a study: is every file there, whole, what the config asks for, and of one piece with the others?
+
+Reads all files completely, and compares checksums with those that were recorded when they were written, networks with
+the recipe of the config, dumps with their networks and minibatches, and all of them with the data set. Names each wrong
+file, and prints the command that makes just these files again. Files of jobs that have not run yet are counted. Exits
+with status 0 if the study is finished and all is well, else with 1.
+
+Example (after python scripts/run_study.py):
+  python scripts/verify.py results/demo --configfile config/demo.yaml
+"""
+
+import shlex
+from pathlib import Path
+
+from widedeep import command
+
+PROFILE = "workflow/profiles/default"
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("folder", metavar="RESULTS", type=Path, help="folder of the study, as results/demo")
+    parser.add_argument("--configfile", required=True, metavar="FILE", help="of the study")
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    from widedeep import config as study_config
+
+    config = study_config.read(args.configfile)
+    from widedeep import verification  # of torch, and the config may be wrong
+
+    outcome = verification.verify(args.folder, config)
+    snakemake = ["snakemake", "--configfile", args.configfile, "--profile", PROFILE]
+    for sentence in outcome.wrong.values():
+        print(sentence)
+    if outcome.wrong:
+        print("\nTo make these files again, with what their jobs write beside them and what lies between them:")
+        print(f"  {shlex.join([*snakemake, '--force', *outcome.wrong])}")
+        print("The next run of the study makes the page of provenance again, and what was made from remade files above")
+        print("1 MB, of which Snakemake compares only the dates.\n")
+    for rule, (count, total) in outcome.unmade.items():
+        print(f"not made yet: {count} of {total} jobs {rule}")
+    if outcome.unmade:
+        print(f"To go on with them:\n  {shlex.join(snakemake)}\n")
+    kinds = ", ".join(f"{count} {kind}" for kind, count in outcome.checked.items())
+    print(f"Checked {outcome.checked.total()} files: {kinds}.")
+    if outcome.unknown:
+        print(f"{outcome.unknown} files in {args.folder} are of no job of {args.configfile}.")
+    if outcome.wrong or outcome.unmade:
+        print(
+            f"{len(outcome.wrong)} files are wrong, {sum(count for count, _ in outcome.unmade.values())} jobs to run."
+        )
+        return 1
+    print("All is well.")
+    return 0
+
+
+if __name__ == "__main__":
+    command.run(main)

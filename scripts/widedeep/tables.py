@@ -1,0 +1,115 @@
+"""The CSV tables, JSON and figures of a study: what is in them, and whether a file is one of them and whole."""
+
+from pathlib import Path
+
+from widedeep.errors import UserError
+
+_HEATMAP = "row* panel* first* second* layer_first* layer_second* cka?"
+_BLOCKS = (
+    "network* network_accuracy share_in_block? deletion* kind* stage block deleted layer* position in_block* accuracy"
+)
+_SPREADS = ("equal_depth", "best_inside", "best_outside")
+# The columns of each table: numbers; with * words, with ? numbers that may be unknown.
+COLUMNS = {
+    "history.csv": "epoch learning_rate train_loss train_accuracy test_loss? test_accuracy?",
+    "probes.csv": "layer* kind* stage block features train_accuracy test_accuracy",
+    "deletion.csv": "deletion* stage block deleted accuracy",
+    "summary.csv": "model* family* depth width fraction seed test_accuracy train_accuracy parameters layers "
+    "largest_first_component_share? layers_in_block cka_in_block? cka_in_block_without_first_component? "
+    "block_size_0.8 block_size_0.9 block_size_0.95",
+    "pairs.csv": "first* second* block_first block_second equal_depth? best_inside? best_outside?",
+    "pairs_of_configurations.csv": "first* second* pairs "
+    + " ".join(f"{name}? {name}_low? {name}_high?" for name in _SPREADS),
+    "findings.csv": "result* claim* number* verdict* why*",
+    "provenance.csv": "model* seed commit* torch* device* host* started* seconds attempts dump_seconds? test_accuracy",
+    "fig1.csv": _HEATMAP,
+    "fig1-seeds.csv": _HEATMAP,
+    "fig2.csv": _HEATMAP,
+    "C.csv": _HEATMAP,
+    "fig5.csv": _HEATMAP,
+    "F.csv": _HEATMAP,
+    "fig3.csv": "network* layer_first* layer_second* share_first? cka? squared_cosine? cka_without_first_component?",
+    "fig4-probes.csv": _BLOCKS,
+    "fig4-delete.csv": _BLOCKS,
+    "E.csv": _BLOCKS,
+    "fig6-examples.csv": "example label wide deep control_first control_second",
+    "fig6-classes.csv": "class* wide deep difference? low? high? p? q?",
+    "fig6.csv": "wide* deep* wide_seeds deep_seeds wide_accuracy deep_accuracy seeds_a_set difference control observed "
+    "expected p splits classes classes_tested classes_that_differ",
+    "A.csv": "first* second* batch_size repeat minibatches examples unbiased? biased? full_batch?",
+    "B.csv": "family* fraction depth width seeds parameters test_mean test_std? train_mean train_std?",
+    "G.csv": "first* second* pairs agreement? agreement_min? agreement_max? kl? kl_min? kl_max? seeds_a_set hellinger?",
+}
+_REMEDY = "make it again"
+
+
+def read(path):
+    """A table of COLUMNS as a DataFrame, all of it checked.
+
+    Raises:
+        UserError: it is missing, cut off, has other columns, or holds anything but a finite number where one is due.
+    """
+    import numpy as np
+    import pandas as pd
+
+    _text(path)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except ValueError as error:  # of pandas' parser too
+        raise UserError(f"{path}: is not a table ({error}); {_REMEDY}.") from error
+    kinds = {word.rstrip("*?"): word[-1] for word in COLUMNS[Path(path).name].split()}
+    if [*table.columns] != [*kinds]:
+        differing = next(iter(sorted({*table.columns} ^ {*kinds})), "another order")
+        raise UserError(f"{path}: has other columns than expected ({differing}); {_REMEDY}.")
+    for name, kind in kinds.items():
+        if kind == "*":
+            continue
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        unknown = table[name].isin(["", "nan"]) & (kind == "?")
+        wrong = table.index[~np.isfinite(numbers) & ~unknown]
+        if len(wrong):
+            found = table[name][wrong[0]]
+            raise UserError(
+                f"{path}: holds '{found}' in column {name}, line {wrong[0] + 2}, where a finite number is expected; "
+                f"{_REMEDY}."
+            )
+        table[name] = numbers
+    return table
+
+
+def check(path):
+    """Refuse a table, page or figure that is missing, cut off or damaged, as far as its form tells.
+
+    Raises:
+        UserError: see above.
+    """
+    {".csv": read, ".pdf": _check_pdf, ".png": _check_png, ".md": _text, ".html": _text}[Path(path).suffix](path)
+
+
+def _text(path):
+    """The text of a file that ends with a line's end, as all of ours do."""
+    try:
+        text = Path(path).read_text()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {_REMEDY}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as text ({error}); {_REMEDY}.") from error
+    if not text.endswith("\n") or "\0" in text:
+        raise UserError(f"{path}: is empty, cut off, or holds what no text does; {_REMEDY}.")
+    return text
+
+
+def _check_pdf(path):
+    content = Path(path).read_bytes()
+    if not content.startswith(b"%PDF-") or not content.rstrip().endswith(b"%%EOF"):
+        raise UserError(f"{path}: is no whole PDF; {_REMEDY}.")
+
+
+def _check_png(path):
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            image.verify()  # the checksum of each of its parts
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path}: is no whole PNG ({error}); {_REMEDY}.") from error
