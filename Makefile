@@ -1,6 +1,7 @@
 # make            set up and run the default study
 # make cifar10-small   the study on real CIFAR-10 that two cores carry in about an hour
-# make test       set up and run all tests that need no cluster
+# make test       set up and run all tests
+# make test-slurm   those of them that start a real Slurm (as root, where it is installed)
 # make lint       ruff, snakefmt, snakemake --lint
 # make unlock     after a Snakemake that was killed: "Directory cannot be locked"
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 CONFIG ?= config/demo.yaml
 
-.PHONY: study cifar10-small test lint unlock
+.PHONY: study cifar10-small test test-slurm lint unlock
 
 study: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile $(CONFIG)
@@ -18,6 +19,9 @@ cifar10-small: $(VENV)/installed
 
 test: $(VENV)/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest
+
+test-slurm: $(VENV)/installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest tests/slurm
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

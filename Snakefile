@@ -24,6 +24,18 @@ include: "workflow/rules/findings.smk"
 include: "workflow/rules/provenance.smk"
 
 
+# On a cluster these run where Snakemake does: seconds of work each, and the download needs the network. Figures 3 and A,
+# and the comparison of all predictions, are work for a node.
+localrules:
+    all,
+    download,
+    B,
+    findings,
+    provenance,
+    summarise,
+    summarise_pairs,
+
+
 rule all:
     default_target: True
     input:

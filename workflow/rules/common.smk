@@ -31,6 +31,7 @@ SEEDS = {name: seeds for name, (_, seeds) in NETWORKS.items()}
 # Places
 # A process decodes for each thread but one, where images are streamed.
 THREADS = 1 + (config["dataset"]["workers"] if config["dataset"]["stream"] else 0)
+PROFILE_GIVES_GPU = bool(workflow.resource_settings.overwrite_resources.get("train", {}).get("gpu"))
 IMAGE_SIZE = config["dataset"].get("image_size")
 DATA = f"data/{DATASET}{f'-{IMAGE_SIZE}px' if IMAGE_SIZE else ''}/dataset.h5"
 # The content of a known data set is fixed by its checksum, so the file's age says nothing.
@@ -142,11 +143,16 @@ def training_memory(wildcards, attempt):
 
 
 def training_minutes(wildcards, attempt):
-    """Minutes for one training at 20 GFLOP/s, a slow core; a GPU needs a small part of it."""
+    """Minutes for one training at 20 GFLOP/s, a slow core, or 5 TFLOP/s, a slow GPU; at most a day.
+
+    Many clusters have no longer time limit, and a training that meets its own goes on in the next attempt.
+    """
     model = MODELS[wildcards.model]
     forward = 2 * 9 * 16 * 16 * model.width**2 * (model.depth - 2) * image_pixels()
     examples = study_config.EXAMPLES.get(DATASET, (50_000,))[0] * model.fraction
-    return int((10 + 3 * forward * examples * config["training"]["epochs"] / 20e9 / 60) * attempt)
+    rate = 5e12 if PROFILE_GIVES_GPU else 20e9
+    minutes = 10 + 3 * forward * examples * config["training"]["epochs"] / rate / 60
+    return int(min(24 * 60, minutes * attempt))
 
 
 def dump_memory(wildcards, attempt):
