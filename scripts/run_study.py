@@ -10,6 +10,7 @@ Examples:
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -97,8 +98,21 @@ def follow(snakemake, log, results):
     if process.returncode:
         start = said.find("Error in rule") if "Error in rule" in said else 0
         sys.stderr.write(said[start:])
-        sys.stderr.write(f"\nThe whole log: {log}. What was finished is kept; run the same command to go on.\n")
+        sys.stderr.write(f"\nThe whole log: {log}. What was finished is kept; {how_to_go_on(said, snakemake)}\n")
     return process.returncode, something_ran
+
+
+def how_to_go_on(said, snakemake):
+    """What the user does next. A Snakemake that was killed leaves its lock, and on a cluster its jobs."""
+    if "LockException" not in said:
+        return "run the same command to go on."
+    unlock = shlex.join(["snakemake", *snakemake[3:], "--unlock"])
+    return (
+        "another Snakemake works in this folder, or one was killed here. If none does, unlock the folder and go on:\n"
+        f"  {unlock}\n"
+        "On a cluster, cancel the jobs of a Snakemake that was killed first: scancel --name RUN_ID, where .snakemake/log "
+        "says 'SLURM run ID: RUN_ID'."
+    )
 
 
 def describe(said, results, seconds):

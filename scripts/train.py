@@ -2,8 +2,9 @@
 
 Writes model.safetensors, history.csv, metrics.json and provenance.json into the folder --out. Told to stop (SIGTERM,
 Ctrl-C), it writes a checkpoint and exits with status 75; started again with the same arguments it goes on from there,
-and ends with the same bits as a training that was never interrupted. The last epoch is kept, not the best one on the
-test set. Started by torchrun, several processes, each with a GPU of its own, share every batch.
+and ends with the same bits as a training that was never interrupted. Two of them never write into one folder: the
+second waits, and ends without training anew if the first has done the same work. The last epoch is kept, not the best
+one on the test set. Started by torchrun, several processes, each with a GPU of its own, share every batch.
 
 Example:
   python scripts/download.py --dataset digits --out data/digits/dataset.h5
@@ -13,6 +14,7 @@ Example:
 
 import argparse
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 from widedeep import command, files, provenance
@@ -56,13 +58,19 @@ def parse(argv):
 def main(argv=None):
     args = parse(argv)
     stop, attempt = StopSignal(), provenance.Attempt()  # before torch is imported
-    from widedeep import distributed, models
+    from widedeep import distributed, locking, models
 
-    with distributed.group(models.device_named(args.device)) as group:
-        return train(args, group, stop, attempt)
+    try:
+        # Of several processes the first one; the others wait for it, as long as torch lets them.
+        with locking.only_writer(args.out, stop) if distributed.is_first() else nullcontext(False) as waited:
+            with distributed.group(models.device_named(args.device)) as group:
+                return train(args, group, stop, attempt, waited)
+    except Interrupted:
+        print(f"stopped by {stop.name} before it began, start again.")
+        return STOPPED
 
 
-def train(args, group, stop, attempt):
+def train(args, group, stop, attempt, waited):
     """Train in one process of a group; the first one writes the files. Returns the exit status."""
     from widedeep import data, training
     from widedeep.checkpoint import Checkpoint
@@ -83,6 +91,9 @@ def train(args, group, stop, attempt):
         mixed_precision=args.mixed_precision,
     )
     identity = training.settings(model, args.seed, recipe, description.train_checksum)
+    if group.any(waited and is_finished(args.out, identity, attempt)):
+        print(f"{args.out}: trained by the process that was waited for.")
+        return 0
     checkpoint = Checkpoint(args.checkpoint or args.out / "checkpoint.pt", identity)
     save_clock, progress_clock = Clock(60 * args.checkpoint_minutes), Clock(1)
 
@@ -113,6 +124,20 @@ def train(args, group, stop, attempt):
         if args.progress:
             args.progress.unlink(missing_ok=True)
     return 0
+
+
+def is_finished(folder, identity, attempt):
+    """Whether a folder holds this very training, whole, made by the same code."""
+    from widedeep.errors import UserError
+
+    try:
+        found = provenance.read(folder / "provenance.json")
+        whole = all(files.checksum(folder / name) == value for name, value in found["outputs"].items())
+    except (UserError, OSError):
+        return False
+    code = ("commit", "dirty", "versions")
+    last, this = found["attempts"][-1], attempt.so_far()
+    return whole and found["settings"] == identity and all(last[key] == this[key] for key in code)
 
 
 def report_progress(path, state):

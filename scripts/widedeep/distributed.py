@@ -48,6 +48,11 @@ class Group:
         )
 
 
+def is_first():
+    """Whether this process writes the files: it is alone, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextlib.contextmanager
 def group(device):
     """The Group of this process: alone, or one of those that torchrun started.

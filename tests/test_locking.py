@@ -1,0 +1,94 @@
+"""Two trainings never write into one folder: real processes."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import small
+from widedeep import locking
+from widedeep.interruption import STOPPED, StopSignal
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+HOLD = """
+import sys, time
+from widedeep import locking
+from widedeep.interruption import StopSignal
+with locking.only_writer(sys.argv[1], StopSignal()):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that holds the lock of the folder `one`."""
+    command = [sys.executable, "-c", HOLD, tmp_path / "one"]
+    with subprocess.Popen(command, cwd=SCRIPTS, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def start_training(folder, epochs=1):
+    data = folder / "data.h5"
+    if not data.exists():
+        small.write_dataset(data)
+    options = ["--epochs", str(epochs), "--batch-size", "16", "--depth", "8", "--seed", "1"]
+    command = [sys.executable, SCRIPTS / "train.py", "--data", data, "--out", folder / "one", *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_second_training_waits_and_can_be_stopped(tmp_path, holder):
+    with start_training(tmp_path) as process:
+        assert "another process writes here; waiting" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == STOPPED
+    assert holder.poll() is None
+    assert [path.name for path in (tmp_path / "one").iterdir()] == [".lock"]
+
+
+def test_it_goes_on_when_the_first_was_killed(tmp_path, holder):
+    with start_training(tmp_path) as process:
+        assert "waiting" in process.stdout.readline()
+        holder.kill()
+        assert process.wait(60) == 0
+    assert (tmp_path / "one/model.safetensors").exists()
+
+
+def test_two_at_once_train_once(tmp_path):
+    with start_training(tmp_path, epochs=30) as first, start_training(tmp_path, epochs=30) as second:
+        said = [process.communicate(timeout=100) for process in (first, second)]
+        assert (first.returncode, second.returncode) == (0, 0), said
+    assert sorted("trained by the process that was waited for" in out for out, _ in said) == [False, True]
+    provenance = json.loads((tmp_path / "one/provenance.json").read_text())
+    assert len(provenance["attempts"]) == 1
+
+
+def test_other_work_of_the_first_is_not_taken_for_ones_own(tmp_path):
+    with start_training(tmp_path, epochs=30) as first, start_training(tmp_path, epochs=31) as second:
+        for process in (first, second):
+            assert process.wait(100) == 0
+        said = first.stdout.read() + second.stdout.read()
+    assert "trained by the process that was waited for" not in said
+    assert "waiting" in said
+
+
+def test_the_lock_of_this_process_keeps_others_out(tmp_path):
+    with locking.only_writer(tmp_path / "one", StopSignal()) as waited:
+        assert not waited
+        with start_training(tmp_path) as process:
+            assert "waiting" in process.stdout.readline()
+            process.kill()
+
+
+def test_where_there_are_no_locks_it_says_so_and_goes_on(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(locking.fcntl, "lockf", refuse)
+    with locking.only_writer(tmp_path, StopSignal()) as waited:
+        assert not waited
+    assert "this file system has no locks" in capsys.readouterr().out
