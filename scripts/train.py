@@ -62,9 +62,9 @@ def main(argv=None):
 
     try:
         # Of several processes the first one; the others wait for it, as long as torch lets them.
-        with locking.only_writer(args.out, stop) if distributed.is_first() else nullcontext(False) as waited:
-            with distributed.group(models.device_named(args.device)) as group:
-                return train(args, group, stop, attempt, waited)
+        lock = locking.only_writer(args.out, stop) if distributed.is_first() else nullcontext(False)
+        with lock as waited, distributed.group(models.device_named(args.device)) as group:
+            return train(args, group, stop, attempt, waited)
     except Interrupted:
         print(f"stopped by {stop.name} before it began, start again.")
         return STOPPED

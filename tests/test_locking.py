@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import small
+
 from widedeep import locking
 from widedeep.interruption import STOPPED, StopSignal
 

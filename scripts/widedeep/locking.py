@@ -32,10 +32,10 @@ def only_writer(folder, stop):
         UserError: the folder cannot be written to.
     """
     path = Path(folder, ".lock")
-    with files.explaining_os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a")
-    with file:
+    with contextlib.ExitStack() as stack:
+        with files.explaining_os_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(open(path, "a"))
         waited = False
         while not _is_locked(file):
             if not waited:
