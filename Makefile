@@ -1,7 +1,7 @@
 # make            set up and run the default study
 # make cifar10-small   the study on real CIFAR-10 that two cores carry in about an hour
 # make test       set up and run all tests
-# make test-slurm   those of them that start a real Slurm (as root, where it is installed)
+# make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
 # make lint       ruff, snakefmt, snakemake --lint
 # make unlock     after a Snakemake that was killed: "Directory cannot be locked"
 PYTHON ?= python3
@@ -21,7 +21,7 @@ test: $(VENV)/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest
 
 test-slurm: $(VENV)/installed
-	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest tests/slurm
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest -m "long or not long" tests/slurm
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

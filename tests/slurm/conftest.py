@@ -5,8 +5,7 @@ import tempfile
 
 import cluster as slurm
 import pytest
-import study
-import yaml
+import slow
 
 
 @pytest.fixture(scope="session")
@@ -27,13 +26,4 @@ def cluster():
 
 @pytest.fixture
 def on_cluster(cluster, tmp_path):  # noqa: ARG001 (it must run)
-    """A new tiny study, with the Slurm profile changed where a user changes it, and impatient."""
-    made = study.Study.new(tmp_path)
-    path = made.folder / "workflow/profiles/slurm/config.yaml"
-    profile = yaml.safe_load(path.read_text())
-    profile |= {"latency-wait": 10, "slurm-init-seconds-before-status-checks": 1, "jobs": 6}
-    for resources in profile["set-resources"].values():
-        if "slurm_extra" in resources:
-            resources["slurm_extra"] = "'--signal=TERM@20'"
-    path.write_text(yaml.safe_dump(profile))
-    return made
+    return slow.ClusterStudy.new(tmp_path)

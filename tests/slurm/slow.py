@@ -1,0 +1,152 @@
+"""A study of one network that trains for a minute on any machine, to be interrupted on a cluster."""
+
+import datetime
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cluster as slurm
+import study
+import yaml
+
+FAMILY = '''
+"""CIFAR ResNets that wait at every training step as long as the file step_seconds says: time, and no other bits."""
+
+import time
+from pathlib import Path
+
+from widedeep.names import blocks_per_stage as check_depth  # noqa: F401
+
+
+def build(depth, width, classes, channels, batchnorm_momentum):
+    from widedeep.models import CifarResNet
+
+    seconds = float(Path("step_seconds").read_text())
+    network = CifarResNet(depth, width, classes, channels, residual=True, batchnorm_momentum=batchnorm_momentum)
+    network.register_forward_pre_hook(lambda module, _: time.sleep(seconds * module.training))
+    return network
+'''
+CONFIG = {
+    "study": "slow",
+    "dataset": {"name": "digits"},
+    "grid": [{"family": "slow", "depths": [8], "widths": [1], "seeds": [1]}],
+    "training": {
+        "epochs": 10,
+        "batch_size": 128,
+        "learning_rate": 0.05,
+        "batchnorm_momentum": 0.1,
+        "flip": False,
+    },
+    "dumps": {"batch_size": 64, "passes": 1},
+}
+NETWORK = "results/slow/models/digits-slow8-w1-f100/seed1"
+TRAINED = f"{NETWORK}/model.safetensors"
+STEPS = 110  # 10 epochs of 1,437 images in batches of 128
+PROFILE = "workflow/profiles/slurm"
+
+
+class ClusterStudy(study.Study):
+    """A study in a folder of its own, with the Slurm profile that users get, where a test does not wait as they do."""
+
+    @classmethod
+    def new(cls, folder):
+        made = super().new(folder)
+        made.edit_profile(impatient)
+        return made
+
+    def edit_profile(self, change):
+        """Apply `change` to the parsed Slurm profile."""
+        path = self.folder / PROFILE / "config.yaml"
+        profile = yaml.safe_load(path.read_text())
+        change(profile)
+        path.write_text(yaml.safe_dump(profile))
+
+
+def impatient(profile):
+    profile |= {"latency-wait": 10, "slurm-init-seconds-before-status-checks": 1, "jobs": 6}
+    for resources in profile["set-resources"].values():
+        if "slurm_extra" in resources:
+            resources["slurm_extra"] = "'--signal=TERM@20'"
+
+
+class SlowStudy(ClusterStudy):
+    """The study of CONFIG; its training takes `seconds`."""
+
+    @classmethod
+    def new(cls, folder, seconds, **training):
+        made = super().new(folder)
+        (folder / "scripts/families/slow.py").write_text(FAMILY)
+        (folder / "step_seconds").write_text(str(seconds / STEPS))
+        content = {**CONFIG, "training": {**CONFIG["training"], **training}}
+        (folder / study.CONFIG).write_text(yaml.safe_dump(content))
+        return made
+
+    @property
+    def results(self):
+        return self.folder / "results/slow"
+
+    @property
+    def network(self):
+        return self.folder / NETWORK
+
+    @property
+    def log(self):
+        return self.folder / "snakemake.log"
+
+    def start(self, *targets):
+        """Snakemake with the profile, in the background; its words go to `log`."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        command = [sys.executable, "-m", "snakemake", "--configfile", study.CONFIG, "--profile", PROFILE, *targets]
+        with open(self.log, "a") as log:
+            return subprocess.Popen(
+                command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "PATH": path}
+            )
+
+    def story(self):
+        """What the training printed in all its attempts."""
+        path = self.results / "logs/digits-slow8-w1-f100/seed1/train.log"
+        return path.read_text() if path.exists() else ""
+
+    def step(self):
+        """At which step the training is, as its progress file says; -1 before there is one."""
+        try:
+            now = json.loads((self.network / "progress.json").read_text())
+        except (OSError, ValueError):
+            return -1
+        return (now["epoch"] - 1) * (STEPS // CONFIG["training"]["epochs"]) + now["step"]
+
+    def wait_for_step(self, step, seconds=120):
+        slurm.wait_until(lambda: self.step() >= step, seconds, f"step {step}; {self.said()}")
+
+    def finish(self, process, seconds=400):
+        """Wait for Snakemake, which must end well."""
+        try:
+            assert process.wait(seconds) == 0, self.said()
+        finally:
+            process.kill()
+
+    def said(self):
+        return f"{self.log.read_text()}\n{self.story()}"
+
+    def training_jobs(self):
+        """The Slurm numbers of the trainings that Snakemake submitted, in their order."""
+        return re.findall(r"submitted with SLURM jobid (\d+) \(log: \S*/rule_train/", self.log.read_text())
+
+    def attempts(self):
+        """The attempts in the training's provenance, oldest first."""
+        return json.loads((self.network / "provenance.json").read_text())["attempts"]
+
+
+def assert_equal_results(one, other, names=("model.safetensors", "history.csv", "metrics.json")):
+    """Files of two runs' networks are equal, byte by byte."""
+    assert [name for name in names if (one.network / name).read_bytes() != (other.network / name).read_bytes()] == []
+
+
+def assert_one_after_the_other(attempts):
+    """No attempt began before the one before it had ended (a second, which `started` is rounded down to, apart)."""
+    spans = [(datetime.datetime.fromisoformat(each["started"]), each["seconds"]) for each in attempts]
+    for (before, seconds), (after, _) in zip(spans, spans[1:], strict=False):
+        assert after >= before + datetime.timedelta(seconds=seconds - 1), attempts
