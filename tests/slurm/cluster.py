@@ -124,6 +124,10 @@ class Cluster:
         path = self.state / "jobs.txt"
         return path.read_text().splitlines() if path.exists() else []
 
+    def ended_as(self, number):
+        """The line of one job."""
+        return next(line for line in self.ended() if line.startswith(f"JobId={number} "))
+
     def _start_munge(self):
         folder = self.state / "munge"
         key = folder / "key"

@@ -1,5 +1,6 @@
 """A training on a real Slurm is cut short in every way that clusters know, and ends with the same bits."""
 
+import re
 import signal
 
 import cluster as slurm
@@ -46,9 +47,8 @@ def test_time_limit(cluster, undisturbed, start):
     study, process = start(75, one_minute_more_each_attempt)
     study.finish(process)
     first, second = study.training_jobs()
-    ended = {line.split()[0]: line for line in cluster.ended()}
-    assert "JobState=FAILED" in ended[f"JobId={first}"]  # told in time: not TIMEOUT
-    assert "JobState=COMPLETED" in ended[f"JobId={second}"]
+    assert "JobState=FAILED" in cluster.ended_as(first)  # told in time: not TIMEOUT
+    assert "JobState=COMPLETED" in cluster.ended_as(second)
     assert "stopped by SIGTERM" in study.story()  # the log of both attempts
     assert [attempt["slurm_job"] for attempt in study.attempts()] == [first, second]
     slow.assert_one_after_the_other(study.attempts())
@@ -78,7 +78,7 @@ def test_snakemake_is_killed_and_its_jobs_go_on(undisturbed, start):
 
 
 @long
-def test_scancel(undisturbed, start):
+def test_scancel(cluster, undisturbed, start):
     study, process = start(40)
     study.wait_for_step(20)
     (number,) = study.training_jobs()
@@ -87,6 +87,8 @@ def test_scancel(undisturbed, start):
     assert "stopped by SIGTERM" in study.story()
     assert "'CANCELLED'" in study.log.read_text()
     assert [attempt["slurm_job"] for attempt in study.attempts()] == study.training_jobs()
+    limits = [re.search(r"TimeLimit=(\d+)", cluster.ended_as(number))[1] for number in study.training_jobs()]
+    assert int(limits[1]) == 2 * int(limits[0])  # as the workflow asks for a second attempt
     slow.assert_one_after_the_other(study.attempts())
     slow.assert_equal_results(study, undisturbed)
 
@@ -142,7 +144,7 @@ def test_interrupting_snakemake_stops_its_jobs_and_loses_nothing(undisturbed, st
     assert process.wait(60) == 1
     slurm.wait_until(lambda: not slurm.jobs(), 30, "the training has ended")
     assert "stopped by SIGTERM" in study.story()
-    study.finish(study.start(study.network / "model.safetensors"))
+    study.finish(study.start(slow.TRAINED))
     assert len(study.attempts()) == 2
     slow.assert_equal_results(study, undisturbed)
 

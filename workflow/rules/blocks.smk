@@ -15,7 +15,7 @@ rule probe_blocks:
     threads: THREADS
     resources:
         mem_mb=probe_memory,
-        runtime=training_minutes,
+        runtime=probe_minutes,
         checkpoint_minutes=config["training"]["checkpoint_minutes"],
     params:
         recipe=probe_options(),

@@ -12,7 +12,7 @@ rule compute_cka:
     threads: 1
     resources:
         mem_mb=cka_memory,
-        runtime=60,
+        runtime=cka_minutes,
     params:
         code=code("compute_cka.py"),
     message:
@@ -36,7 +36,7 @@ rule compute_pairs:
     threads: 1
     resources:
         mem_mb=pairs_memory,
-        runtime=120,
+        runtime=pairs_minutes,
     params:
         second=second_option,
         code=code("compute_pairs.py"),

@@ -31,7 +31,6 @@ SEEDS = {name: seeds for name, (_, seeds) in NETWORKS.items()}
 # Places
 # A process decodes for each thread but one, where images are streamed.
 THREADS = 1 + (config["dataset"]["workers"] if config["dataset"]["stream"] else 0)
-PROFILE_GIVES_GPU = bool(workflow.resource_settings.overwrite_resources.get("train", {}).get("gpu"))
 IMAGE_SIZE = config["dataset"].get("image_size")
 DATA = f"data/{DATASET}{f'-{IMAGE_SIZE}px' if IMAGE_SIZE else ''}/dataset.h5"
 # The content of a known data set is fixed by its checksum, so the file's age says nothing.
@@ -129,84 +128,10 @@ def probe_options():
     return f"{options_of('probes')} {option('flip', config['training']['flip'])}"
 
 
-def image_pixels():
-    """Pixels of an image, for estimates."""
-    return (IMAGE_SIZE or study_config.SIDES.get(DATASET, 32)) ** 2
-
-
-def training_memory(wildcards, attempt):
-    """MB for one training: the activations that the backward pass needs, about four a convolution and pixel."""
-    model = MODELS[wildcards.model]
-    # Filters x pixels are 16, 8 and 4 a block in the three stages, two convolutions each.
-    activations = 4 * 2 * 28 * model.width * (model.depth - 2) / 6 * image_pixels()
-    return int((1500 + 4 * activations * config["training"]["batch_size"] / 1e6) * attempt)
-
-
-def training_minutes(wildcards, attempt):
-    """Minutes for one training at 20 GFLOP/s, a slow core, or 5 TFLOP/s, a slow GPU; at most a day.
-
-    Many clusters have no longer time limit, and a training that meets its own goes on in the next attempt.
-    """
-    model = MODELS[wildcards.model]
-    forward = 2 * 9 * 16 * 16 * model.width**2 * (model.depth - 2) * image_pixels()
-    examples = study_config.EXAMPLES.get(DATASET, (50_000,))[0] * model.fraction
-    rate = 5e12 if PROFILE_GIVES_GPU else 20e9
-    minutes = 10 + 3 * forward * examples * config["training"]["epochs"] / rate / 60
-    return int(min(24 * 60, minutes * attempt))
-
-
-def dump_memory(wildcards, attempt):
-    """MB for one dump: a minibatch's largest layers, a few at a time, and up to 60 vectors a layer for components."""
-    model = MODELS[wildcards.model]
-    minibatch = 8 * 4 * 16 * model.width * image_pixels() * config["dumps"]["batch_size"]
-    # Seven layers a block, of 16, 8 and 4 filters x pixels in the three stages.
-    vectors = 260 * 7 * 28 * model.width * (model.depth - 2) / 6 * image_pixels()
-    return int((1500 + (minibatch + vectors) / 1e6) * attempt)
-
-
-def probe_memory(wildcards, attempt):
-    """MB for the probes of one network: weights, momentum and gradient of each, and one minibatch's activations."""
-    model = MODELS[wildcards.model]
-    # Filters x pixels are 16, 8 and 4 a block in the three stages, two probes each, ten or a hundred classes.
-    features = 2 * 28 * model.width * (model.depth - 2) / 6 * image_pixels()
-    classes = 100 if DATASET == "cifar100" else 10
-    activations = 4 * 16 * model.width * image_pixels() * config["probes"]["batch_size"]
-    return int((1500 + 4 * (3 * features * classes + activations) / 1e6) * attempt)
-
-
 def convergence_options():
     section = config["figures"]["A"]
     options = [option("batch-sizes", section["batch_sizes"])]
     return " ".join(options + [option(key, section[key]) for key in ("examples", "passes")])
-
-
-def convergence_memory(wildcards, attempt):
-    """MB for three Gram matrices with their parts and copies, as measured, and a layer's activations of all examples."""
-    ((model, _),) = CONVERGING
-    examples = config["figures"]["A"]["examples"]
-    widest = 4 * 16 * model.width * image_pixels()
-    return int((1500 + (110 * examples**2 + 3 * examples * widest) / 1e6) * attempt)
-
-
-def layer_estimate(model):
-    """Layers of a network: seven a block, the stem, two shortcuts, pooled features and logits."""
-    return 7 * (model.depth - 2) // 2 + 7
-
-
-def cka_memory(wildcards, attempt):
-    """MB for one network's Gram matrices of one minibatch, in the file's and in double precision."""
-    return _gram_memory([MODELS[wildcards.model]], attempt)
-
-
-def pairs_memory(wildcards, attempt):
-    """MB for the Gram matrices of all networks of a file of pairs."""
-    smaller = [seed for seed in SEEDS[wildcards.model] if seed <= int(wildcards.seed)]
-    return _gram_memory([MODELS[wildcards.model], MODELS[wildcards.model2]] * len(smaller), attempt)
-
-
-def _gram_memory(models, attempt):
-    n = config["dumps"]["batch_size"]
-    return int((500 + sum(map(layer_estimate, models)) * n * n / 2 * 12 * 2 / 1e6) * attempt)
 
 
 def dumps_of(name, largest_seed):

@@ -20,7 +20,7 @@ rule dump_activations:
     threads: THREADS
     resources:
         mem_mb=dump_memory,
-        runtime=60,
+        runtime=dump_minutes,
     params:
         options=dump_options(),
         code=code_with_family("dump_activations.py"),

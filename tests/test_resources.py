@@ -1,0 +1,72 @@
+"""What jobs ask of a cluster follows the size of the network, and grows with each attempt."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from widedeep import config as study_config
+from widedeep.names import Model
+
+RULES = Path(__file__).parents[1] / "workflow/rules/resources.smk"
+SMALL, DEEP, WIDE = (Model("cifar10", "resnet", *size, 1.0) for size in ((14, 1), (164, 1), (38, 10)))
+OF_ONE_NETWORK = ("training", "dump", "probe", "cka")
+
+
+def loaded(given=None, epochs=1, **figures):
+    """The functions of the rule file, which is plain Python, with the names that it takes from the others."""
+    models = {str(model): model for model in (SMALL, DEEP, WIDE)}
+    names = {
+        "config": {
+            "dumps": {"batch_size": 256, "passes": 1},
+            "training": {"batch_size": 128, "epochs": epochs},
+            "probes": {"batch_size": 128, "epochs": epochs},
+            "figures": figures,
+        },
+        "study_config": study_config,
+        "workflow": SimpleNamespace(resource_settings=SimpleNamespace(overwrite_resources=given or {})),
+        "DATASET": "cifar10",
+        "IMAGE_SIZE": None,
+        "MODELS": models,
+        "SEEDS": dict.fromkeys(models, list(range(1, 11))),
+        "CONVERGING": [(SMALL, 1)],
+    }
+    exec(compile(RULES.read_text(), RULES, "exec"), names)
+    return SimpleNamespace(**names)
+
+
+def of(model, **more):
+    return SimpleNamespace(model=str(model), **more)
+
+
+@pytest.mark.parametrize("stage", OF_ONE_NETWORK)
+@pytest.mark.parametrize("quantity", ["memory", "minutes"])
+def test_it_follows_the_network_and_the_attempt(stage, quantity):
+    asked = getattr(loaded(), f"{stage}_{quantity}")
+    assert asked(of(SMALL), 1) < asked(of(DEEP), 1)
+    if stage != "cka":  # Gram matrices do not know the width
+        assert asked(of(SMALL), 1) < asked(of(WIDE), 1)
+    assert asked(of(SMALL), 1) < asked(of(SMALL), 2) < asked(of(SMALL), 3)
+
+
+def test_pairs_follow_the_number_of_networks():
+    rules = loaded()
+    for asked in (rules.pairs_memory, rules.pairs_minutes):
+        few, many = (asked(of(DEEP, model2=str(DEEP), seed=seed), 1) for seed in ("2", "10"))
+        assert few < many
+        assert many < asked(of(DEEP, model2=str(DEEP), seed="10"), 2)
+
+
+def test_a_day_is_the_longest():
+    assert loaded(epochs=300).training_minutes(of(WIDE), 1) == 24 * 60
+
+
+def test_a_gpu_takes_less_time_where_the_profile_gives_one():
+    with_gpu = loaded({"train": {"gpu": 1}})
+    assert with_gpu.training_minutes(of(DEEP), 1) < loaded().training_minutes(of(DEEP), 1)
+    assert with_gpu.dump_minutes(of(DEEP), 1) == loaded().dump_minutes(of(DEEP), 1)
+
+
+def test_appendix_a_asks_for_its_gram_matrices():
+    small, large = (loaded(A={"examples": examples}).convergence_memory(of(SMALL), 1) for examples in (1000, 10000))
+    assert small < large

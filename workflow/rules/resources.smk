@@ -1,0 +1,140 @@
+"""What jobs ask of a cluster: memory in MB and time in minutes, by the size of the network, and more with each attempt.
+
+Estimates that err upwards; scripts/plan.py counts exactly, and needs torch for it, which would slow every dry run.
+"""
+
+# Operations a second of a slow core and of a slow GPU, and of products of Gram matrices in double precision on a core.
+CORE, GPU, PRODUCTS = 20e9, 5e12, 5e9
+# A day: many clusters have no longer time limit, and trainings and probes that meet theirs go on in the next attempt.
+LONGEST = 24 * 60
+# Forward passes over the test set that first components take, at most about.
+COMPONENT_PASSES = 20
+GIVEN = workflow.resource_settings.overwrite_resources
+
+
+def image_pixels():
+    return (IMAGE_SIZE or study_config.SIDES.get(DATASET, 32)) ** 2
+
+
+def examples():
+    """(training, test) images of the data set; of one that is not known, as many as CIFAR-10 has."""
+    return study_config.EXAMPLES.get(DATASET, study_config.EXAMPLES["cifar10"])
+
+
+def classes():
+    return {"cifar100": 100, "imagenet": 1000}.get(DATASET, 10)
+
+
+def forward_operations(model):
+    """Of one image: two convolutions a block, of 16 x 16 kernels of 3 x 3 on every pixel, or as much in later stages."""
+    return 2 * 9 * 16 * 16 * model.width**2 * (model.depth - 2) * image_pixels()
+
+
+def features_of_blocks(model):
+    """Values that one layer of every block has for an image: filters x pixels are 16, 8 and 4 in the three stages."""
+    return 28 * model.width * (model.depth - 2) / 6 * image_pixels()
+
+
+def layer_estimate(model):
+    """Layers of a network: seven a block, the stem, two shortcuts, pooled features and logits."""
+    return 7 * (model.depth - 2) // 2 + 7
+
+
+def minibatches():
+    number = config["dumps"].get("examples", examples()[1]) // config["dumps"]["batch_size"]
+    return config["dumps"]["passes"] * number
+
+
+def minutes(rule, operations, attempt, core=CORE):
+    """Ten minutes for start and files, and the operations at the rate of what the profile gives the rule."""
+    rate = GPU if GIVEN.get(rule, {}).get("gpu") else core
+    return int(min(LONGEST, (10 + operations / rate / 60) * attempt))
+
+
+def training_memory(wildcards, attempt):
+    """The activations that the backward pass needs, about four a convolution and pixel."""
+    activations = 4 * 2 * features_of_blocks(MODELS[wildcards.model])
+    return int((1500 + 4 * activations * config["training"]["batch_size"] / 1e6) * attempt)
+
+
+def training_minutes(wildcards, attempt):
+    """Three forward passes for each image of each epoch."""
+    model = MODELS[wildcards.model]
+    images = examples()[0] * model.fraction * config["training"]["epochs"]
+    return minutes("train", 3 * forward_operations(model) * images, attempt)
+
+
+def dump_memory(wildcards, attempt):
+    """A minibatch's largest layers, a few at a time, and up to 60 vectors a layer for first components."""
+    model = MODELS[wildcards.model]
+    minibatch = 8 * 4 * 16 * model.width * image_pixels() * config["dumps"]["batch_size"]
+    vectors = 260 * 7 * features_of_blocks(model)
+    return int((1500 + (minibatch + vectors) / 1e6) * attempt)
+
+
+def dump_minutes(wildcards, attempt):
+    """Forward passes of dump, components and predictions, and the Gram matrices of all layers."""
+    model = MODELS[wildcards.model]
+    size = config["dumps"]["batch_size"]
+    grams = minibatches() * size**2 * 2 * 7 * features_of_blocks(model)
+    forwards = examples()[1] * (config["dumps"]["passes"] + COMPONENT_PASSES) * forward_operations(model)
+    return minutes("dump_activations", grams + forwards, attempt)
+
+
+def probe_memory(wildcards, attempt):
+    """Weights, momentum and gradient of two probes a block, and one minibatch's activations."""
+    model = MODELS[wildcards.model]
+    activations = 4 * 16 * model.width * image_pixels() * config["probes"]["batch_size"]
+    return int((1500 + 4 * (3 * 2 * features_of_blocks(model) * classes() + activations) / 1e6) * attempt)
+
+
+def probe_minutes(wildcards, attempt):
+    """For each image of each epoch a forward pass and three products of each probe."""
+    model = MODELS[wildcards.model]
+    images = examples()[0] * model.fraction * config["probes"]["epochs"]
+    of_probes = 3 * 2 * 2 * features_of_blocks(model) * classes()
+    return minutes("probe_blocks", (forward_operations(model) + of_probes) * images, attempt)
+
+
+def cka_memory(wildcards, attempt):
+    """One network's Gram matrices of one minibatch, in the file's and in double precision."""
+    return _gram_memory([layer_estimate(MODELS[wildcards.model])], attempt)
+
+
+def cka_minutes(wildcards, attempt):
+    """The products of all layers, plain and deflated."""
+    layers = layer_estimate(MODELS[wildcards.model])
+    return minutes("compute_cka", _product_operations(layers, layers), attempt, PRODUCTS)
+
+
+def pairs_memory(wildcards, attempt):
+    """The Gram matrices of all networks of a file of pairs."""
+    return _gram_memory(_layers_of_pairs(wildcards), attempt)
+
+
+def pairs_minutes(wildcards, attempt):
+    """The products of the layers of all networks of a file of pairs."""
+    return minutes("compute_pairs", _product_operations(*_layers_of_pairs(wildcards)), attempt, PRODUCTS)
+
+
+def convergence_memory(wildcards, attempt):
+    """Three Gram matrices with their parts and copies, as measured, and a layer's activations of all examples."""
+    ((model, _),) = CONVERGING
+    number = config["figures"]["A"]["examples"]
+    widest = 4 * 16 * model.width * image_pixels()
+    return int((1500 + (110 * number**2 + 3 * number * widest) / 1e6) * attempt)
+
+
+def _layers_of_pairs(wildcards):
+    """Layers of all networks of the first and of the second configuration up to the file's seed."""
+    number = len([seed for seed in SEEDS[wildcards.model] if seed <= int(wildcards.seed)])
+    return [number * layer_estimate(MODELS[name]) for name in (wildcards.model, wildcards.model2)]
+
+
+def _gram_memory(layers, attempt):
+    return int((500 + sum(layers) * config["dumps"]["batch_size"] ** 2 / 2 * 12 * 2 / 1e6) * attempt)
+
+
+def _product_operations(first, second):
+    """Of all pairs of two sets of layers over all minibatches, plain and deflated."""
+    return 2 * 2 * first * second * config["dumps"]["batch_size"] ** 2 / 2 * minibatches()
