@@ -26,8 +26,8 @@ _CHANNELS_AND_CLASSES = {"digits": (1, 10), "cifar10": (3, 10), "cifar100": (3, 
 # chunked data set, the fixed part of each kind of file, and a string of a layer's name, kind or reason.
 _LAYER_GROUP = 1600
 _CHUNKED_DATASET = 260
-_DUMP_FILE, _COMPONENTS_FILE, _PREDICTIONS_FILE, _COMPARISON_GROUP = 6000, 8000, 8000, 13000
-_NAME_IN_COMPONENTS, _LAYER_IN_COMPARISON = 56, 128
+_DUMP_FILE, _COMPONENTS_FILE, _PREDICTIONS_FILE, _COMPARISON_GROUP = 6000, 8000, 8000, 14500
+_NAME_IN_COMPONENTS, _LAYER_IN_COMPARISON = 56, 136
 # What safetensors writes beside the tensors: a line a tensor, and our header.
 _TENSOR_LINE, _WEIGHTS_HEADER = 100, 700
 
@@ -242,7 +242,7 @@ def components_size(layers, examples):
 
 def comparison_size(first, second):
     """Bytes of the comparison of one network with another in a cka.h5 or a file of pairs, from their layers."""
-    return 16 * len(first) * len(second) + _LAYER_IN_COMPARISON * (len(first) + len(second)) + _COMPARISON_GROUP
+    return 24 * len(first) * len(second) + _LAYER_IN_COMPARISON * (len(first) + len(second)) + _COMPARISON_GROUP
 
 
 def pairs_files(config, costs):
