@@ -23,6 +23,7 @@ def networks(*configurations):
     for depth, width, fraction, in_block, *changes in configurations:
         for seed, share in enumerate(in_block, 1):
             line = {"family": "resnet", "depth": depth, "width": width, "fraction": fraction, "seed": seed}
+            line |= {"model": f"resnet{depth}-w{width}-f{fraction}"}
             line |= {"test_accuracy": 0.95, "train_accuracy": 0.99, "layers_in_block": share}
             line |= {"cka_in_block": 0.9 if share else np.nan}
             line |= {"cka_in_block_without_first_component": 0.3 if share else np.nan}
@@ -32,6 +33,7 @@ def networks(*configurations):
 
 NONE, SOME, ALL = (0, 0, 0), (0.3, 0, 0), (0.3, 0.5, 0.4)
 SMALL = (14, 1, 1, NONE)
+PLAIN = {"family": "plain"}
 
 
 def verdicts(table, pairs=PAIRS):
@@ -75,6 +77,14 @@ def verdict_of(result, table, pairs=PAIRS):
         ("fig3", [(38, 1, 1, ALL, {"cka_in_block_without_first_component": 0.8})], "not reproduced"),
         ("fig3", [SMALL], "not decidable"),
         ("fig3", [(38, 1, 1, (0.3, 0.4, 0))], "not decidable"),
+        ("fig3", [SMALL, (38, 1, 1, ALL, {"train_accuracy": 0.85})], "not decidable"),
+        ("fig3", [SMALL, (38, 1, 0.25, ALL, {"test_accuracy": 0.8})], "reproduced"),
+        ("C", [SMALL, (38, 1, 1, ALL)], "not decidable"),
+        ("C", [SMALL, (38, 1, 1, ALL, PLAIN)], "reproduced"),
+        ("C", [SMALL, (38, 1, 1, (0.3, 0.3), PLAIN)], "not decidable"),
+        ("C", [SMALL, (38, 1, 1, NONE, PLAIN)], "not decidable"),
+        ("C", [SMALL, (38, 1, 1, ALL), (38, 1, 1, NONE, PLAIN)], "not reproduced"),
+        ("C", [SMALL, (38, 1, 1, ALL, {**PLAIN, "test_accuracy": 0.8})], "not decidable"),
     ],
 )
 def test_verdicts(result, table, expected):
@@ -106,6 +116,26 @@ def test_verdicts_on_pairs(claim, pairs, expected):
     assert verdicts(networks(SMALL), pairs)[0]["fig5", claim] == expected
 
 
+def test_what_hardly_trained_decides_nothing_about_pairs_and_residual_blocks():
+    table = networks(SMALL, (38, 1, 1, NONE, {"test_accuracy": 0.8}))
+    labels = (table.model + "/seed" + table.seed.astype(str)).tolist()
+    pairs = pd.concat([pairs_table(1, first=one, second=two) for one in labels for two in labels if one != two])
+    far_away = pairs["first"].str.contains("38") | pairs["second"].str.contains("38")
+    pairs.loc[far_away, "equal_depth"] = 0.1
+    probes = residual_blocks([0, 0, 0, 0], RISING, [0] * 4).assign(network=np.repeat(labels[:3], 8))
+    falling = residual_blocks([0, 0, 0, 0], RISING[::-1], [0] * 4, networks=3).assign(network=np.repeat(labels[3:], 8))
+    tables = pairs, pd.concat([probes, falling]), pd.DataFrame(), AGREEMENT, pd.DataFrame()
+    found = findings.decide(table, *tables)
+    by_pairs, by_probes = (
+        next(finding for finding in found if finding.claim.startswith(f"Without a block, {what}"))
+        for what in ("layers", "the accuracy")
+    )
+    assert (by_pairs.verdict, by_probes.verdict) == ("reproduced", "reproduced")
+    assert by_pairs.why == (
+        "6 ordered pairs without a block; of the study's networks 3 hardly trained and are left out"
+    )
+
+
 def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
     networks(SMALL, (38, 1, 1, ALL)).to_csv(tmp_path / "summary.csv", index=False)
     PAIRS.to_csv(tmp_path / "pairs.csv", index=False)
@@ -113,7 +143,7 @@ def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
     decide_findings.main([f"{tmp_path}/summary.csv", f"{tmp_path}/pairs.csv", "--out", *out])
     table = pd.read_csv(out[0], keep_default_na=False)
     within = ["fig1, depth", "fig1, width", "fig1-seeds", "fig2", "fig3", "fig4-probes", "fig4-probes", "fig4-delete"]
-    assert table.result.tolist() == [*within, "fig5", "fig5", "fig6-examples", "fig6-classes", "G", "A"]
+    assert table.result.tolist() == [*within, "fig5", "fig5", "C", "fig6-examples", "fig6-classes", "G", "A"]
     assert table.number[0] == "share of layers in the block: 0.00 (0.00 to 0.00) and 0.40 (0.30 to 0.50)"
     for path in out[1:]:
         text = Path(path).read_text()
@@ -145,13 +175,14 @@ def test_pairs_are_summarised_in_both_directions(tmp_path):
         file.attrs.update({"kind": similarities.KIND, "schema_version": similarities.SCHEMA_VERSION})
         group = file.create_group("seed1--seed1")
         group.attrs.update({"first": "a/seed1", "second": "b/seed1", "minibatches": 1, "batch_size": 8})
-        group["cka"] = group["deflated"] = values
+        group["cka"] = group["deflated"] = group["squared_cosine"] = values
         for side, count in (("first", 4), ("second", 7)):
             layers = group.create_group(side)
             text = h5py.string_dtype()
             for key in ("name", "kind", "undefined"):
                 layers.create_dataset(key, data=[""] * count, dtype=text)
             layers["stage"] = layers["block"] = [0] * count
+            layers["first_component_share"] = np.ones(count)
     summarise_pairs.main([f"--pairs={tmp_path}/pairs.h5", "--components", *paths, "--out", f"{tmp_path}/pairs.csv"])
     there, back = pd.read_csv(tmp_path / "pairs.csv").itertuples(index=False)
     assert (there.first, there.second, back.first, back.second) == ("a/seed1", "b/seed1", "b/seed1", "a/seed1")

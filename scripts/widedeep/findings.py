@@ -4,7 +4,7 @@ The thresholds come from networks of other seeds than the demo's (config/demo-ca
 numbers). A verdict rests on all seeds, never on a chosen network.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -18,6 +18,7 @@ MOST = 0.5
 NEARLY_ALWAYS = 0.8
 # A configuration whose accuracy is this much below the small one's hardly trained, and decides nothing.
 HARDLY_TRAINED = 0.1
+ACCURACIES = ("train_accuracy", "test_accuracy")
 FEWEST_SEEDS = 3
 # The block vanishes if the CKA among its layers falls by this, to that of other layers, without the first component.
 FALL = 0.2
@@ -65,32 +66,55 @@ def decide(networks, pairs, blocks, examples, agreement, convergence):
 
     Args:
         networks: DataFrame as of scripts/summarise.py.
-        pairs: DataFrame as of scripts/summarise_pairs.py; it may have no line.
-        blocks: DataFrame as of scripts/plot_blocks.py; it may have no line.
-        examples: DataFrame as of scripts/compare_examples.py --summary; it may have no line.
-        agreement: DataFrame as of scripts/compare_predictions.py; it may have no line.
-        convergence: DataFrame as of scripts/converge_cka.py; it may have no line.
+        pairs, blocks, examples, agreement, convergence: DataFrames as of scripts/summarise_pairs.py, plot_blocks.py,
+            compare_examples.py --summary, compare_predictions.py and converge_cka.py; they may have no line.
 
     Returns:
         list of Finding
     """
     resnets = networks[networks.family == networks.family[networks.family != "plain"].mode().squeeze()]
-    return [
-        by_size(resnets, "depth", "width", "Deep networks have a block structure, shallow ones have none."),
-        by_size(resnets, "width", "depth", "Wide networks have a block structure, narrow ones have none."),
-        over_seeds(resnets),
-        by_data(resnets),
-        first_component(networks),
+    untrained = networks[behind(networks, resnets)]
+    labels = untrained.model + "/seed" + untrained.seed.astype(str)
+    trained = networks.drop(untrained.index)
+    blocks = blocks[~blocks.network.isin(labels)]
+    pairs = pairs[~(pairs["first"].isin(labels) | pairs["second"].isin(labels))]
+    single = [
+        first_component(trained),
         rising_probes(blocks),
         flat_probes(blocks),
         dispensable_blocks(blocks),
         same_depth(pairs),
         own_block(pairs),
+        without_shortcuts(trained),
+    ]
+    left_out = f"; of the study's networks {len(untrained)} hardly trained and are left out" if len(untrained) else ""
+    return [
+        by_size(resnets, "depth", "width", "Deep networks have a block structure, shallow ones have none."),
+        by_size(resnets, "width", "depth", "Wide networks have a block structure, narrow ones have none."),
+        over_seeds(resnets),
+        by_data(resnets),
+        *(replace(finding, why=finding.why + left_out) for finding in single),
         by_example(examples),
         by_class(examples),
         own_kind(agreement),
         by_batch_size(convergence),
     ]
+
+
+def behind(networks, resnets):
+    """Which networks hardly trained: the smallest of `resnets` on the same share of the data (or on any) is far ahead.
+
+    Returns:
+        bool Series over the lines of `networks`
+    """
+    far = pd.Series(False, networks.index)
+    for fraction, lines in networks.groupby("fraction"):
+        same = resnets[resnets.fraction == fraction]
+        narrow, _ = ends(resnets if same.empty else same, "width")
+        small, _ = ends(narrow, "depth")
+        for accuracy in ACCURACIES:
+            far[lines.index] |= small[accuracy].mean() - lines[accuracy] > HARDLY_TRAINED
+    return far
 
 
 def by_size(networks, grown, fixed, claim):
@@ -159,9 +183,8 @@ def rising_probes(blocks):
     gains = gains_of_probes(blocks)
     without = gains[gains.share_in_block < HAS_BLOCK]
     if without.network.nunique() < FEWEST_SEEDS:
-        return Finding(
-            result, claim, "", NOT_DECIDABLE, f"probes of fewer than {FEWEST_SEEDS} networks without a block"
-        )
+        why = f"probes of fewer than {FEWEST_SEEDS} networks without a block"
+        return Finding(result, claim, "", NOT_DECIDABLE, why)
     rising = without.assign(rises=without.gain >= -SLACK).groupby("network").rises.mean()
     number = f"share of residual additions at which it does not fall {spread(rising)}"
     return Finding(result, claim, number, verdict(rising.median() >= NEARLY_ALWAYS), f"{len(rising)} networks")
@@ -215,14 +238,8 @@ def same_depth(pairs):
     without = pairs[(pairs.block_first < HAS_BLOCK) & (pairs.block_second < HAS_BLOCK)]
     if without["first"].nunique() < FEWEST_SEEDS:
         return Finding(result, claim, "", NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks without a block")
-    number = f"CKA at equal relative depth {spread(without.equal_depth)}"
-    return Finding(
-        result,
-        claim,
-        number,
-        verdict(without.equal_depth.median() >= SIMILAR),
-        f"{len(without)} ordered pairs without a block",
-    )
+    number, why = f"CKA at equal relative depth {spread(without.equal_depth)}", f"{len(without)} ordered pairs"
+    return Finding(result, claim, number, verdict(without.equal_depth.median() >= SIMILAR), f"{why} without a block")
 
 
 def own_block(pairs):
@@ -233,10 +250,27 @@ def own_block(pairs):
         return Finding(result, claim, "", NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks with a block")
     number = f"best CKA with a layer of the other network: {spread(blocks.best_inside)} in the block, "
     number += f"{spread(blocks.best_outside)} outside"
-    worse = blocks.best_outside - blocks.best_inside
-    return Finding(
-        result, claim, number, verdict(worse.median() >= WORSE), f"{len(blocks)} ordered pairs whose first has a block"
-    )
+    holds = (blocks.best_outside - blocks.best_inside).median() >= WORSE
+    return Finding(result, claim, number, verdict(holds), f"{len(blocks)} ordered pairs whose first has a block")
+
+
+def without_shortcuts(networks):
+    """Appendix C: some plain configuration has a block in most seeds; none counts against it if ResNets of its size do."""
+    result, claim = "C", "The block structure is no effect of the residual connections: it appears without them too."
+    size = ["depth", "width", "fraction"]
+    plain, resnets = networks[networks.family == "plain"], networks[networks.family != "plain"]
+    without = {key: part for key, part in plain.groupby(size) if len(part) >= FEWEST_SEEDS}
+    if not without:
+        why = f"no configuration without residual connections has {FEWEST_SEEDS} seeds that trained"
+        return Finding(result, claim, "", NOT_DECIDABLE, why)
+    shares = "; ".join(f"{name_of(part)} {spread(part.layers_in_block)}" for part in without.values())
+    number = f"share of layers in the block, {shares}"
+    if any(map(has_block, without.values())):
+        return Finding(result, claim, number, REPRODUCED, f"{len(without)} configurations")
+    blocked = [name_of(part) for key, part in resnets.groupby(size) if key in without and has_block(part)]
+    if not blocked:
+        return Finding(result, claim, number, NOT_DECIDABLE, "no ResNet of these sizes has a block either")
+    return Finding(result, claim, number, NOT_REPRODUCED, f"of the same size {', '.join(blocked)} has a block")
 
 
 def by_example(examples):
@@ -343,7 +377,7 @@ def too_few_seeds(*configurations):
 
 def hardly_trained(small, large):
     """Why a configuration that hardly trained decides nothing; empty where it did train, by train and test accuracy."""
-    for accuracy in ("train_accuracy", "test_accuracy"):
+    for accuracy in ACCURACIES:
         behind = small[accuracy].mean() - large[accuracy].mean()
         if behind > HARDLY_TRAINED:
             what = f"its {accuracy.replace('_', ' ')} is {behind:.2f} below that of {name_of(small)}"
