@@ -1,5 +1,6 @@
 """Verdicts on studies whose answer is known, and the table of pairs that they read."""
 
+import itertools
 from pathlib import Path
 
 import decide_findings
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 import summarise_pairs
 
-from widedeep import blocks, components, dumps, findings, similarities
+from widedeep import blocks, cka, components, deflation, dumps, findings, similarities
 from widedeep.errors import UserError
 
 PAIRS = pd.DataFrame(columns=summarise_pairs.COLUMNS)
@@ -131,6 +132,11 @@ def test_what_hardly_trained_decides_nothing_about_pairs_and_residual_blocks():
         for what in ("layers", "the accuracy")
     )
     assert (by_pairs.verdict, by_probes.verdict) == ("reproduced", "reproduced")
+    names = table.apply(findings.metrics.configuration_name, axis=1).unique().tolist()
+    lines = [(a, b, 0.9 if a == b else 0.8) for a in (*names, "x") for b in (*names, "x")]
+    tables = *tables[:3], pd.DataFrame(lines, columns=["first", "second", "agreement"]), pd.DataFrame()
+    (agreeing,) = [finding for finding in findings.decide(table, *tables) if finding.result == "G"]
+    assert agreeing.why == "2 of 2 configurations"
     assert by_pairs.why == (
         "6 ordered pairs without a block; of the study's networks 3 hardly trained and are left out"
     )
@@ -200,6 +206,76 @@ def test_pairs_are_summarised_in_both_directions(tmp_path):
 def test_no_pairs_give_an_empty_table(tmp_path):
     summarise_pairs.main(["--pairs", "--components", "--out", f"{tmp_path}/pairs.csv"])
     assert pd.read_csv(tmp_path / "pairs.csv").empty
+
+
+def synthetic(seed, in_block, layers=12, examples=160):
+    """Activations (examples, 24) of layers with much in common; those of the block share one dominant component."""
+    common, own = np.random.default_rng(7), np.random.default_rng(seed)
+    signals = common.standard_normal((examples, 40))
+    result = []
+    for layer in range(layers):
+        # Each layer sees a window of the signals that all networks have: alike at equal depth, unlike far away.
+        window = signals[:, 2 * layer : 2 * layer + 12] @ np.linalg.qr(own.standard_normal((12, 12)))[0]
+        result.append(np.hstack([window, 0.1 * own.standard_normal((examples, 12))]))
+    dominant = 12 * own.standard_normal((examples, 1))
+    return [x + dominant @ own.uniform(0.5, 1, (1, 24)) if layer in in_block else x for layer, x in enumerate(result)]
+
+
+def grams_of(activations):
+    return [cka.Grams.of([x[rows] for x in activations]) for rows in np.split(np.arange(160), 5)]
+
+
+def similarity(first, second):
+    """(layers, layers) CKA over minibatches of cka.Grams."""
+    found = cka.MinibatchCKA()
+    for one, other in zip(first, second, strict=True):
+        found.add_grams(one, other)
+    return found.result().values
+
+
+def measured(large_block):
+    """(table of networks, table of pairs) of three small networks without a block and of three large ones."""
+    lines, known = [], {}
+    for depth, in_block in ((14, ()), (38, large_block)):
+        for seed in (1, 2, 3):
+            activations = synthetic(100 * depth + seed, in_block)
+            u, s, _ = zip(*(np.linalg.svd(x - x.mean(axis=0), full_matrices=False) for x in activations), strict=True)
+            vectors = np.stack([vector[:, 0] for vector in u])
+            share = np.array([values[0] ** 2 / (values**2).sum() for values in s])
+            block = blocks.layers_in_block(share, (vectors @ vectors.T) ** 2)
+            grams = grams_of(activations)
+            without = [deflation.deflated(gram)[0] for gram in grams]
+            (line,) = networks((depth, 1, 1, [block.mean()])).to_dict("records")
+            line |= {"seed": seed, "cka_in_block": blocks.mean_among(similarity(grams, grams), block)}
+            line["cka_in_block_without_first_component"] = blocks.mean_among(similarity(without, without), block)
+            lines.append(line)
+            known[f"{line['model']}/seed{seed}"] = grams, block
+    pairs = [
+        (
+            one,
+            other,
+            *summarise_pairs.numbers_of(similarity(known[one][0], known[other][0]), known[one][1], known[other][1]),
+        )
+        for one, other in itertools.permutations(known, 2)
+    ]
+    return pd.DataFrame(lines), pd.DataFrame(pairs, columns=summarise_pairs.COLUMNS)
+
+
+def test_activations_with_a_known_block_and_without_one_get_their_verdicts():
+    """From activations to verdicts, by the estimators that the workflow uses."""
+    with_block, pairs = measured(range(3, 9))
+    assert with_block.layers_in_block.tolist() == [0, 0, 0, 0.5, 0.5, 0.5]
+    found = {finding.claim: finding.verdict for finding in verdicts(with_block, pairs)[1]}
+    expected = {
+        "Deep networks have a block structure, shallow ones have none.": "reproduced",
+        "The block structure vanishes when the first principal component is removed.": "reproduced",
+        "Without a block, layers at the same relative depth are similar in different networks.": "reproduced",
+        "The block structure of one network resembles nothing in another.": "reproduced",
+    }
+    assert {claim: found[claim] for claim in expected} == expected
+    found = {finding.result: finding.verdict for finding in verdicts(*measured(()))[1]}
+    assert found["fig1, depth"] == found["fig1-seeds"] == "not reproduced"
+    assert found["fig3"] == "not decidable"
 
 
 def test_equal_depth_maps_ends_to_ends():

@@ -42,6 +42,9 @@ def test_many_pairs_equal_one_at_a_time_and_read_each_dump_once_a_minibatch(path
             np.testing.assert_array_equal(part.values, same.values)
         for part, same in zip(one[2:], other[2:], strict=True):
             np.testing.assert_array_equal(part, same)
+    np.testing.assert_array_equal(together[0].share_second, together[2].share_first)
+    np.testing.assert_array_equal(together[2].share_second, together[3].share_first)
+    assert not np.array_equal(together[2].share_first, together[2].share_second)
     assert together[3][0].values[5, 5] == pytest.approx(1)
     assert together[0][0].values[5, 5] < 0.999999
 

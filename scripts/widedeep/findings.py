@@ -76,8 +76,8 @@ def decide(networks, pairs, blocks, examples, agreement, convergence):
     untrained = networks[behind(networks, resnets)]
     labels = untrained.model + "/seed" + untrained.seed.astype(str)
     trained = networks.drop(untrained.index)
-    blocks = blocks[~blocks.network.isin(labels)]
-    pairs = pairs[~(pairs["first"].isin(labels) | pairs["second"].isin(labels))]
+    blocks, pairs = blocks[~blocks.network.isin(labels)], without_names(pairs, labels)
+    names = [metrics.configuration_name(network) for _, network in untrained.iterrows()]
     single = [
         first_component(trained),
         rising_probes(blocks),
@@ -96,17 +96,13 @@ def decide(networks, pairs, blocks, examples, agreement, convergence):
         *(replace(finding, why=finding.why + left_out) for finding in single),
         by_example(examples),
         by_class(examples),
-        own_kind(agreement),
+        own_kind(without_names(agreement, names)),
         by_batch_size(convergence),
     ]
 
 
 def behind(networks, resnets):
-    """Which networks hardly trained: the smallest of `resnets` on the same share of the data (or on any) is far ahead.
-
-    Returns:
-        bool Series over the lines of `networks`
-    """
+    """Which of `networks` hardly trained: the smallest of `resnets` on that share of the data (or any) is far ahead."""
     far = pd.Series(False, networks.index)
     for fraction, lines in networks.groupby("fraction"):
         same = resnets[resnets.fraction == fraction]
@@ -115,6 +111,11 @@ def behind(networks, resnets):
         for accuracy in ACCURACIES:
             far[lines.index] |= small[accuracy].mean() - lines[accuracy] > HARDLY_TRAINED
     return far
+
+
+def without_names(pairs, names):
+    """The lines of a table of pairs in which neither the first nor the second has one of these names."""
+    return pairs[~(pairs["first"].isin(names) | pairs["second"].isin(names))]
 
 
 def by_size(networks, grown, fixed, claim):
@@ -255,7 +256,7 @@ def own_block(pairs):
 
 
 def without_shortcuts(networks):
-    """Appendix C: some plain configuration has a block in most seeds; none counts against it if ResNets of its size do."""
+    """Appendix C: some plain configuration has a block in most seeds; none has, and ResNets of its size do: refuted."""
     result, claim = "C", "The block structure is no effect of the residual connections: it appears without them too."
     size = ["depth", "width", "fraction"]
     plain, resnets = networks[networks.family == "plain"], networks[networks.family != "plain"]
@@ -281,9 +282,7 @@ def by_example(examples):
     line = examples.iloc[0]
     number = f"mean difference of per-example accuracy {line.observed:.3f}, of mixed seeds {line.expected:.3f}; "
     number += f"p = {line.p:.2g} of {line.splits:.0f} splits"
-    if obstacle := unmatched(line) or ("too few seeds" if line.splits < FEWEST_SPLITS else ""):
-        return Finding(result, claim, number, NOT_DECIDABLE, f"{compared_in(line)}: {obstacle}")
-    return Finding(result, claim, number, verdict(line.p <= SIGNIFICANT), compared_in(line))
+    return decided(result, claim, number, line, line.splits < FEWEST_SPLITS, line.p <= SIGNIFICANT)
 
 
 def by_class(examples):
@@ -294,19 +293,19 @@ def by_class(examples):
     line = examples.iloc[0]
     number = f"{line.classes_that_differ:.0f} of {line.classes:.0f} classes at a false discovery rate of 5 %"
     few = min(line.wide_seeds, line.deep_seeds) < FEWEST_SEEDS or not line.classes_tested
-    if obstacle := unmatched(line) or ("too few seeds" if few else ""):
-        return Finding(result, claim, number, NOT_DECIDABLE, f"{compared_in(line)}: {obstacle}")
-    return Finding(result, claim, number, verdict(line.classes_that_differ > 0), compared_in(line))
+    return decided(result, claim, number, line, few, line.classes_that_differ > 0)
 
 
-def compared_in(line):
-    return f"{line.wide} ({line.wide_seeds:.0f} seeds) and {line.deep} ({line.deep_seeds:.0f} seeds)"
-
-
-def unmatched(line):
-    """Why a pair of unequal accuracy decides nothing; empty where it is close enough."""
+def decided(result, claim, number, line, few, holds):
+    """The finding on the wide and deep configurations of figure 6, unless their accuracies differ or seeds are few."""
+    compared = f"{line.wide} ({line.wide_seeds:.0f} seeds) and {line.deep} ({line.deep_seeds:.0f} seeds)"
     apart = abs(line.wide_accuracy - line.deep_accuracy)
-    return "" if apart <= MATCHED else f"their accuracies are {apart:.3f} apart, more than {MATCHED:g}"
+    if apart > MATCHED:
+        why = f"{compared}: their accuracies are {apart:.3f} apart, more than {MATCHED:g}"
+        return Finding(result, claim, number, NOT_DECIDABLE, why)
+    if few:
+        return Finding(result, claim, number, NOT_DECIDABLE, f"{compared}: too few seeds")
+    return Finding(result, claim, number, verdict(holds), compared)
 
 
 def own_kind(agreement):
