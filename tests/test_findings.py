@@ -284,19 +284,26 @@ def test_equal_depth_maps_ends_to_ends():
     assert blocks.equal_depth(7, 4)[[0, -1]].tolist() == [0, 3]
 
 
-def residual_blocks(in_block, probes, losses, networks=3):
+def residual_blocks(in_block, probes, losses, networks=3, name="n"):
     """A table of residual blocks of equal networks: the accuracy of each block's probe, and the loss without it."""
     lines = []
     for network in range(networks):
-        common = {"network": f"n{network}", "network_accuracy": 0.9, "share_in_block": np.mean(in_block)}
-        for position, (inside, probe, loss) in enumerate(zip(in_block, probes, losses, strict=True)):
+        common = {"network": f"{name}/seed{network}", "network_accuracy": 0.9, "share_in_block": np.mean(in_block)}
+        for position, (inside, probe, loss) in enumerate(zip(in_block, probes, losses, strict=True), 1):
             place = {**common, "stage": 1, "block": position, "position": position, "in_block": bool(inside)}
             lines.append({**place, "deletion": "probe", "kind": "add", "accuracy": probe})
             lines.append({**place, "deletion": "alone", "kind": "block", "accuracy": 0.9 - loss})
     return pd.DataFrame(lines, columns=blocks.COLUMNS_OF_BLOCKS)
 
 
-RISING, STEPS = [0.3, 0.5, 0.7, 0.8], [0.3, 0.6, 0.61, 0.62]
+RISING, STEPS, FLATTER = [0.3, 0.5, 0.7, 0.8], [0.3, 0.6, 0.61, 0.62], [0.3, 0.6, 0.605, 0.61]
+LATE, AFTER_ONE = [0, 0, 1, 1], [0, 1, 1, 1]
+
+
+def beside_one_without(*arguments, losses=(0.4, 0.4, 0.2, 0.2), probes=RISING, name="other", **options):
+    """residual_blocks, and a network without a block structure."""
+    without = residual_blocks([0, 0, 0, 0], probes, losses, networks=1, name=name)
+    return pd.concat([residual_blocks(*arguments, **options), without], ignore_index=True)
 
 
 @pytest.mark.parametrize(
@@ -304,13 +311,20 @@ RISING, STEPS = [0.3, 0.5, 0.7, 0.8], [0.3, 0.6, 0.61, 0.62]
     [
         (findings.rising_probes, residual_blocks([0, 0, 0, 0], RISING, [0] * 4), "reproduced"),
         (findings.rising_probes, residual_blocks([0, 0, 0, 0], [0.3, 0.5, 0.4, 0.3], [0] * 4), "not reproduced"),
-        (findings.rising_probes, residual_blocks([0, 1, 1, 1], RISING, [0] * 4), "not decidable"),
-        (findings.flat_probes, residual_blocks([0, 1, 1, 1], STEPS, [0] * 4), "reproduced"),
-        (findings.flat_probes, residual_blocks([0, 1, 1, 1], RISING, [0] * 4), "not reproduced"),
+        # What neither falls nor rises is not rising.
+        (findings.rising_probes, residual_blocks([0, 0, 0, 0], [0.5, 0.5, 0.5, 0.505], [0] * 4), "not reproduced"),
+        (findings.rising_probes, residual_blocks(AFTER_ONE, RISING, [0] * 4), "not decidable"),
+        (findings.flat_probes, beside_one_without(AFTER_ONE, STEPS, [0] * 4), "reproduced"),
+        (findings.flat_probes, beside_one_without(AFTER_ONE, RISING, [0] * 4), "not reproduced"),
+        # Where they are flat without a block too, nothing is left to decide.
+        (findings.flat_probes, beside_one_without(AFTER_ONE, STEPS, [0] * 4, probes=FLATTER), "not decidable"),
         (findings.flat_probes, residual_blocks([0, 0, 0, 0], RISING, [0] * 4), "not decidable"),
-        (findings.flat_probes, residual_blocks([0, 1, 1, 1], STEPS, [0] * 4, networks=2), "not decidable"),
-        (findings.dispensable_blocks, residual_blocks([0, 0, 1, 1], RISING, [0.3, 0.2, 0, 0.1]), "reproduced"),
-        (findings.dispensable_blocks, residual_blocks([0, 0, 1, 1], RISING, [0.3, 0.2, 0.4, 0.1]), "not reproduced"),
+        (findings.flat_probes, beside_one_without(AFTER_ONE, STEPS, [0] * 4, networks=2), "not decidable"),
+        (findings.dispensable_blocks, beside_one_without(LATE, RISING, [0.3, 0.3, 0, 0.1]), "reproduced"),
+        (findings.dispensable_blocks, beside_one_without(LATE, RISING, [0.3, 0.2, 0.4, 0.1]), "not reproduced"),
+        # Late residual blocks cost half as much without a block too.
+        (findings.dispensable_blocks, beside_one_without(LATE, RISING, [0.4, 0.4, 0.15, 0.15]), "not reproduced"),
+        (findings.dispensable_blocks, residual_blocks(LATE, RISING, [0.3, 0.3, 0, 0.1]), "not decidable"),
         (findings.dispensable_blocks, BLOCKS, "not decidable"),
         (findings.rising_probes, BLOCKS, "not decidable"),
         (findings.flat_probes, BLOCKS, "not decidable"),
@@ -318,6 +332,22 @@ RISING, STEPS = [0.3, 0.5, 0.7, 0.8], [0.3, 0.6, 0.61, 0.62]
 )
 def test_residual_blocks_whose_answer_is_known(rule, table, expected):
     assert rule(table).verdict == expected
+
+
+def test_place_is_judged_by_networks_of_the_same_configuration_where_there_are_any():
+    def worth(table):
+        table = table[table.deletion == "alone"]
+        return table.assign(worth=table.network_accuracy - table.accuracy)
+
+    with_block = worth(residual_blocks(LATE, RISING, [0.4, 0.2, 0.1, 0], networks=1))
+    same = worth(residual_blocks([0] * 4, RISING, [0.4, 0.4, 0.4, 0.4], networks=1)).assign(network="n/seed9")
+    longer = worth(residual_blocks([0] * 8, [*RISING, *RISING], [0.8, 0.8, 0.8, 0.8, 0.1, 0.2, 0.1, 0.2], name="other"))
+    (line,) = blocks.by_place(with_block, pd.concat([same, longer])).itertuples()
+    assert (line.inside, line.outside, line.expected) == pytest.approx((0.05, 0.3, 0.3))
+    # Of eight blocks the second, fourth, sixth and eighth are at the places of these four.
+    (line,) = blocks.by_place(with_block, longer).itertuples()
+    assert line.expected == pytest.approx(0.3 * 0.2 / 0.8)
+    assert blocks.by_place(same, longer).empty
 
 
 def fig6(**changes):
