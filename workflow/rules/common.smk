@@ -191,9 +191,12 @@ def panels_of(figure):
     ]
 
 
-def component_rows():
-    """The networks of figure 3, a row each."""
-    return [(model, config["figures"]["fig3"]["seed"]) for model in study_config.models_of(config, "fig3")]
+def component_figures():
+    """The networks of each figure of first components, a row each: one seed in figure 3, all of them in appendix D."""
+    if "fig3" not in config["figures"]:
+        return {}
+    models = study_config.models_of(config, "fig3")
+    return {"fig3": [(model, config["figures"]["fig3"]["seed"]) for model in models], "D": seeds_of(models)}
 
 
 def block_figures():
@@ -251,8 +254,11 @@ HEATMAPS = {
     "F": ("Similarity between networks", "mean over pairs of seeds"),
 }
 # The networks of fig5 are those of F too.
-FIGURES = [figure for figure in [*HEATMAPS, "fig3"] if ("fig5" if figure == "F" else figure) in config["figures"]]
-PANELS = {figure: panels_of(figure) for figure in FIGURES if figure in HEATMAPS}
+FIGURES = [figure for figure in HEATMAPS if ("fig5" if figure == "F" else figure) in config["figures"]]
+PANELS = {figure: panels_of(figure) for figure in FIGURES}
+# The figures of first components, and the networks in each.
+COMPONENT_FIGURES = component_figures()
+COMPONENT_TITLES = {"fig3": "components and CKA without them", "D": "the same, every seed"}
 # The figures of residual blocks, and the networks in each.
 BLOCK_FIGURES = block_figures()
 BLOCK_TITLES = {
@@ -269,7 +275,7 @@ CONVERGING = (
 PREDICTION_FIGURES = ["fig6-examples", "fig6-classes"] * bool(COMPARED_BY_EXAMPLE) + ["G"] * bool(COMPARED_BY_AGREEMENT)
 FIGURE_FILES = [
     f"{FIGURE}/{figure}.{suffix}"
-    for figure in [*FIGURES, *BLOCK_FIGURES, *PREDICTION_FIGURES, *["A"] * bool(CONVERGING), "B"]
+    for figure in [*FIGURES, *COMPONENT_FIGURES, *BLOCK_FIGURES, *PREDICTION_FIGURES, *["A"] * bool(CONVERGING), "B"]
     for suffix in ("pdf", "png", "csv")
 ]
 # The pairs behind fig5 and F, and the networks in them.
