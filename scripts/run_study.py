@@ -110,8 +110,8 @@ def how_to_go_on(said, snakemake):
     return (
         "another Snakemake works in this folder, or one was killed here. If none does, unlock the folder and go on:\n"
         f"  {unlock}\n"
-        "On a cluster, cancel the jobs of a Snakemake that was killed first: scancel --name RUN_ID, where .snakemake/log "
-        "says 'SLURM run ID: RUN_ID'."
+        "On a cluster, cancel the jobs of a Snakemake that was killed first: scancel --name RUN_ID, where "
+        ".snakemake/log says 'SLURM run ID: RUN_ID'."
     )
 
 
