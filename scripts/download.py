@@ -32,7 +32,7 @@ def parse(argv):
         "--image-size", type=command.positive_int, metavar="N", help="side in pixels; smaller than the original"
     )
     parser.add_argument("--stream", action="store_true", help="with --folder: list the images, and leave them there")
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):

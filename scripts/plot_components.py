@@ -17,7 +17,7 @@ def parse(argv):
     parser.add_argument("--cka", nargs="+", required=True, metavar="FILE", help="cka.h5 of each network")
     parser.add_argument("--components", nargs="+", required=True, metavar="FILE", help="pca.h5 of each, same order")
     command.add_figure_options(parser)
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):

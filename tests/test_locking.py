@@ -10,14 +10,13 @@ import pytest
 import small
 
 from widedeep import locking
-from widedeep.interruption import STOPPED, StopSignal
+from widedeep.interruption import STOPPED
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 HOLD = """
 import sys, time
 from widedeep import locking
-from widedeep.interruption import StopSignal
-with locking.only_writer(sys.argv[1], StopSignal()):
+with locking.only_writer(sys.argv[1:]):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -26,7 +25,7 @@ with locking.only_writer(sys.argv[1], StopSignal()):
 @pytest.fixture
 def holder(tmp_path):
     """A process that holds the lock of the folder `one`."""
-    command = [sys.executable, "-c", HOLD, tmp_path / "one"]
+    command = [sys.executable, "-c", HOLD, tmp_path / "one/model.safetensors"]
     with subprocess.Popen(command, cwd=SCRIPTS, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
         yield process
@@ -44,7 +43,7 @@ def start_training(folder, epochs=1):
 
 def test_a_second_training_waits_and_can_be_stopped(tmp_path, holder):
     with start_training(tmp_path) as process:
-        assert "another process writes here; waiting" in process.stdout.readline()
+        assert "another process writes this; waiting" in process.stdout.readline()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == STOPPED
     assert holder.poll() is None
@@ -78,7 +77,7 @@ def test_other_work_of_the_first_is_not_taken_for_ones_own(tmp_path):
 
 
 def test_the_lock_of_this_process_keeps_others_out(tmp_path):
-    with locking.only_writer(tmp_path / "one", StopSignal()) as waited:
+    with locking.only_writer([tmp_path / "one/model.safetensors"]) as waited:
         assert not waited
         with start_training(tmp_path) as process:
             assert "waiting" in process.stdout.readline()
@@ -90,6 +89,6 @@ def test_where_there_are_no_locks_it_says_so_and_goes_on(tmp_path, monkeypatch, 
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(locking.fcntl, "lockf", refuse)
-    with locking.only_writer(tmp_path, StopSignal()) as waited:
+    with locking.only_writer([tmp_path / "x"]) as waited:
         assert not waited
     assert "this file system has no locks" in capsys.readouterr().out

@@ -57,4 +57,6 @@ class Checkpoint:
         return state
 
     def remove(self):
+        """Remove the file, and what an attempt that was killed in `save` left; for its sole writer (locking.py)."""
         self.path.unlink(missing_ok=True)
+        files.remove_unfinished(self.path)

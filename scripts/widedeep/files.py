@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 from widedeep.errors import UserError
@@ -37,7 +39,7 @@ def replacing(path):
         UserError: the place cannot be written to (full, read-only, no permission).
     """
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}.unfinished{path.suffix}")
+    unfinished = unfinished_of(path, f"{os.uname().nodename}.{os.getpid()}")
     with explaining_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -47,6 +49,21 @@ def replacing(path):
             os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+def unfinished_of(path, process):
+    """Where a process writes what will become `path`."""
+    return path.with_name(f".{path.name}.{process}.unfinished{path.suffix}")
+
+
+def remove_unfinished(path):
+    """Remove what killed processes left of `path`, a file or a folder; only its sole writer may (locking.py)."""
+    path = Path(path)
+    for left in path.parent.glob(unfinished_of(Path(glob.escape(path)), "*").name):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 @contextlib.contextmanager

@@ -4,9 +4,9 @@ import contextlib
 import gzip
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -295,10 +295,13 @@ def _addresses(mirrors, official, filename):
 
 @contextlib.contextmanager
 def _workplace(folder):
-    """A temporary folder below `folder`, where there is room for a data set."""
+    """A temporary folder below `folder`, where there is room for a data set; older ones, of killed processes, go."""
+    unpacked = Path(folder, "unpacked")
+    place = files.unfinished_of(unpacked, os.getpid())
     with files.explaining_os_errors(folder):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=".unpacked-", dir=folder))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        files.remove_unfinished(unpacked)
+        place.mkdir()
     try:
         yield place
     finally:
@@ -311,7 +314,7 @@ def _read_idx(path, place):
 
     unpacked = place / path.stem
     try:
-        with gzip.open(path) as packed, open(unpacked, "wb") as file:
+        with files.explaining_os_errors(unpacked), gzip.open(path) as packed, open(unpacked, "wb") as file:
             shutil.copyfileobj(packed, file)
         read = read_image_file if "images" in path.name else read_label_file
         return read(str(unpacked)).numpy()
