@@ -171,7 +171,7 @@ def test_a_file_system_without_locks_leaves_more_time_to_report(config, monkeypa
     write(FOLDER / ".lock")
     report(age=100)
     assert state_of(config).name == "waiting"
-    monkeypatch.setattr(progress.locking, "is_held", lambda _: None)
+    monkeypatch.setattr(progress, "_is_held", lambda _: None)
     assert state_of(config).name == "running"
     report(age=700)
     assert state_of(config).name == "waiting"

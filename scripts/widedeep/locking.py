@@ -3,9 +3,6 @@
 import contextlib
 import errno
 import fcntl
-import os
-import struct
-import sys
 import time
 from pathlib import Path
 
@@ -61,21 +58,3 @@ def _is_locked(file):
             raise
         print(f"{file.name}: this file system has no locks; never run two Snakemakes on one study here.", flush=True)
     return True
-
-
-def is_held(folder):
-    """Whether a process, on this or another node, holds the lock of a folder now; nothing is locked or written.
-
-    Returns:
-        bool, or None where that cannot be known: no such file, no locks in the file system, not Linux.
-    """
-    if sys.platform != "linux":
-        return None
-    # struct flock of fcntl(2): type, whence, start, length, process.
-    question = struct.pack("hhlli", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-    try:
-        with open(Path(folder, ".lock"), "rb") as file:
-            answer = fcntl.fcntl(file, fcntl.F_GETLK, question)
-    except OSError:
-        return None
-    return struct.unpack("hhlli", answer)[0] != fcntl.F_UNLCK

@@ -11,18 +11,21 @@ Every file may be missing, half-written or just replaced: a study runs meanwhile
 outdated is not seen here; Snakemake knows (`snakemake -n`).
 """
 
+import fcntl
 import io
 import json
 import os
 import pickle
 import re
+import struct
+import sys
 import time
 import zipfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from widedeep import expected, locking
+from widedeep import expected
 
 # Seconds after which the last word of a training is no sign of life any more, where nobody holds its lock, and where
 # the file system has no locks: a step or an evaluation of a large network takes minutes on a slow machine.
@@ -143,7 +146,7 @@ class _Study:
         folder = Path(job.outputs[0]).parent
         story = _Log(self._log_of(job, "log"))
         position, reported = _position(folder / "progress.json")
-        held = locking.is_held(folder) if self._is_there(folder / ".lock") else False
+        held = _is_held(folder) if self._is_there(folder / ".lock") else False
         began = errors.changed or 0
         words = [moment for moment in (reported, errors.changed) if moment]
         running = State(
@@ -296,6 +299,24 @@ class _WithoutCode(pickle.Unpickler):
 
     def persistent_load(self, _identity):
         return None
+
+
+def _is_held(folder):
+    """Whether a process, on this or another node, holds the lock of a folder now; nothing is locked or written.
+
+    Returns:
+        bool, or None where that cannot be known: no such file, no locks in the file system, not Linux.
+    """
+    if sys.platform != "linux":
+        return None
+    # struct flock of fcntl(2): type, whence, start, length, process.
+    question = struct.pack("hhlli", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    try:
+        with open(Path(folder, ".lock"), "rb") as file:
+            answer = fcntl.fcntl(file, fcntl.F_GETLK, question)
+    except OSError:
+        return None
+    return struct.unpack("hhlli", answer)[0] != fcntl.F_UNLCK
 
 
 def _checkpoint_epoch(path):
