@@ -1,6 +1,7 @@
 """What every stage's command line has in common: help, thread counts, errors."""
 
 import argparse
+import gc
 import os
 import sys
 
@@ -42,6 +43,10 @@ def run(main):
         sys.exit(main())
     except UserError as error:
         sys.exit(f"error: {error}")  # sys.exit prints to stderr, status 1
+    finally:
+        # Else Python looks for garbage among all that torch or seaborn made before it ends: up to a second of processor
+        # time a job.
+        gc.freeze()
 
 
 def positive_int(text):
