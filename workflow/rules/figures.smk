@@ -60,6 +60,7 @@ if "fig3" in FIGURES:
         threads: 1
         params:
             colour_map=config["figures"]["colour_map"],
+            order=labels(component_rows()),
             code=code("plot_components.py"),
         message:
             "Drawing {output.png}"
