@@ -79,10 +79,14 @@ def content_options():
     return " ".join(options + ["--stream"] * dataset["stream"])
 
 
-def own_data_code():
-    """The fingerprint of a data set's own file; nothing for the others, whose content is verified or a folder's."""
-    path = study_config.DATASETS / f"{DATASET}.py"
-    return fingerprint.of_script(path) if study_config.has_file(DATASET) else ""
+def unverified_code():
+    """The fingerprint of the code that decides what the images are, where no checksum of the content does."""
+    if study_config.has_file(DATASET):
+        return fingerprint.of_script(study_config.DATASETS / f"{DATASET}.py")
+    if DATASET not in study_config.SOURCES:
+        return fingerprint.of_script(SCRIPTS / "widedeep/folders.py")
+    # Of a known data set the whole images are verified, and then reduced.
+    return fingerprint.of_script(SCRIPTS / "widedeep/data.py") if IMAGE_SIZE else ""
 
 
 def source_options():
@@ -150,6 +154,11 @@ def second_dumps(wildcards):
 
 def second_option(wildcards):
     return " ".join(["--second", *second_dumps(wildcards)]) if second_dumps(wildcards) else ""
+
+
+def labels(networks):
+    """The networks' names in their order, a parameter: Snakemake notices other input files, and no other order of them."""
+    return [f"{model}/seed{seed}" for model, seed in networks]
 
 
 def file_of(model, seed, name):
@@ -267,7 +276,10 @@ BLOCK_TITLES = {
     "E": "probes and deletion, every seed",
 }
 # The networks whose predictions figure 6 and appendix G compare.
-COMPARED_BY_EXAMPLE = seeds_of(study_config.compared_in_figure_6(config)) if "fig6" in config["figures"] else []
+COMPARED_BY_EXAMPLE = (
+    # Sorted, so that the order of the grid cannot decide between two pairs that are equally close.
+    seeds_of(sorted(study_config.compared_in_figure_6(config), key=str)) if "fig6" in config["figures"] else []
+)
 COMPARED_BY_AGREEMENT = seeds_of(study_config.models_of(config, "G")) if "G" in config["figures"] else []
 CONVERGING = (
     [(study_config.models_of(config, "A")[0], config["figures"]["A"]["seed"])] if "A" in config["figures"] else []
