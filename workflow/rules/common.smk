@@ -278,7 +278,9 @@ BLOCK_TITLES = {
 # The networks whose predictions figure 6 and appendix G compare.
 COMPARED_BY_EXAMPLE = (
     # Sorted, so that the order of the grid cannot decide between two pairs that are equally close.
-    seeds_of(sorted(study_config.compared_in_figure_6(config), key=str)) if "fig6" in config["figures"] else []
+    seeds_of(sorted(study_config.compared_in_figure_6(config), key=str))
+    if "fig6" in config["figures"]
+    else []
 )
 COMPARED_BY_AGREEMENT = seeds_of(study_config.models_of(config, "G")) if "G" in config["figures"] else []
 CONVERGING = (
