@@ -13,6 +13,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def main(argv=None):
         print(f"Snakemake ended well, and the study is not finished; what Snakemake said: {log}")
         return 0
     if is_stale(report, results, args.configfile):
-        make_report(snakemake, report, log)
+        make_report(snakemake, report, log, results)
     print("Finished." if something_ran else "Nothing to do: everything is up to date.")
     print_findings(findings)
     print(f"Report:  {report}\nFigures: {results / 'figures'}")
@@ -99,7 +100,20 @@ def follow(snakemake, log, results):
         start = said.find("Error in rule") if "Error in rule" in said else 0
         sys.stderr.write(said[start:])
         sys.stderr.write(f"\nThe whole log: {log}. What was finished is kept; {how_to_go_on(said, snakemake)}\n")
+        # Where there is no room, neither the jobs nor Snakemake could write down why they failed.
+        for place in (Path(), results):
+            check_room(place)
     return process.returncode, something_ran
+
+
+def check_room(folder):
+    """Refuse a folder that nothing can be written to any more.
+
+    Raises:
+        UserError: the disk is full, or the like.
+    """
+    with files.explaining_os_errors(folder.absolute()), tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(2**16))
 
 
 def how_to_go_on(said, snakemake):
@@ -172,7 +186,7 @@ def is_stale(report, results, configfile):
     return max(Path(source).stat().st_mtime for source in sources) > report.stat().st_mtime
 
 
-def make_report(snakemake, report, log):
+def make_report(snakemake, report, log, results):
     """Snakemake's own report; it describes a finished run, so no rule can make it."""
     from widedeep.errors import UserError
 
@@ -180,6 +194,7 @@ def make_report(snakemake, report, log):
     with files.replacing(report) as unfinished, open(log, "a") as written:
         made = subprocess.run([*snakemake, "--report", str(unfinished)], stdout=written, stderr=subprocess.STDOUT)
         if made.returncode:
+            check_room(results)
             raise UserError(f"{report}: could not be made; the reason is at the end of {log}.")
 
 

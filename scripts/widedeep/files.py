@@ -20,6 +20,7 @@ _MENDABLE = {
     errno.ENOTDIR: "a part of the path is a file where a folder is expected; move it away",
     errno.EEXIST: "a part of the path is a file where a folder is expected; move it away",
 }
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextlib.contextmanager
@@ -67,14 +68,19 @@ def remove_unfinished(path):
 
 
 @contextlib.contextmanager
-def explaining_os_errors(path):
-    """Turn the operating system's refusals to write `path` into a UserError; other errors pass."""
+def explaining_os_errors(path, only=frozenset(_MENDABLE)):
+    """Turn the operating system's refusals to write `path` into a UserError; other errors pass.
+
+    Args:
+        path: for the error's words.
+        only: numbers of the errors to explain.
+    """
     try:
         yield
     except OSError as error:
         # HDF5 reports the system's error number inside its message.
         code = error.errno or next((code for code in _MENDABLE if f"errno = {code}," in str(error)), None)
-        if code not in _MENDABLE:
+        if code not in only:
             raise
         raise UserError(f"{path}: cannot be written: {_MENDABLE[code]}.") from error
 

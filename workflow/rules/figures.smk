@@ -62,7 +62,7 @@ for figure in COMPONENT_FIGURES:
         threads: 1
         params:
             colour_map=config["figures"]["colour_map"],
-            order=labels(component_rows()),
+            order=labels(COMPONENT_FIGURES[figure]),
             code=code("plot_components.py"),
         message:
             "Drawing {output.png}"
