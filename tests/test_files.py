@@ -123,10 +123,10 @@ def test_room_that_is_made_too_late_does_not_hide_what_is_lost(tiny_disk):
 def test_a_log_that_cannot_be_written_is_explained():
     """Block by block, as to a file, and at once, as PYTHONUNBUFFERED has it."""
     for unbuffered in ("", "1"):
-        words = [sys.executable, SCRIPTS / "plan.py", "--configfile", "config/demo.yaml", "--throughput", "1000"]
+        words = [sys.executable, "-c", "from widedeep import command; command.run(lambda: print('finished'))"]
+        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
         with open("/dev/full", "w") as full:
-            environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
-            said = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+            said = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, cwd=SCRIPTS)
         assert said.returncode == 1
         assert said.stderr == (
             "error: what this program prints: cannot be written: the disk is full; make room and run again.\n"
