@@ -97,23 +97,34 @@ def follow(snakemake, log, results):
         line.end()
     something_ran = bool(_STEPS.search(said))
     if process.returncode:
+        no_room = without_room(Path(), Path(".snakemake"), results)
         start = said.find("Error in rule") if "Error in rule" in said else 0
-        sys.stderr.write(said[start:])
+        sys.stderr.write(sentences_of(said) if no_room else said[start:])
         sys.stderr.write(f"\nThe whole log: {log}. What was finished is kept; {how_to_go_on(said, snakemake)}\n")
-        # Where there is no room, neither the jobs nor Snakemake could write down why they failed.
-        for place in (Path(), results):
-            check_room(place)
+        if no_room:
+            raise no_room
     return process.returncode, something_ran
 
 
-def check_room(folder):
-    """Refuse a folder that nothing can be written to any more.
+def without_room(*folders):
+    """The UserError of a folder that cannot be written to any more, as on a full disk; None where there is room.
 
-    Raises:
-        UserError: the disk is full, or the like.
+    There neither the jobs nor Snakemake could write down why they failed.
     """
-    with files.explaining_os_errors(folder.absolute()), tempfile.TemporaryFile(dir=folder) as file:
-        file.write(bytes(2**16))
+    from widedeep.errors import UserError
+
+    try:
+        for folder in filter(Path.is_dir, folders):
+            with files.explaining_os_errors(folder.absolute()), tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(2**16))
+    except UserError as error:
+        return error
+    return None
+
+
+def sentences_of(said):
+    """What the jobs said; Snakemake's own words about a full disk are tracebacks."""
+    return "\n".join(dict.fromkeys(line for line in said.splitlines() if line.startswith("error: ")))
 
 
 def how_to_go_on(said, snakemake):
@@ -194,8 +205,8 @@ def make_report(snakemake, report, log, results):
     with files.replacing(report) as unfinished, open(log, "a") as written:
         made = subprocess.run([*snakemake, "--report", str(unfinished)], stdout=written, stderr=subprocess.STDOUT)
         if made.returncode:
-            check_room(results)
-            raise UserError(f"{report}: could not be made; the reason is at the end of {log}.")
+            sentence = f"{report}: could not be made; the reason is at the end of {log}."
+            raise without_room(results) or UserError(sentence)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -146,6 +147,26 @@ def test_missing_permission_is_explained(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", refuse)  # root may write anywhere, so the system's answer is played
     with pytest.raises(UserError, match="no permission to write there"):
         write(tmp_path / "x")
+
+
+def fill_text(path):
+    path.write_text("x")
+
+
+def fill_table(path):
+    pd.DataFrame({"x": [1]}).to_csv(path)
+
+
+def fill_after_all(path):
+    """As where the folder vanishes behind a file that is open."""
+
+
+@pytest.mark.parametrize("fill", [fill_text, fill_table, fill_after_all])
+def test_a_folder_that_vanishes_is_explained(tmp_path, fill):
+    path = tmp_path / "gone/x"
+    with pytest.raises(UserError, match="its folder was removed meanwhile; run again"), files.replacing(path) as place:  # noqa: PT012
+        path.parent.rmdir()
+        fill(place)
 
 
 def test_other_errors_of_the_system_keep_their_traceback(tmp_path):

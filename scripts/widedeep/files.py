@@ -37,7 +37,7 @@ def replacing(path):
         pathlib.Path of the file to fill.
 
     Raises:
-        UserError: the place cannot be written to (full, read-only, no permission).
+        UserError: the place cannot be written to (full, read-only, no permission, removed meanwhile).
     """
     path = Path(path)
     unfinished = unfinished_of(path, f"{os.uname().nodename}.{os.getpid()}")
@@ -48,6 +48,10 @@ def replacing(path):
             with open(unfinished, "rb") as file:
                 os.fsync(file.fileno())
             os.replace(unfinished, path)
+        except OSError as error:
+            if path.parent.is_dir():
+                raise
+            raise UserError(f"{path}: cannot be written: its folder was removed meanwhile; run again.") from error
         finally:
             unfinished.unlink(missing_ok=True)
 

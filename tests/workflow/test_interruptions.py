@@ -8,9 +8,12 @@ had deleted came back by the first one; both write the same bits, or, when the c
 one the right ones. Readers of a file that is replaced go on with the old one, which is whole as well.
 """
 
+import importlib
 import json
 import os
 import random
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +22,11 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
+import pytest
 import study
+
+from widedeep import config as study_config
+from widedeep import expected
 
 JOB_KILLS = [signal.SIGKILL] * 7 + [signal.SIGTERM] * 4
 SNAKEMAKE_KILLS = [signal.SIGKILL] * 4 + [signal.SIGTERM] * 1
@@ -188,6 +195,32 @@ def test_killed_twenty_times_it_ends_like_an_undisturbed_run(finished, tmp_path)
     assert len({stage for stage in hit if stage}) >= 4, story
     checked = disturbed.study._run("scripts/verify.py", "results/tiny", "--configfile", study.CONFIG, check=False)
     assert "All is well." in checked.stdout, checked.stdout + story
+
+
+def test_every_job_locks_all_files_that_it_writes(tmp_path, monkeypatch):
+    """Else two writers could meet, and what a killed job left of a file would stay."""
+
+    class Locked(Exception):
+        pass
+
+    locked = set()
+
+    def only_writer(paths, _stop=None):
+        locked.update(map(str, paths))
+        raise Locked
+
+    monkeypatch.setattr("widedeep.locking.only_writer", only_writer)
+    monkeypatch.setattr("widedeep.interruption.StopSignal", lambda: None)
+    monkeypatch.syspath_prepend(study.ROOT / "scripts")
+    made = study.Study.new(tmp_path)
+    said = made.snakemake("-n", "--printshellcmds").stdout
+    commands = re.findall(r"python scripts/(\w+)\.py (.*?) >", said)
+    for script, words in commands:
+        with pytest.raises(Locked):
+            importlib.import_module(script).main(shlex.split(words))
+    jobs = expected.jobs(study_config.read(made.folder / study.CONFIG))
+    assert len(commands) == len(jobs)
+    assert {output for job in jobs for output in job.outputs} <= locked
 
 
 def differences(one, other):
