@@ -13,8 +13,8 @@ Example:
 """
 
 import argparse
+import contextlib
 import json
-from contextlib import nullcontext
 from pathlib import Path
 
 from widedeep import command, files, provenance
@@ -64,7 +64,7 @@ def main(argv=None):
     written = [*(args.out / name for name in names), *([args.progress] if args.progress else [])]
     try:
         # Of several processes the first one; the others wait for it, as long as torch lets them.
-        lock = locking.only_writer(written, stop) if distributed.is_first() else nullcontext(False)
+        lock = locking.only_writer(written, stop) if distributed.is_first() else contextlib.nullcontext(False)
         with lock as waited, distributed.group(models.device_named(args.device)) as group:
             return train(args, group, stop, attempt, waited)
     except Interrupted:
@@ -150,9 +150,12 @@ def is_finished(folder, identity, attempt):
 
 
 def report_progress(path, state):
+    """Write where the training is; that this is not possible, as on a full disk, is no reason to end a training."""
+    from widedeep.errors import UserError
+
     loss, accuracy = state.running_loss_and_accuracy()
     position = {"epoch": state.epoch + 1, "epochs": state.recipe.epochs, "step": state.step}
-    with files.replacing(path) as unfinished:
+    with contextlib.suppress(UserError), files.replacing(path) as unfinished:
         unfinished.write_text(json.dumps({"name": state.name, **position, "loss": loss, "accuracy": accuracy}))
 
 

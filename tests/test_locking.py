@@ -1,4 +1,4 @@
-"""Two trainings never write into one folder: real processes."""
+"""Two jobs never write the same files at once: real processes."""
 
 import json
 import signal
@@ -19,6 +19,18 @@ from widedeep import locking
 with locking.only_writer(sys.argv[1:]):
     print("held", flush=True)
     time.sleep(600)
+"""
+
+
+WRITE = """
+import sys
+from widedeep import command, files
+parser = command.parser("A stage that writes what it reads.")
+parser.add_argument("--out")
+args = command.start(parser, writes=["out"])
+print("working", flush=True)
+with files.replacing(args.out) as unfinished:
+    unfinished.write_text(sys.stdin.readline())
 """
 
 
@@ -92,3 +104,51 @@ def test_where_there_are_no_locks_it_says_so_and_goes_on(tmp_path, monkeypatch, 
     with locking.only_writer([tmp_path / "x"]) as waited:
         assert not waited
     assert "this file system has no locks" in capsys.readouterr().out
+
+
+def start_writing(path):
+    command = [sys.executable, "-c", WRITE, "--out", path]
+    return subprocess.Popen(command, cwd=SCRIPTS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_the_job_that_began_last_writes_last(tmp_path):
+    """As when Snakemake was killed, the config changed, and the old job still runs beside the new one."""
+    with start_writing(tmp_path / "x") as old:
+        assert old.stdout.readline() == "working\n"
+        with start_writing(tmp_path / "x") as new:
+            assert "another process writes this; waiting" in new.stdout.readline()
+            new.stdin.write("new")
+            new.stdin.close()
+            old.communicate("old")
+            assert new.wait(20) == 0
+    assert (tmp_path / "x").read_text() == "new"
+
+
+def test_jobs_of_one_folder_do_not_wait_for_each_other(tmp_path):
+    with start_writing(tmp_path / "x") as first, start_writing(tmp_path / "y") as second:
+        assert first.stdout.readline() == second.stdout.readline() == "working\n"
+        first.communicate("x")
+        second.communicate("y")
+
+
+def test_what_a_killed_job_left_half_written_is_removed_and_nothing_else(tmp_path):
+    for name in (".x.h5.node.1.unfinished.h5", ".y.h5.node.1.unfinished.h5", "x.h5", ".x.h5.old"):
+        (tmp_path / name).write_text("")
+    left = tmp_path / ".unpacked.node.2.unfinished"
+    left.mkdir()
+    (left / "page.png").write_text("")
+    with locking.only_writer([tmp_path / "x.h5", tmp_path / "unpacked"]):
+        names = {path.name for path in tmp_path.iterdir()}
+    assert names == {".lock", ".y.h5.node.1.unfinished.h5", "x.h5", ".x.h5.old"}
+
+
+def test_where_there_are_no_locks_nothing_is_removed(tmp_path, monkeypatch):
+    """It may be another node's that still works on it."""
+
+    def refuse(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(locking.fcntl, "lockf", refuse)
+    (tmp_path / ".x.node.1.unfinished").write_text("")
+    with locking.only_writer([tmp_path / "x"]):
+        assert (tmp_path / ".x.node.1.unfinished").exists()

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 
-from widedeep import locking
+from widedeep import files, locking
 from widedeep.errors import UserError
 
 # Each library of linear algebra reads its own variable, once, when it is loaded.
@@ -57,8 +57,13 @@ def start(parser, argv=None, writes=()):
 def run(main):
     """Call `main()` and exit: with its return value as status, or with 1 and one sentence after a UserError."""
     try:
-        sys.exit(main())
+        # Files are written where their errors are explained, so what is left are the words that go to a log.
+        with files.explaining_os_errors("what this program prints", only=files.NO_ROOM):
+            status = main()
+            sys.stdout.flush()
+        sys.exit(status)
     except UserError as error:
+        sys.stdout = None  # what it could not write, it would try to write again
         sys.exit(f"error: {error}")  # sys.exit prints to stderr, status 1
     finally:
         # Else Python looks for garbage among all that torch or seaborn made before it ends: up to a second of processor

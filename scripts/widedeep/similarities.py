@@ -18,7 +18,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from widedeep import deflation, dumps, files, hdf5
+from widedeep import deflation, dumps, hdf5
 from widedeep.cka import MinibatchCKA, Similarity
 
 KIND = "cka"
@@ -116,7 +116,7 @@ def write(path, named_pairs):
         named_pairs: dict from group name (`/` for the root) to a pair of dumps.Dump.
     """
     results = compare(list(named_pairs.values()))
-    with files.replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+    with hdf5.creating(path) as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
         for (name, (first, second)), result in zip(named_pairs.items(), results, strict=True):
             group = file.require_group(name)
