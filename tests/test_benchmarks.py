@@ -69,3 +69,14 @@ def test_start_up_is_measured(capsys):
 def test_imports_inside_functions_count(tmp_path):
     (tmp_path / "x.py").write_text("import os\ndef f():\n    from widedeep import names\n    print(1)\n")
     assert startup.imports_of(tmp_path / "x.py") == "import os\nfrom widedeep import names"
+
+
+def test_a_stage_ends_without_a_search_for_garbage():
+    """Which costs up to a second of processor time after torch or seaborn."""
+    code = (
+        "import atexit, gc\nfrom widedeep import command\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 0))\ncommand.run(lambda: 0)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS.parent / "scripts")}
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout == "True\n"
