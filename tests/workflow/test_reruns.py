@@ -141,6 +141,7 @@ CHANGES = {
             "compute_cka": 2,
             "compute_pairs": 3,
             "probe_blocks": 1,
+            "D": 1,
             "E": 1,
             **PREDICTED,
             "fig1-seeds": 1,
