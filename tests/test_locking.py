@@ -59,7 +59,7 @@ def test_a_second_training_waits_and_can_be_stopped(tmp_path, holder):
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == STOPPED
     assert holder.poll() is None
-    assert [path.name for path in (tmp_path / "one").iterdir()] == [".lock"]
+    assert [path.name for path in (tmp_path / "one").iterdir()] == [".model.safetensors.lock"]
 
 
 def test_it_goes_on_when_the_first_was_killed(tmp_path, holder):
@@ -139,7 +139,7 @@ def test_what_a_killed_job_left_half_written_is_removed_and_nothing_else(tmp_pat
     (left / "page.png").write_text("")
     with locking.only_writer([tmp_path / "x.h5", tmp_path / "unpacked"]):
         names = {path.name for path in tmp_path.iterdir()}
-    assert names == {".lock", ".y.h5.node.1.unfinished.h5", "x.h5", ".x.h5.old"}
+    assert names == {".x.h5.lock", ".y.h5.node.1.unfinished.h5", "x.h5", ".x.h5.old"}
 
 
 def test_where_there_are_no_locks_nothing_is_removed(tmp_path, monkeypatch):

@@ -91,10 +91,10 @@ def held_lock(folder):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from widedeep import locking\n"
-        "with locking.only_writer(sys.argv[2], None):\n"
+        "with locking.only_writer(sys.argv[2:]):\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )
-    words = [sys.executable, "-c", code, SCRIPTS, folder]
+    words = [sys.executable, "-c", code, SCRIPTS, folder / "model.safetensors"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
         yield
@@ -116,7 +116,7 @@ def test_a_finished_study_says_so(config, capsys):
     script.main(["--configfile", str(TINY)])
     said = capsys.readouterr().out
     assert said.endswith("Finished: all jobs are done.\n")
-    assert "all                        41        0        0        0\n" in said
+    assert "all                        42        0        0        0\n" in said
 
 
 def test_a_job_is_done_when_the_last_of_its_files_is_there(config):
@@ -168,7 +168,7 @@ def test_a_training_that_holds_its_lock_is_running_however_old_its_news_is(confi
 
 def test_a_file_system_without_locks_leaves_more_time_to_report(config, monkeypatch):
     write(ERRORS, age=500)
-    write(FOLDER / ".lock")
+    write(FOLDER / ".model.safetensors.lock")
     report(age=100)
     assert state_of(config).name == "waiting"
     monkeypatch.setattr(progress, "_is_held", lambda _: None)
@@ -310,7 +310,13 @@ def test_half_written_files_are_no_news(config, content):
 
 
 def test_files_that_vanish_or_are_folders_are_no_news(config):
-    for path in (FOLDER / "progress.json", FOLDER / "checkpoint.pt", FOLDER / ".lock", ERRORS, LOGS / "snakemake.log"):
+    for path in (
+        FOLDER / "progress.json",
+        FOLDER / "checkpoint.pt",
+        FOLDER / ".model.safetensors.lock",
+        ERRORS,
+        LOGS / "snakemake.log",
+    ):
         path.mkdir(parents=True)
     assert state_of(config).name == "waiting"
 

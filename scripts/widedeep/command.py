@@ -54,6 +54,11 @@ def start(parser, argv=None, writes=()):
     return args
 
 
+def release():
+    """Let other processes write the files of this job; its lock files go."""
+    _held.close()
+
+
 def run(main):
     """Call `main()` and exit: with its return value as status, or with 1 and one sentence after a UserError."""
     try:
@@ -66,6 +71,7 @@ def run(main):
         sys.stdout = None  # what it could not write, it would try to write again
         sys.exit(f"error: {error}")  # sys.exit prints to stderr, status 1
     finally:
+        release()
         # Else Python looks for garbage among all that torch or seaborn made before it ends: up to a second of processor
         # time a job.
         gc.freeze()

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from widedeep import expected
+from widedeep import expected, locking
 
 # Seconds after which the last word of a training is no sign of life any more, where nobody holds its lock, and where
 # the file system has no locks: a step or an evaluation of a large network takes minutes on a slow machine.
@@ -146,7 +146,8 @@ class _Study:
         folder = Path(job.outputs[0]).parent
         story = _Log(self._log_of(job, "log"))
         position, reported = _position(folder / "progress.json")
-        held = _is_held(folder) if self._is_there(folder / ".lock") else False
+        lock = locking.path_of(job.outputs[0])
+        held = _is_held(lock) if self._is_there(lock) else False
         began = errors.changed or 0
         words = [moment for moment in (reported, errors.changed) if moment]
         running = State(
@@ -301,8 +302,8 @@ class _WithoutCode(pickle.Unpickler):
         return None
 
 
-def _is_held(folder):
-    """Whether a process, on this or another node, holds the lock of a folder now; nothing is locked or written.
+def _is_held(lock):
+    """Whether a process, on this or another node, holds a lock file now; nothing is locked or written.
 
     Returns:
         bool, or None where that cannot be known: no such file, no locks in the file system, not Linux.
@@ -312,7 +313,7 @@ def _is_held(folder):
     # struct flock of fcntl(2): type, whence, start, length, process.
     question = struct.pack("hhlli", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     try:
-        with open(Path(folder, ".lock"), "rb") as file:
+        with open(lock, "rb") as file:
             answer = fcntl.fcntl(file, fcntl.F_GETLK, question)
     except OSError:
         return None

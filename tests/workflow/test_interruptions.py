@@ -242,7 +242,7 @@ def files_of(made):
     """Paths of all files of data and results, hidden ones too; of logs the names are free."""
     places = [made.results, made.folder / "data"]
     paths = {path.relative_to(made.folder) for place in places for path in place.rglob("*") if path.is_file()}
-    return {path for path in paths if path.name != ".lock" and path.parts[2] != "logs"}
+    return {path for path in paths if path.parts[2] != "logs"}
 
 
 def without_times(path):

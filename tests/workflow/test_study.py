@@ -19,12 +19,12 @@ NETWORKS = [f"digits-resnet{size}-f100/seed{seed}" for size in SIZES for seed in
 
 def test_everything_is_there_and_nothing_else(finished):
     for network in NETWORKS:
-        files = {path.name for path in (finished.results / "models" / network).iterdir()} - {".lock"}
+        files = {path.name for path in (finished.results / "models" / network).iterdir()}
         expected = {"model.safetensors", "history.csv", "metrics.json", "activations.h5", "cka.h5"}
         expected |= {"pca.h5", "predictions.h5", "provenance.json", "dump_provenance.json"}
         probed = {"probes.csv", "deletion.csv", "probe_provenance.json"}
         assert files == expected | (probed if "resnet14" in network else set())
-    figures = {path.name for path in (finished.results / "figures").iterdir()} - {".lock"}
+    figures = {path.name for path in (finished.results / "figures").iterdir()}
     names = (
         "fig1",
         "fig1-seeds",
@@ -42,7 +42,7 @@ def test_everything_is_there_and_nothing_else(finished):
         "fig6-classes",
     )
     assert figures == {f"{name}.{end}" for name in names for end in ("pdf", "png", "csv")} | {"B.md", "fig6.csv"}
-    pairs = {str(path.relative_to(finished.results / "pairs")) for path in finished.results.glob("pairs/*/*.h5")}
+    pairs = {str(path.relative_to(finished.results / "pairs")) for path in finished.results.glob("pairs/*/*")}
     eight, fourteen = "digits-resnet8-w1-f100", "digits-resnet14-w1-f100"
     assert pairs == {
         f"{eight}--{eight}/seed2.h5",
@@ -176,7 +176,7 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
     assert made.run_study().returncode == 0
     kept = {"model.safetensors", "history.csv", "metrics.json", "cka.h5", "pca.h5", "predictions.h5"}
     kept |= {"provenance.json", "dump_provenance.json"}
-    assert {path.name for path in folder.iterdir()} - {".lock"} == kept
+    assert {path.name for path in folder.iterdir()} == kept
     attempts = json.loads((folder / "provenance.json").read_text())["attempts"]
     assert len(attempts) == 2
     assert made.jobs_of_dry_run() == {}
