@@ -23,8 +23,14 @@ DUMP = "digits-resnet8-w1-f100/seed1/dump_activations"
 FOLDER = Path("results/tiny/models/digits-resnet8-w1-f100/seed1")
 LOGS = Path("results/tiny/logs")
 ERRORS, STORY = LOGS / f"{EIGHT}.errors.log", LOGS / f"{EIGHT}.log"
-NOW = time.time()
+NOW = time.time()  # of each test: see the fixture
 ATTEMPT = dict.fromkeys(("started", "host", "slurm_job", "device", "commit", "dirty", "versions"))
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch):
+    """Ages are seconds before the test, not before all tests were collected."""
+    monkeypatch.setattr(sys.modules[__name__], "NOW", time.time())
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_dumps import ORIGIN, network, write
 
-from widedeep import cka, dumps, similarities
+from widedeep import cka, command, dumps, similarities
 from widedeep.errors import UserError
 
 
@@ -115,4 +115,5 @@ def test_other_examples_leave_no_file_behind(paths, tmp_path):
     with pytest.raises(UserError, match=r"other\.h5: its sample ids"):
         compute_cka.main([str(paths[0]), "--with", str(other), "--out", str(tmp_path / "cka.h5")])
     assert not (tmp_path / "cka.h5").exists()
+    command.release()
     assert not list(tmp_path.glob(".*"))

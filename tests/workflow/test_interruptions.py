@@ -34,8 +34,8 @@ GROUP_KILLS = [signal.SIGINT] * 2 + [signal.SIGKILL] * 2
 SEED = 5
 # Of 42 jobs of the study, after so many no kill waits any longer.
 LAST_KILL_AFTER = 32
-# Seconds to wait for a job to kill.
-PATIENCE = 120
+# Seconds to wait for a job to kill, and for Snakemake to end.
+PATIENCE = 60
 # Processor seconds after which a job of the tiny study has started and is in its work, mostly.
 IN_WORK = 1.5
 
@@ -100,15 +100,24 @@ class Disturbed:
         self._note(f"{number.name} to {whom}; {stage} had used {used:.1f} s")
         if whom == "group":
             os.killpg(self._runner.pid, number)
-            self._runner.wait()
+            self._wait_until_stopped()
         elif whom == "job":
             job.send_signal(number)
         elif number == signal.SIGKILL:
             self._replace_killed_snakemake()
         else:
             self._snakemake().send_signal(number)
-            self._runner.wait()
+            self._wait_until_stopped()
         return stage if used > IN_WORK else None
+
+    def _wait_until_stopped(self):
+        """Snakemake does not always end when it is told to while one of its jobs dies: then it is killed."""
+        try:
+            self._runner.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._note("Snakemake did not end and is killed")
+            os.killpg(self._runner.pid, signal.SIGKILL)
+            self._runner.wait()
 
     def _replace_killed_snakemake(self):
         """Its jobs sleep until they have been started a second time: two writers."""
