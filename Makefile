@@ -3,13 +3,14 @@
 # make test       set up and run all tests
 # make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
 # make lint       ruff, snakefmt, snakemake --lint
+# make progress   how far the study is, while it runs or after it
 # make unlock     after a Snakemake that was killed: "Directory cannot be locked"
 PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 CONFIG ?= config/demo.yaml
 
-.PHONY: study cifar10-small test test-slurm lint unlock
+.PHONY: study cifar10-small test test-slurm lint progress unlock
 
 study: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile $(CONFIG)
@@ -28,6 +29,9 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+
+progress: $(VENV)/installed
+	@$(BIN)/python scripts/progress.py --configfile $(CONFIG)
 
 unlock: $(VENV)/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --configfile $(CONFIG) --unlock

@@ -25,7 +25,7 @@ def parse(argv):
     )
     parser.add_argument("--classes", nargs="+", required=True, metavar="FILE", help="figure to write: .pdf, .png, .csv")
     parser.add_argument("--summary", required=True, metavar="FILE", help="table of one line to write, as CSV")
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["examples", "classes", "summary"])
 
 
 def main(argv=None):

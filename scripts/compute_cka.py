@@ -14,7 +14,7 @@ def parse(argv):
     parser.add_argument("dump", help="activations.h5 of scripts/dump_activations.py")
     parser.add_argument("--with", dest="other", metavar="DUMP", help="second network (default: the first with itself)")
     parser.add_argument("--out", required=True, metavar="FILE", help="cka.h5 to write")
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):

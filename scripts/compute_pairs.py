@@ -18,7 +18,7 @@ def parse(argv):
     parser.add_argument("--first", nargs="+", required=True, metavar="DUMP", help="dumps of one configuration")
     parser.add_argument("--second", nargs="+", default=[], metavar="DUMP", help="dumps of another configuration")
     parser.add_argument("--out", required=True, metavar="FILE", help="file of all pairs to write")
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):

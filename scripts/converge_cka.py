@@ -25,7 +25,7 @@ def parse(argv):
     parser.add_argument("--seed", type=int, default=0, help="of the order of examples")
     parser.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
     command.add_figure_options(parser)
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):

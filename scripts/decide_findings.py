@@ -18,7 +18,7 @@ def parse(argv):
     parser.add_argument("--agreement", metavar="TABLE", help="table of scripts/compare_predictions.py, if there is one")
     parser.add_argument("--convergence", metavar="TABLE", help="table of scripts/converge_cka.py, where there is one")
     parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .csv, .md, .html")
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):

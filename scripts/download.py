@@ -32,7 +32,7 @@ def parse(argv):
         "--image-size", type=command.positive_int, metavar="N", help="side in pixels; smaller than the original"
     )
     parser.add_argument("--stream", action="store_true", help="with --folder: list the images, and leave them there")
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):
@@ -51,9 +51,9 @@ def main(argv=None):
     own = "file" if config.has_file(args.dataset) else "folder"
     source = args.source or config.SOURCES.get(args.dataset, [own])[0]
     if args.stream:
-        from widedeep import sources
+        from widedeep import folders
 
-        data.write_listing(args.out, args.dataset, args.folder, args.image_size, *sources.listing(args.folder))
+        data.write_listing(args.out, args.dataset, args.folder, args.image_size, *folders.listing(args.folder))
         report(args.out)
         return
     train, test, classes = fetch(args, source)
@@ -75,7 +75,7 @@ def report(path):
 
 def fetch(args, source):
     """(train, test, classes) from a source; what is downloaded lies beside the file to write."""
-    from widedeep import sources
+    from widedeep import folders, sources
 
     beside = args.out.parent
     if source == "embedded":
@@ -87,7 +87,7 @@ def fetch(args, source):
     if source == "file":
         return sources.own_file(args.dataset)
     if source == "folder":
-        return sources.image_folder(args.folder, args.image_size)
+        return folders.image_folder(args.folder, args.image_size)
     if args.dataset == "fashion-mnist":
         return sources.fashion_mnist(beside, args.mirror, args.archive)
     return sources.cifar(args.dataset, beside, args.mirror, args.archive)

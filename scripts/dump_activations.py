@@ -31,7 +31,7 @@ def parse(argv):
     parser.add_argument("--kinds", nargs="+", choices=layers.KINDS, help="only layers of these kinds (default: all)")
     parser.add_argument("--layers", metavar="PATTERN", help="only layers whose name matches, as 'stage3.*'")
     parser.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out", "components", "predictions", "provenance"])
 
 
 def main(argv=None):

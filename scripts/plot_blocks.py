@@ -23,7 +23,7 @@ def parse(argv):
     parser.add_argument("--probes", nargs="+", default=[], metavar="FILE", help="probes.csv of each, same order")
     parser.add_argument("--deletion", nargs="+", default=[], metavar="FILE", help="deletion.csv of each, same order")
     command.add_figure_options(parser)
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):

@@ -2,6 +2,7 @@
 
 A row a network: CKA of all layer pairs; squared cosine between the first principal components of layer pairs; the first
 component's share of the variance, layer by layer; CKA after the first component is removed from each minibatch.
+Components are those of the whole test set; grey is the share within minibatches, and the table has both.
 
 Example (after the example of scripts/compute_cka.py --help):
   python scripts/plot_components.py --cka results/one/resnet14/cka.h5 --components results/one/resnet14/pca.h5 \\
@@ -16,7 +17,7 @@ def parse(argv):
     parser.add_argument("--cka", nargs="+", required=True, metavar="FILE", help="cka.h5 of each network")
     parser.add_argument("--components", nargs="+", required=True, metavar="FILE", help="pca.h5 of each, same order")
     command.add_figure_options(parser)
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):
@@ -37,7 +38,9 @@ def row_of(cka, pca, known):
     first, comparison = results.components_and_cka(pca, cka)
     side = comparison.first
     name = f"{network_name(side.label, known)}\naccuracy {accuracy(side.label, known)}"
-    return plots.ComponentRow(name, side, comparison.values, first.agreement, first.share, comparison.deflated)
+    return plots.ComponentRow(
+        name, side, comparison.values, first.agreement, first.share, comparison.deflated, comparison.squared_cosine
+    )
 
 
 def table_of(rows):
@@ -53,6 +56,8 @@ def table_of(rows):
         part["share_first"] = np.repeat(row.share, len(row.share))
         part["cka"], part["squared_cosine"] = row.cka.ravel(), row.agreement.ravel()
         part["cka_without_first_component"] = row.deflated.ravel()
+        part["share_first_in_minibatches"] = np.repeat(row.side.share, len(row.share))
+        part["squared_cosine_in_minibatches"] = row.agreement_in_minibatches.ravel()
         parts.append(part)
     return pd.concat(parts)
 

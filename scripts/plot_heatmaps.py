@@ -18,7 +18,7 @@ def parse(argv):
         "--panel", nargs="+", action="append", required=True, metavar=("ROW", "SOURCE"), help="one heatmap; repeatable"
     )
     command.add_figure_options(parser)
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):

@@ -34,7 +34,7 @@ def parse(argv):
     machine = parser.add_argument_group("the machine")
     machine.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
     machine.add_argument("--checkpoint-minutes", type=float, default=10, help="between two checkpoints (default: 10)")
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["probes", "deletion", "provenance"])
 
 
 def main(argv=None):

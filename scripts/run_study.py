@@ -13,6 +13,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def main(argv=None):
         print(f"Snakemake ended well, and the study is not finished; what Snakemake said: {log}")
         return 0
     if is_stale(report, results, args.configfile):
-        make_report(snakemake, report, log)
+        make_report(snakemake, report, log, results)
     print("Finished." if something_ran else "Nothing to do: everything is up to date.")
     print_findings(findings)
     print(f"Report:  {report}\nFigures: {results / 'figures'}")
@@ -96,10 +97,34 @@ def follow(snakemake, log, results):
         line.end()
     something_ran = bool(_STEPS.search(said))
     if process.returncode:
+        no_room = without_room(Path(), Path(".snakemake"), results)
         start = said.find("Error in rule") if "Error in rule" in said else 0
-        sys.stderr.write(said[start:])
+        sys.stderr.write(sentences_of(said) if no_room else said[start:])
         sys.stderr.write(f"\nThe whole log: {log}. What was finished is kept; {how_to_go_on(said, snakemake)}\n")
+        if no_room:
+            raise no_room
     return process.returncode, something_ran
+
+
+def without_room(*folders):
+    """The UserError of a folder that cannot be written to any more, as on a full disk; None where there is room.
+
+    There neither the jobs nor Snakemake could write down why they failed.
+    """
+    from widedeep.errors import UserError
+
+    try:
+        for folder in filter(Path.is_dir, folders):
+            with files.explaining_os_errors(folder.absolute()), tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(2**16))
+    except UserError as error:
+        return error
+    return None
+
+
+def sentences_of(said):
+    """What the jobs said; Snakemake's own words about a full disk are tracebacks."""
+    return "\n".join(dict.fromkeys(line for line in said.splitlines() if line.startswith("error: ")))
 
 
 def how_to_go_on(said, snakemake):
@@ -172,7 +197,7 @@ def is_stale(report, results, configfile):
     return max(Path(source).stat().st_mtime for source in sources) > report.stat().st_mtime
 
 
-def make_report(snakemake, report, log):
+def make_report(snakemake, report, log, results):
     """Snakemake's own report; it describes a finished run, so no rule can make it."""
     from widedeep.errors import UserError
 
@@ -180,7 +205,8 @@ def make_report(snakemake, report, log):
     with files.replacing(report) as unfinished, open(log, "a") as written:
         made = subprocess.run([*snakemake, "--report", str(unfinished)], stdout=written, stderr=subprocess.STDOUT)
         if made.returncode:
-            raise UserError(f"{report}: could not be made; the reason is at the end of {log}.")
+            sentence = f"{report}: could not be made; the reason is at the end of {log}."
+            raise without_room(results) or UserError(sentence)
 
 
 if __name__ == "__main__":

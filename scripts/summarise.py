@@ -23,7 +23,7 @@ def parse(argv):
         "networks", nargs="+", metavar="DIR", type=Path, help="folder with cka.h5, pca.h5 and metrics.json of a network"
     )
     parser.add_argument("--out", required=True, metavar="FILE", help="table to write, as CSV")
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):

@@ -21,7 +21,7 @@ def parse(argv):
     parser.add_argument("--components", nargs="*", default=[], metavar="FILE", help="pca.h5 of all networks in them")
     parser.add_argument("--out", required=True, metavar="FILE", help="table to write, as CSV")
     parser.add_argument("--configurations", metavar="FILE", help="table of pairs of configurations to write, as CSV")
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out", "configurations"])
 
 
 def main(argv=None):

@@ -14,7 +14,7 @@ def parse(argv):
     parser.add_argument("metrics", nargs="+", metavar="FILE", help="metrics.json of all networks")
     parser.add_argument("--colour-map", default="magma", help="of matplotlib or seaborn (default: magma)")
     parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .csv, .md, .pdf, .png")
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):

@@ -22,7 +22,7 @@ def parse(argv):
         help="folder with provenance.json and metrics.json of a network",
     )
     parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .csv, .html")
-    return command.start(parser, argv)
+    return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):

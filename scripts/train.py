@@ -13,8 +13,8 @@ Example:
 """
 
 import argparse
+import contextlib
 import json
-from contextlib import nullcontext
 from pathlib import Path
 
 from widedeep import command, files, provenance
@@ -60,9 +60,11 @@ def main(argv=None):
     stop, attempt = StopSignal(), provenance.Attempt()  # before torch is imported
     from widedeep import distributed, locking, models
 
+    names = ("model.safetensors", "history.csv", "metrics.json", "provenance.json")
+    written = [*(args.out / name for name in names), *([args.progress] if args.progress else [])]
     try:
         # Of several processes the first one; the others wait for it, as long as torch lets them.
-        lock = locking.only_writer(args.out, stop) if distributed.is_first() else nullcontext(False)
+        lock = locking.only_writer(written, stop) if distributed.is_first() else contextlib.nullcontext(False)
         with lock as waited, distributed.group(models.device_named(args.device)) as group:
             return train(args, group, stop, attempt, waited)
     except Interrupted:
@@ -91,10 +93,11 @@ def train(args, group, stop, attempt, waited):
         mixed_precision=args.mixed_precision,
     )
     identity = training.settings(model, args.seed, recipe, description.train_checksum)
+    checkpoint = Checkpoint(args.checkpoint or args.out / "checkpoint.pt", identity)
     if group.any(waited and is_finished(args.out, identity, attempt)):
         print(f"{args.out}: trained by the process that was waited for.")
+        remove_traces(checkpoint, args.progress, group)
         return 0
-    checkpoint = Checkpoint(args.checkpoint or args.out / "checkpoint.pt", identity)
     save_clock, progress_clock = Clock(60 * args.checkpoint_minutes), Clock(1)
 
     def after_step(state):
@@ -120,10 +123,16 @@ def train(args, group, stop, attempt, waited):
         attempts, seconds = [*checkpoint.attempts, attempt.so_far()], finished.epoch_seconds
         of = str(model), args.seed
         provenance.write(args.out / "provenance.json", "train", of, identity, attempts, outputs, epoch_seconds=seconds)
-        checkpoint.remove()
-        if args.progress:
-            args.progress.unlink(missing_ok=True)
+    remove_traces(checkpoint, args.progress, group)
     return 0
+
+
+def remove_traces(checkpoint, progress, group):
+    """Remove what a finished training needs no more, its own or of a process that was killed before it came to this."""
+    if group.rank == 0:
+        checkpoint.remove()
+        if progress:
+            progress.unlink(missing_ok=True)
 
 
 def is_finished(folder, identity, attempt):
@@ -141,9 +150,12 @@ def is_finished(folder, identity, attempt):
 
 
 def report_progress(path, state):
+    """Write where the training is; that this is not possible, as on a full disk, is no reason to end a training."""
+    from widedeep.errors import UserError
+
     loss, accuracy = state.running_loss_and_accuracy()
     position = {"epoch": state.epoch + 1, "epochs": state.recipe.epochs, "step": state.step}
-    with files.replacing(path) as unfinished:
+    with contextlib.suppress(UserError), files.replacing(path) as unfinished:
         unfinished.write_text(json.dumps({"name": state.name, **position, "loss": loss, "accuracy": accuracy}))
 
 

@@ -75,7 +75,7 @@ def test_refuses_impossible_minibatches(size):
 def test_every_form_gives_the_cka_of_the_activations(tmp_path, form, tolerance):
     net = network()
     with dumps.Dump(write(tmp_path / "a.h5", form, net)) as dump:
-        ((result, _),) = similarities.compare([(dump, dump)])
+        ((result, *_),) = similarities.compare([(dump, dump)])
         terms = [[], [], []]
         for ids in dump.sample_ids:
             grams = [oracles.gram(layer) for layer in activations(net, ids)]
@@ -103,7 +103,7 @@ def test_the_dump_says_what_it_holds(tmp_path):
 def test_batch_norm_and_relu_differ_since_nothing_is_overwritten(tmp_path):
     """Tools that keep an output which a later ReLU changes in place report exactly 1 here."""
     with dumps.Dump(write(tmp_path / "a.h5")) as dump:
-        ((result, _),) = similarities.compare([(dump, dump)])
+        ((result, *_),) = similarities.compare([(dump, dump)])
         names = [layer.name for layer in dump.layers]
     position = names.index("stage3.block1.bn1")
     assert names[position + 1] == "stage3.block1.relu1"

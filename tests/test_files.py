@@ -3,12 +3,18 @@
 import errno
 import os
 import subprocess
+import sys
+from pathlib import Path
 
-import h5py
+import pandas as pd
 import pytest
+import torch
 
-from widedeep import files
+from widedeep import files, hdf5
+from widedeep.checkpoint import Checkpoint
 from widedeep.errors import UserError
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
 def write(path, text="new"):
@@ -75,11 +81,57 @@ def test_a_full_disk_is_explained_and_leaves_nothing(tiny_disk):
     assert not list(tiny_disk.iterdir())
 
 
-def test_a_full_disk_under_hdf5_is_explained_too(tiny_disk):
-    with pytest.raises(UserError, match="the disk is full"), files.replacing(tiny_disk / "x.h5") as unfinished:  # noqa: SIM117
-        with h5py.File(unfinished, "w") as file:
-            file["x"] = [0.0] * 10**6
+def write_hdf5(path):
+    """Small chunks, which HDF5 writes when a dataset is closed, and much metadata, which it writes at the end."""
+    with hdf5.creating(path) as file:
+        for number in range(15):
+            values = file.create_dataset(f"values{number}", (4, 300), chunks=(1, 300), dtype="float32")
+            values[:] = number
+        hdf5.seal(file)
+
+
+def write_checkpoint(path):
+    Checkpoint(path, {}).save([torch.zeros(20_000), [torch.zeros(100)] * 10])
+
+
+@pytest.mark.parametrize("write_file", [write_hdf5, write_checkpoint])
+def test_a_disk_that_is_full_anywhere_in_a_file_is_explained(tiny_disk, write_file, capfd):
+    outcomes = set()
+    for free in range(0, 256, 4):
+        (tiny_disk / "ballast").write_bytes(bytes(1024 * (256 - free)))
+        try:
+            write_file(tiny_disk / "x")
+            outcomes.add("whole")
+            (tiny_disk / "x").unlink()
+        except UserError as error:
+            outcomes.add(str(error).removeprefix(str(tiny_disk)))
+            assert [path.name for path in tiny_disk.iterdir()] == ["ballast"]
+    assert outcomes == {"whole", "/x: cannot be written: the disk is full; make room and run again."}
+    # HDF5 and h5py print what they cannot raise.
+    assert capfd.readouterr().err == ""
+
+
+def test_room_that_is_made_too_late_does_not_hide_what_is_lost(tiny_disk):
+    ballast = tiny_disk / "ballast"
+    ballast.write_bytes(bytes(200 * 1024))
+    with pytest.raises(UserError, match="the disk is full"), hdf5.creating(tiny_disk / "x.h5") as file:  # noqa: PT012
+        for number in range(30):
+            file.create_dataset(f"values{number}", (4, 300), chunks=(1, 300), dtype="float32")[:] = number
+        ballast.unlink()
     assert not list(tiny_disk.iterdir())
+
+
+def test_a_log_that_cannot_be_written_is_explained():
+    """Block by block, as to a file, and at once, as PYTHONUNBUFFERED has it."""
+    for unbuffered in ("", "1"):
+        words = [sys.executable, "-c", "from widedeep import command; command.run(lambda: print('finished'))"]
+        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        with open("/dev/full", "w") as full:
+            said = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, cwd=SCRIPTS)
+        assert said.returncode == 1
+        assert said.stderr == (
+            "error: what this program prints: cannot be written: the disk is full; make room and run again.\n"
+        )
 
 
 def test_a_read_only_file_system_is_explained(tiny_disk):
@@ -95,6 +147,26 @@ def test_missing_permission_is_explained(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", refuse)  # root may write anywhere, so the system's answer is played
     with pytest.raises(UserError, match="no permission to write there"):
         write(tmp_path / "x")
+
+
+def fill_text(path):
+    path.write_text("x")
+
+
+def fill_table(path):
+    pd.DataFrame({"x": [1]}).to_csv(path)
+
+
+def fill_after_all(path):
+    """As where the folder vanishes behind a file that is open."""
+
+
+@pytest.mark.parametrize("fill", [fill_text, fill_table, fill_after_all])
+def test_a_folder_that_vanishes_is_explained(tmp_path, fill):
+    path = tmp_path / "gone/x"
+    with pytest.raises(UserError, match="its folder was removed meanwhile; run again"), files.replacing(path) as place:  # noqa: PT012
+        path.parent.rmdir()
+        fill(place)
 
 
 def test_other_errors_of_the_system_keep_their_traceback(tmp_path):

@@ -1,5 +1,6 @@
 """Verdicts on studies whose answer is known, and the table of pairs that they read."""
 
+import itertools
 from pathlib import Path
 
 import decide_findings
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 import summarise_pairs
 
-from widedeep import blocks, components, dumps, findings, similarities
+from widedeep import blocks, cka, components, deflation, dumps, findings, similarities
 from widedeep.errors import UserError
 
 PAIRS = pd.DataFrame(columns=summarise_pairs.COLUMNS)
@@ -23,6 +24,7 @@ def networks(*configurations):
     for depth, width, fraction, in_block, *changes in configurations:
         for seed, share in enumerate(in_block, 1):
             line = {"family": "resnet", "depth": depth, "width": width, "fraction": fraction, "seed": seed}
+            line |= {"model": f"resnet{depth}-w{width}-f{fraction}"}
             line |= {"test_accuracy": 0.95, "train_accuracy": 0.99, "layers_in_block": share}
             line |= {"cka_in_block": 0.9 if share else np.nan}
             line |= {"cka_in_block_without_first_component": 0.3 if share else np.nan}
@@ -32,6 +34,7 @@ def networks(*configurations):
 
 NONE, SOME, ALL = (0, 0, 0), (0.3, 0, 0), (0.3, 0.5, 0.4)
 SMALL = (14, 1, 1, NONE)
+PLAIN = {"family": "plain"}
 
 
 def verdicts(table, pairs=PAIRS):
@@ -75,6 +78,14 @@ def verdict_of(result, table, pairs=PAIRS):
         ("fig3", [(38, 1, 1, ALL, {"cka_in_block_without_first_component": 0.8})], "not reproduced"),
         ("fig3", [SMALL], "not decidable"),
         ("fig3", [(38, 1, 1, (0.3, 0.4, 0))], "not decidable"),
+        ("fig3", [SMALL, (38, 1, 1, ALL, {"train_accuracy": 0.85})], "not decidable"),
+        ("fig3", [SMALL, (38, 1, 0.25, ALL, {"test_accuracy": 0.8})], "reproduced"),
+        ("C", [SMALL, (38, 1, 1, ALL)], "not decidable"),
+        ("C", [SMALL, (38, 1, 1, ALL, PLAIN)], "reproduced"),
+        ("C", [SMALL, (38, 1, 1, (0.3, 0.3), PLAIN)], "not decidable"),
+        ("C", [SMALL, (38, 1, 1, NONE, PLAIN)], "not decidable"),
+        ("C", [SMALL, (38, 1, 1, ALL), (38, 1, 1, NONE, PLAIN)], "not reproduced"),
+        ("C", [SMALL, (38, 1, 1, ALL, {**PLAIN, "test_accuracy": 0.8})], "not decidable"),
     ],
 )
 def test_verdicts(result, table, expected):
@@ -106,6 +117,31 @@ def test_verdicts_on_pairs(claim, pairs, expected):
     assert verdicts(networks(SMALL), pairs)[0]["fig5", claim] == expected
 
 
+def test_what_hardly_trained_decides_nothing_about_pairs_and_residual_blocks():
+    table = networks(SMALL, (38, 1, 1, NONE, {"test_accuracy": 0.8}))
+    labels = (table.model + "/seed" + table.seed.astype(str)).tolist()
+    pairs = pd.concat([pairs_table(1, first=one, second=two) for one in labels for two in labels if one != two])
+    far_away = pairs["first"].str.contains("38") | pairs["second"].str.contains("38")
+    pairs.loc[far_away, "equal_depth"] = 0.1
+    probes = residual_blocks([0, 0, 0, 0], RISING, [0] * 4).assign(network=np.repeat(labels[:3], 8))
+    falling = residual_blocks([0, 0, 0, 0], RISING[::-1], [0] * 4, networks=3).assign(network=np.repeat(labels[3:], 8))
+    tables = pairs, pd.concat([probes, falling]), pd.DataFrame(), AGREEMENT, pd.DataFrame()
+    found = findings.decide(table, *tables)
+    by_pairs, by_probes = (
+        next(finding for finding in found if finding.claim.startswith(f"Without a block, {what}"))
+        for what in ("layers", "the accuracy")
+    )
+    assert (by_pairs.verdict, by_probes.verdict) == ("reproduced", "reproduced")
+    names = table.apply(findings.metrics.configuration_name, axis=1).unique().tolist()
+    lines = [(a, b, 0.9 if a == b else 0.8) for a in (*names, "x") for b in (*names, "x")]
+    tables = *tables[:3], pd.DataFrame(lines, columns=["first", "second", "agreement"]), pd.DataFrame()
+    (agreeing,) = [finding for finding in findings.decide(table, *tables) if finding.result == "G"]
+    assert agreeing.why == "2 of 2 configurations"
+    assert by_pairs.why == (
+        "6 ordered pairs without a block; of the study's networks 3 hardly trained and are left out"
+    )
+
+
 def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
     networks(SMALL, (38, 1, 1, ALL)).to_csv(tmp_path / "summary.csv", index=False)
     PAIRS.to_csv(tmp_path / "pairs.csv", index=False)
@@ -113,7 +149,7 @@ def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
     decide_findings.main([f"{tmp_path}/summary.csv", f"{tmp_path}/pairs.csv", "--out", *out])
     table = pd.read_csv(out[0], keep_default_na=False)
     within = ["fig1, depth", "fig1, width", "fig1-seeds", "fig2", "fig3", "fig4-probes", "fig4-probes", "fig4-delete"]
-    assert table.result.tolist() == [*within, "fig5", "fig5", "fig6-examples", "fig6-classes", "G", "A"]
+    assert table.result.tolist() == [*within, "fig5", "fig5", "C", "fig6-examples", "fig6-classes", "G", "A"]
     assert table.number[0] == "share of layers in the block: 0.00 (0.00 to 0.00) and 0.40 (0.30 to 0.50)"
     for path in out[1:]:
         text = Path(path).read_text()
@@ -145,13 +181,14 @@ def test_pairs_are_summarised_in_both_directions(tmp_path):
         file.attrs.update({"kind": similarities.KIND, "schema_version": similarities.SCHEMA_VERSION})
         group = file.create_group("seed1--seed1")
         group.attrs.update({"first": "a/seed1", "second": "b/seed1", "minibatches": 1, "batch_size": 8})
-        group["cka"] = group["deflated"] = values
+        group["cka"] = group["deflated"] = group["squared_cosine"] = values
         for side, count in (("first", 4), ("second", 7)):
             layers = group.create_group(side)
             text = h5py.string_dtype()
             for key in ("name", "kind", "undefined"):
                 layers.create_dataset(key, data=[""] * count, dtype=text)
             layers["stage"] = layers["block"] = [0] * count
+            layers["first_component_share"] = np.ones(count)
     summarise_pairs.main([f"--pairs={tmp_path}/pairs.h5", "--components", *paths, "--out", f"{tmp_path}/pairs.csv"])
     there, back = pd.read_csv(tmp_path / "pairs.csv").itertuples(index=False)
     assert (there.first, there.second, back.first, back.second) == ("a/seed1", "b/seed1", "b/seed1", "a/seed1")
@@ -171,25 +208,102 @@ def test_no_pairs_give_an_empty_table(tmp_path):
     assert pd.read_csv(tmp_path / "pairs.csv").empty
 
 
+def synthetic(seed, in_block, layers=12, examples=160):
+    """Activations (examples, 24) of layers with much in common; those of the block share one dominant component."""
+    common, own = np.random.default_rng(7), np.random.default_rng(seed)
+    signals = common.standard_normal((examples, 40))
+    result = []
+    for layer in range(layers):
+        # Each layer sees a window of the signals that all networks have: alike at equal depth, unlike far away.
+        window = signals[:, 2 * layer : 2 * layer + 12] @ np.linalg.qr(own.standard_normal((12, 12)))[0]
+        result.append(np.hstack([window, 0.1 * own.standard_normal((examples, 12))]))
+    dominant = 12 * own.standard_normal((examples, 1))
+    return [x + dominant @ own.uniform(0.5, 1, (1, 24)) if layer in in_block else x for layer, x in enumerate(result)]
+
+
+def grams_of(activations):
+    return [cka.Grams.of([x[rows] for x in activations]) for rows in np.split(np.arange(160), 5)]
+
+
+def similarity(first, second):
+    """(layers, layers) CKA over minibatches of cka.Grams."""
+    found = cka.MinibatchCKA()
+    for one, other in zip(first, second, strict=True):
+        found.add_grams(one, other)
+    return found.result().values
+
+
+def measured(large_block):
+    """(table of networks, table of pairs) of three small networks without a block and of three large ones."""
+    lines, known = [], {}
+    for depth, in_block in ((14, ()), (38, large_block)):
+        for seed in (1, 2, 3):
+            activations = synthetic(100 * depth + seed, in_block)
+            u, s, _ = zip(*(np.linalg.svd(x - x.mean(axis=0), full_matrices=False) for x in activations), strict=True)
+            vectors = np.stack([vector[:, 0] for vector in u])
+            share = np.array([values[0] ** 2 / (values**2).sum() for values in s])
+            block = blocks.layers_in_block(share, (vectors @ vectors.T) ** 2)
+            grams = grams_of(activations)
+            without = [deflation.deflated(gram)[0] for gram in grams]
+            (line,) = networks((depth, 1, 1, [block.mean()])).to_dict("records")
+            line |= {"seed": seed, "cka_in_block": blocks.mean_among(similarity(grams, grams), block)}
+            line["cka_in_block_without_first_component"] = blocks.mean_among(similarity(without, without), block)
+            lines.append(line)
+            known[f"{line['model']}/seed{seed}"] = grams, block
+    pairs = [
+        (
+            one,
+            other,
+            *summarise_pairs.numbers_of(similarity(known[one][0], known[other][0]), known[one][1], known[other][1]),
+        )
+        for one, other in itertools.permutations(known, 2)
+    ]
+    return pd.DataFrame(lines), pd.DataFrame(pairs, columns=summarise_pairs.COLUMNS)
+
+
+def test_activations_with_a_known_block_and_without_one_get_their_verdicts():
+    """From activations to verdicts, by the estimators that the workflow uses."""
+    with_block, pairs = measured(range(3, 9))
+    assert with_block.layers_in_block.tolist() == [0, 0, 0, 0.5, 0.5, 0.5]
+    found = {finding.claim: finding.verdict for finding in verdicts(with_block, pairs)[1]}
+    expected = {
+        "Deep networks have a block structure, shallow ones have none.": "reproduced",
+        "The block structure vanishes when the first principal component is removed.": "reproduced",
+        "Without a block, layers at the same relative depth are similar in different networks.": "reproduced",
+        "The block structure of one network resembles nothing in another.": "reproduced",
+    }
+    assert {claim: found[claim] for claim in expected} == expected
+    found = {finding.result: finding.verdict for finding in verdicts(*measured(()))[1]}
+    assert found["fig1, depth"] == found["fig1-seeds"] == "not reproduced"
+    assert found["fig3"] == "not decidable"
+
+
 def test_equal_depth_maps_ends_to_ends():
     assert blocks.equal_depth(4, 7).tolist() == [0, 2, 4, 6]
     assert blocks.equal_depth(5, 5).tolist() == [0, 1, 2, 3, 4]
     assert blocks.equal_depth(7, 4)[[0, -1]].tolist() == [0, 3]
 
 
-def residual_blocks(in_block, probes, losses, networks=3):
+def residual_blocks(in_block, probes, losses, networks=3, name="n"):
     """A table of residual blocks of equal networks: the accuracy of each block's probe, and the loss without it."""
     lines = []
     for network in range(networks):
-        common = {"network": f"n{network}", "network_accuracy": 0.9, "share_in_block": np.mean(in_block)}
-        for position, (inside, probe, loss) in enumerate(zip(in_block, probes, losses, strict=True)):
+        common = {"network": f"{name}/seed{network}", "network_accuracy": 0.9, "share_in_block": np.mean(in_block)}
+        for position, (inside, probe, loss) in enumerate(zip(in_block, probes, losses, strict=True), 1):
             place = {**common, "stage": 1, "block": position, "position": position, "in_block": bool(inside)}
             lines.append({**place, "deletion": "probe", "kind": "add", "accuracy": probe})
             lines.append({**place, "deletion": "alone", "kind": "block", "accuracy": 0.9 - loss})
     return pd.DataFrame(lines, columns=blocks.COLUMNS_OF_BLOCKS)
 
 
-RISING, STEPS = [0.3, 0.5, 0.7, 0.8], [0.3, 0.6, 0.61, 0.62]
+RISING, STEPS, FLATTER = [0.3, 0.5, 0.7, 0.8], [0.3, 0.6, 0.61, 0.62], [0.3, 0.6, 0.605, 0.61]
+LATE, AFTER_ONE = [0, 0, 1, 1], [0, 1, 1, 1]
+
+
+def beside_one_without(*arguments, losses=(0.4, 0.4, 0.2, 0.2), probes=RISING, name="other", **options):
+    """residual_blocks, and a network without a block structure."""
+    without = residual_blocks([0, 0, 0, 0], probes, losses, networks=1, name=name)
+    return pd.concat([residual_blocks(*arguments, **options), without], ignore_index=True)
 
 
 @pytest.mark.parametrize(
@@ -197,13 +311,20 @@ RISING, STEPS = [0.3, 0.5, 0.7, 0.8], [0.3, 0.6, 0.61, 0.62]
     [
         (findings.rising_probes, residual_blocks([0, 0, 0, 0], RISING, [0] * 4), "reproduced"),
         (findings.rising_probes, residual_blocks([0, 0, 0, 0], [0.3, 0.5, 0.4, 0.3], [0] * 4), "not reproduced"),
-        (findings.rising_probes, residual_blocks([0, 1, 1, 1], RISING, [0] * 4), "not decidable"),
-        (findings.flat_probes, residual_blocks([0, 1, 1, 1], STEPS, [0] * 4), "reproduced"),
-        (findings.flat_probes, residual_blocks([0, 1, 1, 1], RISING, [0] * 4), "not reproduced"),
+        # What neither falls nor rises is not rising.
+        (findings.rising_probes, residual_blocks([0, 0, 0, 0], [0.5, 0.5, 0.5, 0.505], [0] * 4), "not reproduced"),
+        (findings.rising_probes, residual_blocks(AFTER_ONE, RISING, [0] * 4), "not decidable"),
+        (findings.flat_probes, beside_one_without(AFTER_ONE, STEPS, [0] * 4), "reproduced"),
+        (findings.flat_probes, beside_one_without(AFTER_ONE, RISING, [0] * 4), "not reproduced"),
+        # Where they are flat without a block too, nothing is left to decide.
+        (findings.flat_probes, beside_one_without(AFTER_ONE, STEPS, [0] * 4, probes=FLATTER), "not decidable"),
         (findings.flat_probes, residual_blocks([0, 0, 0, 0], RISING, [0] * 4), "not decidable"),
-        (findings.flat_probes, residual_blocks([0, 1, 1, 1], STEPS, [0] * 4, networks=2), "not decidable"),
-        (findings.dispensable_blocks, residual_blocks([0, 0, 1, 1], RISING, [0.3, 0.2, 0, 0.1]), "reproduced"),
-        (findings.dispensable_blocks, residual_blocks([0, 0, 1, 1], RISING, [0.3, 0.2, 0.4, 0.1]), "not reproduced"),
+        (findings.flat_probes, beside_one_without(AFTER_ONE, STEPS, [0] * 4, networks=2), "not decidable"),
+        (findings.dispensable_blocks, beside_one_without(LATE, RISING, [0.3, 0.3, 0, 0.1]), "reproduced"),
+        (findings.dispensable_blocks, beside_one_without(LATE, RISING, [0.3, 0.2, 0.4, 0.1]), "not reproduced"),
+        # Late residual blocks cost half as much without a block too.
+        (findings.dispensable_blocks, beside_one_without(LATE, RISING, [0.4, 0.4, 0.15, 0.15]), "not reproduced"),
+        (findings.dispensable_blocks, residual_blocks(LATE, RISING, [0.3, 0.3, 0, 0.1]), "not decidable"),
         (findings.dispensable_blocks, BLOCKS, "not decidable"),
         (findings.rising_probes, BLOCKS, "not decidable"),
         (findings.flat_probes, BLOCKS, "not decidable"),
@@ -211,6 +332,22 @@ RISING, STEPS = [0.3, 0.5, 0.7, 0.8], [0.3, 0.6, 0.61, 0.62]
 )
 def test_residual_blocks_whose_answer_is_known(rule, table, expected):
     assert rule(table).verdict == expected
+
+
+def test_place_is_judged_by_networks_of_the_same_configuration_where_there_are_any():
+    def worth(table):
+        table = table[table.deletion == "alone"]
+        return table.assign(worth=table.network_accuracy - table.accuracy)
+
+    with_block = worth(residual_blocks(LATE, RISING, [0.4, 0.2, 0.1, 0], networks=1))
+    same = worth(residual_blocks([0] * 4, RISING, [0.4, 0.4, 0.4, 0.4], networks=1)).assign(network="n/seed9")
+    longer = worth(residual_blocks([0] * 8, [*RISING, *RISING], [0.8, 0.8, 0.8, 0.8, 0.1, 0.2, 0.1, 0.2], name="other"))
+    (line,) = blocks.by_place(with_block, pd.concat([same, longer])).itertuples()
+    assert (line.inside, line.outside, line.expected) == pytest.approx((0.05, 0.3, 0.3))
+    # Of eight blocks the second, fourth, sixth and eighth are at the places of these four.
+    (line,) = blocks.by_place(with_block, longer).itertuples()
+    assert line.expected == pytest.approx(0.3 * 0.2 / 0.8)
+    assert blocks.by_place(same, longer).empty
 
 
 def fig6(**changes):

@@ -1,5 +1,6 @@
 """What reruns a stage: its code and that of the modules it imports, and nothing else."""
 
+import modulefinder
 import shutil
 from pathlib import Path
 
@@ -13,9 +14,9 @@ def scripts(tmp_path):
     return shutil.copytree("scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def of(scripts, name):
+def of(scripts, name, *more):
     fingerprint.of_script.cache_clear()
-    return fingerprint.of_script(scripts / name)
+    return fingerprint.of_script(scripts / name, *more)
 
 
 def edit(path, old, new):
@@ -48,6 +49,7 @@ EDITS = [
     ("widedeep/command.py", "default=1", "default=2", set()),
     ("widedeep/files.py", "indent=2", "indent=3", set()),
     ("widedeep/provenance.py", "timeout=60", "timeout=50", set()),
+    ("widedeep/locking.py", "flush=True", "flush=False", set()),
 ]
 
 
@@ -76,10 +78,63 @@ def test_strings_that_look_like_comments_are_code():
     )
 
 
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ('def f(x=1): """Doc."""\n', "def f(x=1):"),
+        ('class E(ValueError): """Doc."""\n', "class E(ValueError):"),
+        ('"""é"""; x = 1\n', "; x = 1"),
+        ('async def f():\n    """Doc.\n\n    More.\n    """\n    await g()\n', "async def f():\n    await g()"),
+    ],
+)
+def test_what_stands_beside_a_docstring_is_code(source, code):
+    assert fingerprint.code_of(source) == code
+
+
+def test_white_space_in_a_string_is_code():
+    page = 'page = """<pre>\n\na \n</pre>"""\n'
+    assert fingerprint.code_of(page + "\n\n") == page.rstrip()
+    assert fingerprint.code_of(page.replace("\n\n", "\n")) != page.rstrip()
+
+
+def test_files_beside_the_package_are_noticed_whoever_imports_them(scripts):
+    """A helper of one's own, imported by a family of one's own in any of Python's ways, or by a data set's file."""
+    (scripts / "helpers").mkdir()
+    (scripts / "datasets").mkdir()
+    ways = ("from helpers import layers", "import helpers.layers as layers", "from ..helpers.layers import x")
+    for number, way in enumerate(ways):
+        (scripts / f"families/own{number}.py").write_text(f"def build():\n    {way}\n")
+    (scripts / "datasets/own.py").write_text("from widedeep import layers\nimport helpers.layers\n")
+    stages = [("train.py", scripts / f"families/own{number}.py") for number in range(3)] + [("datasets/own.py",)]
+    for path in (scripts / "helpers/layers.py", scripts / "helpers/__init__.py"):
+        path.write_text("x = 1\n")
+        before = [of(scripts, *stage) for stage in stages]
+        path.write_text("x = 2\n")
+        assert [of(scripts, *stage) == old for stage, old in zip(stages, before, strict=True)] == [False] * 4, path
+
+
+def test_it_follows_imports_as_python_does(scripts):
+    """Each file that modulefinder, which reads bytecode, finds behind a script or a family changes the fingerprint."""
+    families = sorted(scripts.glob("families/*.py"))
+    plumbing = {scripts / "widedeep" / f"{name}.py" for name in ("__init__", *fingerprint.PLUMBING)}
+    for stage in [path.name for path in scripts.glob("*.py")]:
+        finder = modulefinder.ModuleFinder([str(scripts)])
+        for path in (scripts / stage, *families):
+            finder.load_file(str(path))
+        behind = {Path(module.__file__) for module in finder.modules.values() if module.__file__} - plumbing
+        assert len(behind) > 1
+        before = of(scripts, stage, *families)
+        for path in sorted({*behind, *families}):
+            text = path.read_text()
+            path.write_text(text + "\n_ADDED = 1\n")
+            assert of(scripts, stage, *families) != before, f"{stage} does not notice {path}"
+            path.write_text(text)
+
+
 def test_every_rule_with_a_stage_has_its_fingerprint():
     """But for the download, whose content is verified instead."""
     for path in Path("workflow/rules").glob("*.smk"):
-        if path.name in ("common.smk", "data.smk"):
+        if path.name in ("common.smk", "data.smk", "resources.smk"):
             continue
         text = path.read_text()
         shells = text.count("shell:")

@@ -1,4 +1,4 @@
-"""Two trainings never write into one folder: real processes."""
+"""Two jobs never write the same files at once: real processes."""
 
 import json
 import signal
@@ -10,23 +10,34 @@ import pytest
 import small
 
 from widedeep import locking
-from widedeep.interruption import STOPPED, StopSignal
+from widedeep.interruption import STOPPED
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 HOLD = """
 import sys, time
 from widedeep import locking
-from widedeep.interruption import StopSignal
-with locking.only_writer(sys.argv[1], StopSignal()):
+with locking.only_writer(sys.argv[1:]):
     print("held", flush=True)
     time.sleep(600)
+"""
+
+
+WRITE = """
+import sys
+from widedeep import command, files
+parser = command.parser("A stage that writes what it reads.")
+parser.add_argument("--out")
+args = command.start(parser, writes=["out"])
+print("working", flush=True)
+with files.replacing(args.out) as unfinished:
+    unfinished.write_text(sys.stdin.readline())
 """
 
 
 @pytest.fixture
 def holder(tmp_path):
     """A process that holds the lock of the folder `one`."""
-    command = [sys.executable, "-c", HOLD, tmp_path / "one"]
+    command = [sys.executable, "-c", HOLD, tmp_path / "one/model.safetensors"]
     with subprocess.Popen(command, cwd=SCRIPTS, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
         yield process
@@ -44,11 +55,11 @@ def start_training(folder, epochs=1):
 
 def test_a_second_training_waits_and_can_be_stopped(tmp_path, holder):
     with start_training(tmp_path) as process:
-        assert "another process writes here; waiting" in process.stdout.readline()
+        assert "another process writes this; waiting" in process.stdout.readline()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == STOPPED
     assert holder.poll() is None
-    assert [path.name for path in (tmp_path / "one").iterdir()] == [".lock"]
+    assert [path.name for path in (tmp_path / "one").iterdir()] == [".model.safetensors.lock"]
 
 
 def test_it_goes_on_when_the_first_was_killed(tmp_path, holder):
@@ -78,7 +89,7 @@ def test_other_work_of_the_first_is_not_taken_for_ones_own(tmp_path):
 
 
 def test_the_lock_of_this_process_keeps_others_out(tmp_path):
-    with locking.only_writer(tmp_path / "one", StopSignal()) as waited:
+    with locking.only_writer([tmp_path / "one/model.safetensors"]) as waited:
         assert not waited
         with start_training(tmp_path) as process:
             assert "waiting" in process.stdout.readline()
@@ -90,6 +101,54 @@ def test_where_there_are_no_locks_it_says_so_and_goes_on(tmp_path, monkeypatch, 
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(locking.fcntl, "lockf", refuse)
-    with locking.only_writer(tmp_path, StopSignal()) as waited:
+    with locking.only_writer([tmp_path / "x"]) as waited:
         assert not waited
     assert "this file system has no locks" in capsys.readouterr().out
+
+
+def start_writing(path):
+    command = [sys.executable, "-c", WRITE, "--out", path]
+    return subprocess.Popen(command, cwd=SCRIPTS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_the_job_that_began_last_writes_last(tmp_path):
+    """As when Snakemake was killed, the config changed, and the old job still runs beside the new one."""
+    with start_writing(tmp_path / "x") as old:
+        assert old.stdout.readline() == "working\n"
+        with start_writing(tmp_path / "x") as new:
+            assert "another process writes this; waiting" in new.stdout.readline()
+            new.stdin.write("new")
+            new.stdin.close()
+            old.communicate("old")
+            assert new.wait(20) == 0
+    assert (tmp_path / "x").read_text() == "new"
+
+
+def test_jobs_of_one_folder_do_not_wait_for_each_other(tmp_path):
+    with start_writing(tmp_path / "x") as first, start_writing(tmp_path / "y") as second:
+        assert first.stdout.readline() == second.stdout.readline() == "working\n"
+        first.communicate("x")
+        second.communicate("y")
+
+
+def test_what_a_killed_job_left_half_written_is_removed_and_nothing_else(tmp_path):
+    for name in (".x.h5.node.1.unfinished.h5", ".y.h5.node.1.unfinished.h5", "x.h5", ".x.h5.old"):
+        (tmp_path / name).write_text("")
+    left = tmp_path / ".unpacked.node.2.unfinished"
+    left.mkdir()
+    (left / "page.png").write_text("")
+    with locking.only_writer([tmp_path / "x.h5", tmp_path / "unpacked"]):
+        names = {path.name for path in tmp_path.iterdir()}
+    assert names == {".x.h5.lock", ".y.h5.node.1.unfinished.h5", "x.h5", ".x.h5.old"}
+
+
+def test_where_there_are_no_locks_nothing_is_removed(tmp_path, monkeypatch):
+    """It may be another node's that still works on it."""
+
+    def refuse(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(locking.fcntl, "lockf", refuse)
+    (tmp_path / ".x.node.1.unfinished").write_text("")
+    with locking.only_writer([tmp_path / "x"]):
+        assert (tmp_path / ".x.node.1.unfinished").exists()

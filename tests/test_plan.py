@@ -197,6 +197,16 @@ def test_a_data_set_of_ones_own_is_read_from_its_file_or_asked_for(tmp_path, mon
     assert costs.images_of(config) == BLOBS
 
 
+def test_imagenet_is_planned_before_it_is_listed_and_its_images_take_no_memory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = study_config.read(plan.ROOT / "config/imagenet.yaml")
+    images = costs.images_of(config)
+    assert images == costs.Images(1_281_167, 50_000, (3, 224, 224), 1000)
+    assert costs._split_bytes(config, images, images.train_examples) == 0
+    kept = {**config, "dataset": {**config["dataset"], "stream": False}}
+    assert costs._split_bytes(kept, images, 10) == 2 * 10 * 3 * 224 * 224
+
+
 @pytest.mark.parametrize("name", ["digits", "cifar10", "cifar10-16px", "fashion-mnist"])
 def test_what_is_known_of_data_sets_is_what_their_files_say(name, tmp_path):
     path = Path("data", name, "dataset.h5")

@@ -70,9 +70,8 @@ def test_block_size_of_a_known_block():
 
 def side(stages):
     count = len(stages)
-    return similarities.Side(
-        "x/seed1", [f"l{i}" for i in range(count)], ["relu"] * count, stages, [0] * count, [""] * count
-    )
+    names = [f"l{i}" for i in range(count)]
+    return similarities.Side("x/seed1", names, ["relu"] * count, stages, [0] * count, [""] * count, np.ones(count))
 
 
 STAGES = [0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 0]
@@ -193,6 +192,8 @@ def test_figure_3_holds_every_value_and_refuses_components_of_another_network(tm
         ("cka_without_first_component", comparison.deflated),
         ("squared_cosine", first.agreement),
         ("share_first", np.repeat(first.share, 28)),
+        ("squared_cosine_in_minibatches", comparison.squared_cosine),
+        ("share_first_in_minibatches", np.repeat(comparison.first.share, 28)),
     ):
         np.testing.assert_allclose(table[column].to_numpy(), values.ravel(), atol=1e-6)
     assert (tmp_path / "fig3.pdf").exists()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_dumps import ORIGIN, network, write
 
-from widedeep import cka, dumps, similarities
+from widedeep import cka, command, dumps, similarities
 from widedeep.errors import UserError
 
 
@@ -38,8 +38,13 @@ def test_many_pairs_equal_one_at_a_time_and_read_each_dump_once_a_minibatch(path
     assert set(reads.values()) == {1}
     assert len(reads) == 3 * 4
     for one, other in zip(alone, together, strict=True):
-        for part, same in zip(one, other, strict=True):
+        for part, same in zip(one[:2], other[:2], strict=True):
             np.testing.assert_array_equal(part.values, same.values)
+        for part, same in zip(one[2:], other[2:], strict=True):
+            np.testing.assert_array_equal(part, same)
+    np.testing.assert_array_equal(together[0].share_second, together[2].share_first)
+    np.testing.assert_array_equal(together[2].share_second, together[3].share_first)
+    assert not np.array_equal(together[2].share_first, together[2].share_second)
     assert together[3][0].values[5, 5] == pytest.approx(1)
     assert together[0][0].values[5, 5] < 0.999999
 
@@ -47,11 +52,14 @@ def test_many_pairs_equal_one_at_a_time_and_read_each_dump_once_a_minibatch(path
 def test_a_file_holds_what_was_computed(paths, tmp_path):
     assert compute_cka.main([str(paths[0]), "--with", str(paths[1]), "--out", str(tmp_path / "cka.h5")]) is None
     with dumps.Dump(paths[0]) as first, dumps.Dump(paths[1]) as second:
-        ((expected, deflated),) = similarities.compare([(first, second)])
+        ((expected, deflated, squared_cosine, share_first, share_second),) = similarities.compare([(first, second)])
         names = [layer.name for layer in first.layers]
     read = similarities.read(tmp_path / "cka.h5")
     np.testing.assert_array_equal(read.values, expected.values)
     np.testing.assert_array_equal(read.deflated, deflated.values)
+    np.testing.assert_array_equal(read.squared_cosine, squared_cosine)
+    np.testing.assert_array_equal(read.first.share, share_first)
+    np.testing.assert_array_equal(read.second.share, share_second)
     assert (read.first.label, read.second.label) == (f"{ORIGIN.model}/seed1", f"{ORIGIN.model}/seed2")
     assert read.first.names == names
     assert read.first.stages[0] == 0
@@ -107,4 +115,5 @@ def test_other_examples_leave_no_file_behind(paths, tmp_path):
     with pytest.raises(UserError, match=r"other\.h5: its sample ids"):
         compute_cka.main([str(paths[0]), "--with", str(other), "--out", str(tmp_path / "cka.h5")])
     assert not (tmp_path / "cka.h5").exists()
+    command.release()
     assert not list(tmp_path.glob(".*"))

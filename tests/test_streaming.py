@@ -6,7 +6,7 @@ import small
 import torch
 from PIL import Image
 
-from widedeep import augmentation, data, sources
+from widedeep import augmentation, data, folders
 from widedeep.errors import UserError
 
 
@@ -27,7 +27,7 @@ def write_images(folder, classes=("cat", "dog"), train=6, test=3, size=(40, 36))
 def listed(tmp_path):
     folder = write_images(tmp_path / "images")
     path = tmp_path / "dataset.h5"
-    data.write_listing(path, "own", folder, 32, *sources.listing(folder))
+    data.write_listing(path, "own", folder, 32, *folders.listing(folder))
     return path
 
 
@@ -95,7 +95,7 @@ def test_a_folder_that_is_gone_is_one_sentence(listed):
 
 def test_another_file_or_label_changes_the_checksum(tmp_path):
     folder = write_images(tmp_path / "images")
-    train, _, _ = sources.listing(folder)
+    train, _, _ = folders.listing(folder)
     paths, labels = zip(*train, strict=True)
     before = data.listing_checksum(folder, paths, labels, 32)
     assert data.listing_checksum(folder, paths, labels[::-1], 32) != before

@@ -77,3 +77,36 @@ def mean_among(values, chosen):
 def equal_depth(first, second):
     """For each of `first` layers the position, among `second` layers, at the nearest relative depth: (first,) int."""
     return np.rint(np.linspace(0, second - 1, first)).astype(int)
+
+
+def by_place(with_block, without):
+    """What residual blocks are worth inside the block structure, and what their place alone would make of them.
+
+    Late residual blocks are worth less in any network. So what is expected inside is the mean outside, times the ratio
+    of the same places in networks without a block structure: those of the same configuration, or all.
+
+    Args:
+        with_block: DataFrame of networks with a block, a line a residual block: network, position, in_block, worth.
+        without: the same of networks without one.
+
+    Returns:
+        DataFrame, a line a network with residual blocks inside and outside: inside, outside, expected (NaN: unknown)
+    """
+    lines = []
+    for network, own in with_block.groupby("network"):
+        same = without[without.network.str.rsplit("/", n=1).str[0] == network.rsplit("/", 1)[0]]
+        controls = [control for _, control in (without if same.empty else same).groupby("network")]
+        inside, outside = (own.worth[own.in_block == part].mean() for part in (True, False))
+        ratios = [_ratio_at_places(own, control) for control in controls]
+        lines.append((inside, outside, outside * np.median(ratios) if ratios else np.nan))
+    found = type(with_block)(lines, columns=["inside", "outside", "expected"])
+    return found.dropna(subset=["inside", "outside"])
+
+
+def _ratio_at_places(own, control):
+    """Worth at the places inside over that at the places outside, in a network without a block; not below 0."""
+    places, others = (lines.position.to_numpy() / lines.position.max() for lines in (own, control))
+    worth = control.worth.to_numpy()[np.abs(others[:, None] - places).argmin(axis=0)]
+    inside = own.in_block.to_numpy(bool)
+    outside = worth[~inside].mean() if not inside.all() else np.nan
+    return max(worth[inside].mean(), 0) / outside if outside > 0 and inside.any() else np.nan

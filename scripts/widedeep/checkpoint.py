@@ -1,5 +1,6 @@
 """Checkpoints of a training: atomic, free of code, and refused by any other training."""
 
+import io
 from pathlib import Path
 
 import torch
@@ -26,8 +27,11 @@ class Checkpoint:
     def save(self, state, *attempt):
         """Write the state, and what is known of this attempt so far."""
         content = {"settings": self.settings, "attempts": [*self.attempts, *attempt], "state": state}
+        # By way of memory: torch's own writer says nothing of why a file cannot be written.
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
         with files.replacing(self.path) as unfinished:
-            torch.save(content, unfinished)
+            unfinished.write_bytes(buffer.getbuffer())
 
     def load(self, device):
         """The saved state with its tensors on `device`, or None if there is no checkpoint.
@@ -57,4 +61,6 @@ class Checkpoint:
         return state
 
     def remove(self):
+        """Remove the file, and what an attempt that was killed in `save` left; for its sole writer (locking.py)."""
         self.path.unlink(missing_ok=True)
+        files.remove_unfinished(self.path)

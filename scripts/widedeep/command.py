@@ -1,13 +1,17 @@
 """What every stage's command line has in common: help, thread counts, errors."""
 
 import argparse
+import contextlib
+import gc
 import os
 import sys
 
+from widedeep import files, locking
 from widedeep.errors import UserError
 
 # Each library of linear algebra reads its own variable, once, when it is loaded.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_held = contextlib.ExitStack()
 
 
 def parser(doc):
@@ -24,24 +28,53 @@ def add_figure_options(parser):
     parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .pdf, .png, .csv")
 
 
-def start(parser, argv=None):
+def start(parser, argv=None, writes=()):
     """Parse `argv` and set the thread counts, so call it before numpy, scipy or torch is imported.
+
+    From then until it ends, this process is the only one that writes the files of its job: it waits for another one.
+
+    Args:
+        parser: of `parser`.
+        argv: list of words; the process' own if None.
+        writes: names of the arguments that hold the files to write, a path, a list of paths or None each.
 
     Returns:
         argparse.Namespace
+
+    Raises:
+        UserError: the files cannot be written there.
     """
     args = parser.parse_args(argv)
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(args.threads)
+    given = [getattr(args, name) for name in writes]
+    paths = [path for value in given if value for path in (value if isinstance(value, list) else [value])]
+    if paths:
+        _held.enter_context(locking.only_writer(paths))
     return args
+
+
+def release():
+    """Let other processes write the files of this job; its lock files go."""
+    _held.close()
 
 
 def run(main):
     """Call `main()` and exit: with its return value as status, or with 1 and one sentence after a UserError."""
     try:
-        sys.exit(main())
+        # Files are written where their errors are explained, so what is left are the words that go to a log.
+        with files.explaining_os_errors("what this program prints", only=files.NO_ROOM):
+            status = main()
+            sys.stdout.flush()
+        sys.exit(status)
     except UserError as error:
+        sys.stdout = None  # what it could not write, it would try to write again
         sys.exit(f"error: {error}")  # sys.exit prints to stderr, status 1
+    finally:
+        release()
+        # Else Python looks for garbage among all that torch or seaborn made before it ends: up to a second of processor
+        # time a job.
+        gc.freeze()
 
 
 def positive_int(text):

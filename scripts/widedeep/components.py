@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 
-from widedeep import files, hdf5
+from widedeep import hdf5
 
 KIND = "first components"
 SCHEMA_VERSION = 1
@@ -46,7 +46,7 @@ class FirstComponents:
 
 def write(path, components, origin):
     """Write FirstComponents of the network that `origin` (dumps.Origin) names."""
-    with files.replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+    with hdf5.creating(path) as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
         file.attrs.update(vars(origin))
         for name in ("share", "residual", "values"):

@@ -22,12 +22,15 @@ from widedeep.layers import LayerInfo
 # Channels and classes of the known data sets, as EXAMPLES and SIDES in config.py.
 _CHANNELS_AND_CLASSES = {"digits": (1, 10), "cifar10": (3, 10), "cifar100": (3, 100), "fashion-mnist": (1, 10)}
 
+# Examples for training and testing, and classes, of a folder of one's own of this name, until its images are listed.
+_IMAGENET = (1_281_167, 50_000, 1000)
+
 # What h5py writes beside the arrays, in bytes, as measured: a group with its attributes and links, the header of a
 # chunked data set, the fixed part of each kind of file, and a string of a layer's name, kind or reason.
 _LAYER_GROUP = 1600
 _CHUNKED_DATASET = 260
-_DUMP_FILE, _COMPONENTS_FILE, _PREDICTIONS_FILE, _COMPARISON_GROUP = 6000, 8000, 8000, 13000
-_NAME_IN_COMPONENTS, _LAYER_IN_COMPARISON = 56, 128
+_DUMP_FILE, _COMPONENTS_FILE, _PREDICTIONS_FILE, _COMPARISON_GROUP = 6000, 5650, 6230, 14500
+_NAME_IN_COMPONENTS, _LAYER_IN_COMPARISON = 56, 136
 # What safetensors writes beside the tensors: a line a tensor, and our header.
 _TENSOR_LINE, _WEIGHTS_HEADER = 100, 700
 
@@ -91,6 +94,8 @@ class PairsFile:
 def images_of(config):
     """The Images of a checked config: of a data set of the user's own, as its file says, else as is known.
 
+    Of a streamed folder called imagenet that is not listed yet, those of ImageNet (ILSVRC 2012).
+
     Raises:
         UserError: the data set is the user's own and its file is not there, or damaged.
     """
@@ -101,6 +106,9 @@ def images_of(config):
         side = dataset.get("image_size") or study_config.SIDES[name]
         return Images(*study_config.EXAMPLES[name], (channels, side, side), classes)
     path = study_config.data_path(config)
+    if not path.exists() and name == "imagenet" and dataset["stream"]:
+        train_examples, test_examples, classes = _IMAGENET
+        return Images(train_examples, test_examples, (3, dataset["image_size"], dataset["image_size"]), classes)
     if not path.exists():
         raise UserError(
             f"{path}: no such file, and only it tells how many images {name} has; make it first, with "
@@ -242,7 +250,7 @@ def components_size(layers, examples):
 
 def comparison_size(first, second):
     """Bytes of the comparison of one network with another in a cka.h5 or a file of pairs, from their layers."""
-    return 16 * len(first) * len(second) + _LAYER_IN_COMPARISON * (len(first) + len(second)) + _COMPARISON_GROUP
+    return 24 * len(first) * len(second) + _LAYER_IN_COMPARISON * (len(first) + len(second)) + _COMPARISON_GROUP
 
 
 def pairs_files(config, costs):
@@ -380,16 +388,16 @@ def _features(layers, chosen=None):
     return [math.prod(layer.shape) for layer in layers if layer.name in names]
 
 
-def _split_bytes(images, *examples):
-    """Of splits in memory: as read, and as they lie on the device."""
-    return 2 * sum(examples) * math.prod(images.shape)
+def _split_bytes(config, images, *examples):
+    """Of splits in memory: as read, and as they lie on the device; streamed images stay in their files."""
+    return 0 if config["dataset"]["stream"] else 2 * sum(examples) * math.prod(images.shape)
 
 
 def _training_memory(layers, weights, images, config):
     """Weights, gradients, momentum and a copy on its way to a file; what the backward pass needs; all images."""
     # Batch norms keep their input, convolutions and ReLUs the output of a ReLU; additions keep nothing.
     kept = sum(_features([layer for layer in layers if layer.kind not in ("bn", "add")]))
-    splits = _split_bytes(images, images.train_examples, images.test_examples)
+    splits = _split_bytes(config, images, images.train_examples, images.test_examples)
     return _TORCH_PROCESS + splits + 4 * weights + 4 * config["training"]["batch_size"] * kept
 
 
@@ -397,7 +405,7 @@ def _dump_memory(layers, weights, images, config):
     """The vectors of Lanczos' method for all layers, if none converges early, and a few layers of a minibatch."""
     features = _features(layers)
     minibatch = 4 * 4 * config["dumps"]["batch_size"] * max(features)
-    splits = _split_bytes(images, images.test_examples)
+    splits = _split_bytes(config, images, images.test_examples)
     return _TORCH_PROCESS + splits + weights + _LANCZOS_BYTES * sum(features) + minibatch
 
 
@@ -406,7 +414,7 @@ def _probe_memory(network, layers, weights, images, config):
     pooled = 4 if config["probes"]["pool"] else 1
     heads = 3 * 4 * images.classes * sum(_features(layers, probes.probed(network))) / pooled
     batch = 4 * 4 * config["probes"]["batch_size"] * max(_features(layers))
-    splits = _split_bytes(images, images.train_examples, images.test_examples)
+    splits = _split_bytes(config, images, images.train_examples, images.test_examples)
     return _TORCH_PROCESS + splits + weights + heads + batch
 
 

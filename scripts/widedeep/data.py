@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from widedeep import files, hdf5
+from widedeep import hdf5
 from widedeep.errors import UserError
 
 KIND = "dataset"
@@ -76,7 +76,7 @@ def write(path, name, train, test, classes, source):
         classes: list of class names; labels count from 0 in their order.
         source: where the images come from, in words.
     """
-    with files.replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+    with hdf5.creating(path) as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
         file.attrs.update({"name": name, "classes": json.dumps(list(classes)), "source": source})
         for split_name, split in (("train", train), ("test", test)):
@@ -97,7 +97,7 @@ def write_listing(path, name, folder, size, train, test, classes):
         train, test: lists of (path relative to the folder, label).
         classes: list of class names; labels count from 0 in their order.
     """
-    with files.replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+    with hdf5.creating(path) as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
         places = {"folder": str(Path(folder).absolute()), "size": size}
         file.attrs.update({"name": name, "classes": json.dumps(list(classes)), "source": "folder", **places})

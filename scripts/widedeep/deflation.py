@@ -11,17 +11,20 @@ from widedeep import cka
 
 
 def deflated(grams):
-    """The Grams of one minibatch without each layer's first component.
+    """The Grams of one minibatch without each layer's first component, and the components.
 
     Args:
         grams: cka.Grams with their diagonals.
 
     Returns:
-        cka.Grams, of the same layers; what was zero or not finite stays as it was.
+        (cka.Grams, share, values): of the same layers, what was zero or not finite stays as it was; (layers,) the
+        component's share of the variance; (layers, n) unit vectors of its values over the examples. NaN where there is
+        none.
     """
     rows, columns = cka.strict_triangle(grams.n)
     triangles, diagonals = grams.triangles.copy(), grams.diagonals.copy()
-    for triangle, diagonal in zip(triangles, diagonals, strict=True):
+    share, values = np.full(len(triangles), np.nan), np.full((len(triangles), grams.n), np.nan)
+    for layer, (triangle, diagonal) in enumerate(zip(triangles, diagonals, strict=True)):
         if not (np.isfinite(triangle).all() and diagonal.any()):
             continue
         full = np.empty((grams.n, grams.n))
@@ -30,12 +33,13 @@ def deflated(grams):
         # The file's float32 left a little of a mean.
         full = cka.double_centred(full)
         eigenvalue, vector = first_eigenpair(full)
+        share[layer], values[layer] = eigenvalue / np.trace(full), vector
         full -= eigenvalue * np.outer(vector, vector)
         # Of a matrix of rank one only rounding is left.
         if np.trace(full) <= grams.n * np.finfo(np.float32).eps * eigenvalue:
             full[:] = 0
         triangle[:], diagonal[:] = full[rows, columns], np.diagonal(full)
-    return cka.Grams(triangles, grams.n, diagonals)
+    return cka.Grams(triangles, grams.n, diagonals), share, values
 
 
 def first_eigenpair(matrix):

@@ -93,6 +93,7 @@ def _pairs(config):
 def _figures(config):
     """The files of each job that draws, by the name of its timing."""
     of_figure = {
+        "fig3": ("fig3", "D"),
         "fig4": ("fig4-probes", "fig4-delete", "E"),
         "fig5": ("fig5", "F"),
         "fig6": (),

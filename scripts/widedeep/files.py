@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 from widedeep.errors import UserError
@@ -18,6 +20,7 @@ _MENDABLE = {
     errno.ENOTDIR: "a part of the path is a file where a folder is expected; move it away",
     errno.EEXIST: "a part of the path is a file where a folder is expected; move it away",
 }
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextlib.contextmanager
@@ -34,10 +37,10 @@ def replacing(path):
         pathlib.Path of the file to fill.
 
     Raises:
-        UserError: the place cannot be written to (full, read-only, no permission).
+        UserError: the place cannot be written to (full, read-only, no permission, removed meanwhile).
     """
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}.unfinished{path.suffix}")
+    unfinished = unfinished_of(path, f"{os.uname().nodename}.{os.getpid()}")
     with explaining_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -45,19 +48,43 @@ def replacing(path):
             with open(unfinished, "rb") as file:
                 os.fsync(file.fileno())
             os.replace(unfinished, path)
+        except OSError as error:
+            if path.parent.is_dir():
+                raise
+            raise UserError(f"{path}: cannot be written: its folder was removed meanwhile; run again.") from error
         finally:
             unfinished.unlink(missing_ok=True)
 
 
+def unfinished_of(path, process):
+    """Where a process writes what will become `path`."""
+    return path.with_name(f".{path.name}.{process}.unfinished{path.suffix}")
+
+
+def remove_unfinished(path):
+    """Remove what killed processes left of `path`, a file or a folder; only its sole writer may (locking.py)."""
+    path = Path(path)
+    for left in path.parent.glob(unfinished_of(Path(glob.escape(path)), "*").name):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
 @contextlib.contextmanager
-def explaining_os_errors(path):
-    """Turn the operating system's refusals to write `path` into a UserError; other errors pass."""
+def explaining_os_errors(path, only=frozenset(_MENDABLE)):
+    """Turn the operating system's refusals to write `path` into a UserError; other errors pass.
+
+    Args:
+        path: for the error's words.
+        only: numbers of the errors to explain.
+    """
     try:
         yield
     except OSError as error:
         # HDF5 reports the system's error number inside its message.
         code = error.errno or next((code for code in _MENDABLE if f"errno = {code}," in str(error)), None)
-        if code not in _MENDABLE:
+        if code not in only:
             raise
         raise UserError(f"{path}: cannot be written: {_MENDABLE[code]}.") from error
 

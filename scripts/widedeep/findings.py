@@ -4,11 +4,12 @@ The thresholds come from networks of other seeds than the demo's (config/demo-ca
 numbers). A verdict rests on all seeds, never on a chosen network.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from widedeep import metrics
+from widedeep.blocks import by_place
 
 # A network has a block structure if at least this share of its layers is in the block.
 HAS_BLOCK = 0.04
@@ -18,6 +19,7 @@ MOST = 0.5
 NEARLY_ALWAYS = 0.8
 # A configuration whose accuracy is this much below the small one's hardly trained, and decides nothing.
 HARDLY_TRAINED = 0.1
+ACCURACIES = ("train_accuracy", "test_accuracy")
 FEWEST_SEEDS = 3
 # The block vanishes if the CKA among its layers falls by this, to that of other layers, without the first component.
 FALL = 0.2
@@ -25,9 +27,10 @@ FALL = 0.2
 SIMILAR = 0.7
 # The block resembles nothing in another network if its layers' best match there is worse by this than other layers'.
 WORSE = 0.2
-# Probes are flat in the block, and its blocks dispensable, if they gain, or cost, at most this share of the others.
-FLAT = 0.5
-# Accuracy that a probe may lose from one block to the next and still be said to rise.
+# Probes are flat in the block, and its blocks dispensable, if they gain, or cost, at most this share of what their
+# place alone would make of them.
+FLAT = 0.4
+# Accuracies that are less apart are noise: a probe that loses less may still be said to rise.
 SLACK = 0.01
 # A difference exceeds what seeds explain if at most this share of the random splits of seeds gives one as large.
 SIGNIFICANT = 0.05
@@ -65,32 +68,56 @@ def decide(networks, pairs, blocks, examples, agreement, convergence):
 
     Args:
         networks: DataFrame as of scripts/summarise.py.
-        pairs: DataFrame as of scripts/summarise_pairs.py; it may have no line.
-        blocks: DataFrame as of scripts/plot_blocks.py; it may have no line.
-        examples: DataFrame as of scripts/compare_examples.py --summary; it may have no line.
-        agreement: DataFrame as of scripts/compare_predictions.py; it may have no line.
-        convergence: DataFrame as of scripts/converge_cka.py; it may have no line.
+        pairs, blocks, examples, agreement, convergence: DataFrames as of scripts/summarise_pairs.py, plot_blocks.py,
+            compare_examples.py --summary, compare_predictions.py and converge_cka.py; they may have no line.
 
     Returns:
         list of Finding
     """
     resnets = networks[networks.family == networks.family[networks.family != "plain"].mode().squeeze()]
-    return [
-        by_size(resnets, "depth", "width", "Deep networks have a block structure, shallow ones have none."),
-        by_size(resnets, "width", "depth", "Wide networks have a block structure, narrow ones have none."),
-        over_seeds(resnets),
-        by_data(resnets),
-        first_component(networks),
+    untrained = networks[behind(networks, resnets)]
+    labels = untrained.model + "/seed" + untrained.seed.astype(str)
+    trained = networks.drop(untrained.index)
+    blocks, pairs = blocks[~blocks.network.isin(labels)], without_names(pairs, labels)
+    names = [metrics.configuration_name(network) for _, network in untrained.iterrows()]
+    single = [
+        first_component(trained),
         rising_probes(blocks),
         flat_probes(blocks),
         dispensable_blocks(blocks),
         same_depth(pairs),
         own_block(pairs),
+        without_shortcuts(trained),
+    ]
+    left_out = f"; of the study's networks {len(untrained)} hardly trained and are left out" if len(untrained) else ""
+    return [
+        by_size(resnets, "depth", "width", "Deep networks have a block structure, shallow ones have none."),
+        by_size(resnets, "width", "depth", "Wide networks have a block structure, narrow ones have none."),
+        over_seeds(resnets),
+        by_data(resnets),
+        *(replace(finding, why=finding.why + left_out) for finding in single),
         by_example(examples),
         by_class(examples),
-        own_kind(agreement),
+        own_kind(without_names(agreement, names)),
         by_batch_size(convergence),
     ]
+
+
+def behind(networks, resnets):
+    """Which of `networks` hardly trained: the smallest of `resnets` on that share of the data (or any) is far ahead."""
+    far = pd.Series(False, networks.index)
+    for fraction, lines in networks.groupby("fraction"):
+        same = resnets[resnets.fraction == fraction]
+        narrow, _ = ends(resnets if same.empty else same, "width")
+        small, _ = ends(narrow, "depth")
+        for accuracy in ACCURACIES:
+            far[lines.index] |= small[accuracy].mean() - lines[accuracy] > HARDLY_TRAINED
+    return far
+
+
+def without_names(pairs, names):
+    """The lines of a table of pairs in which neither the first nor the second has one of these names."""
+    return pairs[~(pairs["first"].isin(names) | pairs["second"].isin(names))]
 
 
 def by_size(networks, grown, fixed, claim):
@@ -154,33 +181,32 @@ def first_component(networks):
 
 
 def rising_probes(blocks):
-    """Figure 4: without a block structure, hardly any residual addition makes the probe worse than the one before."""
+    """Figure 4: without a block structure hardly any residual addition makes the probe worse, all together better."""
     result, claim = "fig4-probes", "Without a block, the accuracy of linear probes rises from layer to layer."
     gains = gains_of_probes(blocks)
     without = gains[gains.share_in_block < HAS_BLOCK]
     if without.network.nunique() < FEWEST_SEEDS:
-        return Finding(
-            result, claim, "", NOT_DECIDABLE, f"probes of fewer than {FEWEST_SEEDS} networks without a block"
-        )
+        why = f"probes of fewer than {FEWEST_SEEDS} networks without a block"
+        return Finding(result, claim, "", NOT_DECIDABLE, why)
     rising = without.assign(rises=without.gain >= -SLACK).groupby("network").rises.mean()
-    number = f"share of residual additions at which it does not fall {spread(rising)}"
-    return Finding(result, claim, number, verdict(rising.median() >= NEARLY_ALWAYS), f"{len(rising)} networks")
+    whole = without.groupby("network").gain.sum()
+    number = f"share of residual additions at which it does not fall {spread(rising)}; from first to last it gains "
+    holds = rising.median() >= NEARLY_ALWAYS and whole.median() > SLACK
+    return Finding(result, claim, number + spread(whole), verdict(holds), f"{len(rising)} networks")
 
 
 def flat_probes(blocks):
-    """Figure 4: probes gain less from one residual addition to the next where both are in the block."""
+    """Figure 4: probes gain less from one residual addition to the next where both are in the block than elsewhere."""
     result, claim = "fig4-probes", "Inside the block structure the accuracy of linear probes is flat."
-    gains = gains_of_probes(blocks)
-    compared = inside_and_outside(gains[gains.share_in_block >= HAS_BLOCK], "gain")
-    return comparison(result, claim, "accuracy gained from a residual addition to the next", compared)
+    return comparison(result, claim, "accuracy gained from a residual addition to the next", gains_of_probes(blocks))
 
 
 def dispensable_blocks(blocks):
     """Figure 4: a residual block in the block structure costs less accuracy when it is deleted alone."""
     result, claim = "fig4-delete", "Inside the block structure residual blocks can be deleted at little cost."
-    alone = blocks[(blocks.deletion == "alone") & (blocks.share_in_block >= HAS_BLOCK)]
-    compared = inside_and_outside(alone.assign(cost=alone.network_accuracy - alone.accuracy), "cost")
-    return comparison(result, claim, "accuracy lost with a deleted residual block", compared)
+    alone = blocks[blocks.deletion == "alone"]
+    lost = alone.assign(worth=alone.network_accuracy - alone.accuracy)
+    return comparison(result, claim, "accuracy lost with a deleted residual block", lost)
 
 
 def gains_of_probes(blocks):
@@ -190,22 +216,21 @@ def gains_of_probes(blocks):
     gains = additions.assign(
         gain=before.accuracy.diff(), in_block=additions.in_block & before.in_block.shift(fill_value=False)
     )
-    return gains.dropna(subset="gain")
+    return gains.dropna(subset="gain").assign(worth=lambda lines: lines.gain)
 
 
-def inside_and_outside(lines, key):
-    """Mean of `key` by network, inside the block and outside it: (networks that have both, 2)."""
-    means = lines.groupby(["network", "in_block"])[key].mean().unstack()
-    return means.reindex(columns=[True, False]).dropna()
-
-
-def comparison(result, claim, what, compared):
-    """The finding that what is inside the block is at most FLAT times what is outside."""
+def comparison(result, claim, what, lines):
+    """The finding that inside the block it is at most FLAT times what place alone makes of it (blocks.by_place)."""
+    has_block = lines.share_in_block >= HAS_BLOCK
+    compared = by_place(lines[has_block], lines[~has_block])
+    compared = compared[compared.expected > SLACK]
     if len(compared) < FEWEST_SEEDS:
-        why = f"fewer than {FEWEST_SEEDS} networks have residual blocks inside a block structure and outside it"
+        why = f"fewer than {FEWEST_SEEDS} networks have residual blocks in a block structure and outside it, at places "
+        why += f"that are worth more than {SLACK:g} in networks without a block"
         return Finding(result, claim, "", NOT_DECIDABLE, why)
-    number = f"{what}: {spread(compared[True])} inside, {spread(compared[False])} outside"
-    holds = (compared[True] <= FLAT * compared[False]).mean() > MOST
+    number = f"{what}: {spread(compared.inside)} inside, where networks without a block let expect "
+    number += f"{spread(compared.expected)}; {spread(compared.outside)} outside"
+    holds = (compared.inside <= FLAT * compared.expected).mean() > MOST
     return Finding(result, claim, number, verdict(holds), f"{len(compared)} networks with a block")
 
 
@@ -215,14 +240,8 @@ def same_depth(pairs):
     without = pairs[(pairs.block_first < HAS_BLOCK) & (pairs.block_second < HAS_BLOCK)]
     if without["first"].nunique() < FEWEST_SEEDS:
         return Finding(result, claim, "", NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks without a block")
-    number = f"CKA at equal relative depth {spread(without.equal_depth)}"
-    return Finding(
-        result,
-        claim,
-        number,
-        verdict(without.equal_depth.median() >= SIMILAR),
-        f"{len(without)} ordered pairs without a block",
-    )
+    number, why = f"CKA at equal relative depth {spread(without.equal_depth)}", f"{len(without)} ordered pairs"
+    return Finding(result, claim, number, verdict(without.equal_depth.median() >= SIMILAR), f"{why} without a block")
 
 
 def own_block(pairs):
@@ -233,10 +252,27 @@ def own_block(pairs):
         return Finding(result, claim, "", NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks with a block")
     number = f"best CKA with a layer of the other network: {spread(blocks.best_inside)} in the block, "
     number += f"{spread(blocks.best_outside)} outside"
-    worse = blocks.best_outside - blocks.best_inside
-    return Finding(
-        result, claim, number, verdict(worse.median() >= WORSE), f"{len(blocks)} ordered pairs whose first has a block"
-    )
+    holds = (blocks.best_outside - blocks.best_inside).median() >= WORSE
+    return Finding(result, claim, number, verdict(holds), f"{len(blocks)} ordered pairs whose first has a block")
+
+
+def without_shortcuts(networks):
+    """Appendix C: some plain configuration has a block in most seeds; none has, and ResNets of its size do: refuted."""
+    result, claim = "C", "The block structure is no effect of the residual connections: it appears without them too."
+    size = ["depth", "width", "fraction"]
+    plain, resnets = networks[networks.family == "plain"], networks[networks.family != "plain"]
+    without = {key: part for key, part in plain.groupby(size) if len(part) >= FEWEST_SEEDS}
+    if not without:
+        why = f"no configuration without residual connections has {FEWEST_SEEDS} seeds that trained"
+        return Finding(result, claim, "", NOT_DECIDABLE, why)
+    shares = "; ".join(f"{name_of(part)} {spread(part.layers_in_block)}" for part in without.values())
+    number = f"share of layers in the block, {shares}"
+    if any(map(has_block, without.values())):
+        return Finding(result, claim, number, REPRODUCED, f"{len(without)} configurations")
+    blocked = [name_of(part) for key, part in resnets.groupby(size) if key in without and has_block(part)]
+    if not blocked:
+        return Finding(result, claim, number, NOT_DECIDABLE, "no ResNet of these sizes has a block either")
+    return Finding(result, claim, number, NOT_REPRODUCED, f"of the same size {', '.join(blocked)} has a block")
 
 
 def by_example(examples):
@@ -247,9 +283,7 @@ def by_example(examples):
     line = examples.iloc[0]
     number = f"mean difference of per-example accuracy {line.observed:.3f}, of mixed seeds {line.expected:.3f}; "
     number += f"p = {line.p:.2g} of {line.splits:.0f} splits"
-    if obstacle := unmatched(line) or ("too few seeds" if line.splits < FEWEST_SPLITS else ""):
-        return Finding(result, claim, number, NOT_DECIDABLE, f"{compared_in(line)}: {obstacle}")
-    return Finding(result, claim, number, verdict(line.p <= SIGNIFICANT), compared_in(line))
+    return decided(result, claim, number, line, line.splits < FEWEST_SPLITS, line.p <= SIGNIFICANT)
 
 
 def by_class(examples):
@@ -260,19 +294,19 @@ def by_class(examples):
     line = examples.iloc[0]
     number = f"{line.classes_that_differ:.0f} of {line.classes:.0f} classes at a false discovery rate of 5 %"
     few = min(line.wide_seeds, line.deep_seeds) < FEWEST_SEEDS or not line.classes_tested
-    if obstacle := unmatched(line) or ("too few seeds" if few else ""):
-        return Finding(result, claim, number, NOT_DECIDABLE, f"{compared_in(line)}: {obstacle}")
-    return Finding(result, claim, number, verdict(line.classes_that_differ > 0), compared_in(line))
+    return decided(result, claim, number, line, few, line.classes_that_differ > 0)
 
 
-def compared_in(line):
-    return f"{line.wide} ({line.wide_seeds:.0f} seeds) and {line.deep} ({line.deep_seeds:.0f} seeds)"
-
-
-def unmatched(line):
-    """Why a pair of unequal accuracy decides nothing; empty where it is close enough."""
+def decided(result, claim, number, line, few, holds):
+    """The finding on the wide and deep configurations of figure 6, unless their accuracies differ or seeds are few."""
+    compared = f"{line.wide} ({line.wide_seeds:.0f} seeds) and {line.deep} ({line.deep_seeds:.0f} seeds)"
     apart = abs(line.wide_accuracy - line.deep_accuracy)
-    return "" if apart <= MATCHED else f"their accuracies are {apart:.3f} apart, more than {MATCHED:g}"
+    if apart > MATCHED:
+        why = f"{compared}: their accuracies are {apart:.3f} apart, more than {MATCHED:g}"
+        return Finding(result, claim, number, NOT_DECIDABLE, why)
+    if few:
+        return Finding(result, claim, number, NOT_DECIDABLE, f"{compared}: too few seeds")
+    return Finding(result, claim, number, verdict(holds), compared)
 
 
 def own_kind(agreement):
@@ -343,7 +377,7 @@ def too_few_seeds(*configurations):
 
 def hardly_trained(small, large):
     """Why a configuration that hardly trained decides nothing; empty where it did train, by train and test accuracy."""
-    for accuracy in ("train_accuracy", "test_accuracy"):
+    for accuracy in ACCURACIES:
         behind = small[accuracy].mean() - large[accuracy].mean()
         if behind > HARDLY_TRAINED:
             what = f"its {accuracy.replace('_', ' ')} is {behind:.2f} below that of {name_of(small)}"

@@ -2,12 +2,71 @@
 
 import contextlib
 import hashlib
+import io
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from widedeep import files
 from widedeep.errors import UserError
+
+
+@contextlib.contextmanager
+def creating(path):
+    """Yield a new HDF5 file that takes its place at `path` when the block ends well (files.replacing).
+
+    Yields:
+        h5py.File, writable.
+
+    Raises:
+        UserError: the place cannot be written to (full, read-only, no permission).
+    """
+    with files.replacing(path) as unfinished, open(unfinished, "w+b", buffering=0) as file:
+        disk = _Disk(file)
+        try:
+            with h5py.File(disk, "w") as created:
+                yield created
+        finally:
+            if disk.error:
+                raise disk.error
+
+
+class _Disk(io.RawIOBase):
+    """What HDF5 writes to: a file, until the first error, which it keeps; later writes are dropped.
+
+    HDF5 writes late, also while datasets are closed, where h5py drops errors with a printed traceback: a chunk would be
+    lost and the file would look whole. A file that cannot be closed can even crash the process. So HDF5 never learns of
+    an error, and `creating` raises it in the end.
+    """
+
+    def __init__(self, file):
+        self._file = file
+        self.error = None
+
+    def seek(self, *where):
+        return self._file.seek(*where)
+
+    def tell(self):
+        return self._file.tell()
+
+    def write(self, content):
+        rest = memoryview(content)
+        try:
+            while rest and not self.error:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self.error = error
+        return len(content)
+
+    def readinto(self, buffer):
+        if self.error:
+            raise self.error  # what was dropped cannot be read
+        return self._file.readinto(buffer)
+
+    def truncate(self, size):
+        if not self.error:
+            self._file.truncate(size)
 
 
 def stamp(file, kind, schema_version):

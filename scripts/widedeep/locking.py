@@ -1,8 +1,13 @@
-"""One writer for each network: a second training of it waits until the first has ended."""
+"""One writer for the files of a job: a second process with the same job waits until the first has ended.
+
+A Snakemake that was killed (`kill -9`) leaves its jobs running, and the next one starts them again, perhaps with
+another config. The one that began later has to write last.
+"""
 
 import contextlib
 import errno
 import fcntl
+import os
 import time
 from pathlib import Path
 
@@ -13,16 +18,22 @@ _POLL = 0.5
 _NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
-@contextlib.contextmanager
-def only_writer(folder, stop):
-    """Hold the lock of a folder; wait while another process, on this or another node, holds it.
+def path_of(written):
+    """The lock file of the job whose first file is `written`."""
+    return Path(written).with_name(f".{Path(written).name}.lock")
 
-    The system releases a lock when its process dies, however it dies, so nothing is ever left to clean up. The file
-    `.lock` stays: a lock whose file is removed could be held twice.
+
+@contextlib.contextmanager
+def only_writer(paths, stop=None):
+    """Hold the lock of a job; wait while another process, on this or another node, holds it.
+
+    The system releases a lock when its process dies, however it dies. What such a process left half written of `paths`
+    is removed; the lock file, and folders that were made for it, go when the block ends and hold nothing else.
 
     Args:
-        folder: where the job writes; it is made if it does not exist.
-        stop: interruption.StopSignal that ends the waiting.
+        paths: list of the files that the job writes; the first one stands for the job, and its folder is made if it
+            does not exist.
+        stop: interruption.StopSignal that ends the waiting; without one, a signal ends the process as usual.
 
     Yields:
         whether another process was waited for.
@@ -31,24 +42,37 @@ def only_writer(folder, stop):
         Interrupted: told to stop while it waited.
         UserError: the folder cannot be written to.
     """
-    path = Path(folder, ".lock")
-    with contextlib.ExitStack() as stack:
-        with files.explaining_os_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context(open(path, "a"))
-        waited = False
-        while not _is_locked(file):
+    first = Path(paths[0])
+    missing = [folder for folder in first.parents if not folder.exists()]
+    waited = False
+    while True:
+        with contextlib.ExitStack() as stack:
+            with files.explaining_os_errors(first):
+                first.parent.mkdir(parents=True, exist_ok=True)
+                file = stack.enter_context(open(path_of(first), "a"))
+            locked = _is_locked(file)
+            if locked is None:
+                yield waited
+                return
+            if locked and _is_at(path_of(first), file):
+                for path in paths:
+                    files.remove_unfinished(path)
+                try:
+                    yield waited
+                finally:
+                    _remove(path_of(first), missing)
+                return
+        if not locked:
             if not waited:
-                print(f"{folder}: another process writes here; waiting until it has ended.", flush=True)
+                print(f"{first}: another process writes this; waiting until it has ended.", flush=True)
             waited = True
-            if stop.name:
+            if stop and stop.name:
                 raise Interrupted
             time.sleep(_POLL)
-        yield waited
 
 
 def _is_locked(file):
-    """Whether the lock is ours now; where the file system has no locks, it always is."""
+    """Whether the lock is ours now; None where the file system has no locks."""
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -57,4 +81,21 @@ def _is_locked(file):
         if error.errno not in _NO_LOCKS_HERE:
             raise
         print(f"{file.name}: this file system has no locks; never run two Snakemakes on one study here.", flush=True)
+        return None
     return True
+
+
+def _is_at(path, file):
+    """Whether an open file is still the one at its path: the process that held it before may have removed it."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _remove(path, folders):
+    """Remove the lock file while it is locked, and the folders, innermost first, as far as they are empty."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        for folder in folders:
+            folder.rmdir()

@@ -75,7 +75,8 @@ class ComponentRow:
         name: of the network, above its first panel.
         side: similarities.Side of its layers.
         cka, agreement, deflated: (layers, layers): CKA, squared cosine of first components, CKA without them.
-        share: (layers,) the first component's share of the variance.
+        share: (layers,) the first component's share of the variance; `side` has that in minibatches.
+        agreement_in_minibatches: (layers, layers) squared cosine of the first components of a minibatch; not drawn.
     """
 
     name: str
@@ -84,6 +85,7 @@ class ComponentRow:
     agreement: np.ndarray
     share: np.ndarray
     deflated: np.ndarray
+    agreement_in_minibatches: np.ndarray
 
 
 def draw_components(rows, colour_map):
@@ -451,8 +453,9 @@ def _draw_pictures(place, pictures):
 
 
 def _draw_share(axis, row):
-    """The first component's share of the variance, layer by layer; a gap where a layer is constant."""
+    """The first component's share of the variance, layer by layer, grey in minibatches; a gap for a constant layer."""
     positions = np.arange(len(row.share)) + 0.5
+    axis.plot(positions, row.side.share, linewidth=0.8, color="0.65")
     axis.plot(positions, row.share, linewidth=0.8, marker=".", markersize=2, color="black")
     axis.set(xlim=(0, len(row.share)), ylim=(0, 1))
     axis.set_box_aspect(1)

@@ -7,10 +7,9 @@ predictions.h5          attributes: kind, schema_version, model, seed, data_chec
 
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 
-from widedeep import files, hdf5
+from widedeep import hdf5
 from widedeep.errors import UserError
 
 KIND = "predictions"
@@ -50,7 +49,7 @@ class Predictions:
 
 def write(path, log_probabilities, labels, origin):
     """Write the predictions of the network that `origin` (dumps.Origin) names."""
-    with files.replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+    with hdf5.creating(path) as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
         file.attrs.update(vars(origin))
         file["log_probabilities"] = np.asarray(log_probabilities, np.float32)

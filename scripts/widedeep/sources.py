@@ -4,9 +4,9 @@ import contextlib
 import gzip
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -182,62 +182,6 @@ def fashion_mnist_from_debian(folder):
     return fashion_mnist(folder, archive=DEBIAN_FOLDER)
 
 
-def image_folder(folder, size):
-    """Images of one's own, a folder a class: FOLDER/train/CLASS and FOLDER/test/CLASS, or FOLDER/CLASS alone.
-
-    Images become RGB, are resized so that the shorter side is `size`, and cropped in the middle.
-
-    Args:
-        folder: see `listing`.
-        size: side in pixels.
-
-    Returns:
-        (train, test, classes)
-
-    Raises:
-        UserError: see `listing`; or an image cannot be read.
-    """
-    train, test, classes = listing(folder)
-    return _read_images(folder, train, size), _read_images(folder, test, size), classes
-
-
-def listing(folder):
-    """The image files of a folder, a folder a class: FOLDER/train/CLASS and FOLDER/test/CLASS, or FOLDER/CLASS alone.
-
-    In the second form every fifth image of a class, by name, is a test image.
-
-    Args:
-        folder: of the images; `val` stands for `test` where that is missing.
-
-    Returns:
-        (train, test, classes): two lists of (path relative to the folder, label)
-
-    Raises:
-        UserError: there is no class, a class is empty, or the splits differ in classes.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; give the folder that holds one folder a class.")
-    if not (folder / "train").is_dir():
-        classes, samples = _samples(folder)
-        train, test = [s for s in samples if s[2] % 5 != 4], [s for s in samples if s[2] % 5 == 4]
-        if {label for _, label, _ in test} != set(range(len(classes))):
-            raise UserError(f"{folder}: a class has fewer than 5 images, so none for the test set; add images.")
-        return _relative(folder, train), _relative(folder, test), classes
-    test_folder = next((folder / name for name in ("test", "val") if (folder / name).is_dir()), None)
-    if test_folder is None:
-        raise UserError(f"{folder}: holds train but neither test nor val; add one, or put the classes into {folder}.")
-    (classes, train), (test_classes, test) = _samples(folder / "train"), _samples(test_folder)
-    if classes != test_classes:
-        different = sorted(set(classes) ^ set(test_classes))[0]
-        raise UserError(f"{folder}: class {different} is not in both train and {test_folder.name}; give both the same.")
-    return _relative(folder, train), _relative(folder, test), classes
-
-
-def _relative(folder, samples):
-    return [(path.relative_to(folder), label) for path, label, _ in samples]
-
-
 def own_file(name):
     """A data set of one's own, from scripts/datasets/NAME.py.
 
@@ -295,10 +239,13 @@ def _addresses(mirrors, official, filename):
 
 @contextlib.contextmanager
 def _workplace(folder):
-    """A temporary folder below `folder`, where there is room for a data set."""
+    """A temporary folder below `folder`, where there is room for a data set; older ones, of killed processes, go."""
+    unpacked = Path(folder, "unpacked")
+    place = files.unfinished_of(unpacked, os.getpid())
     with files.explaining_os_errors(folder):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=".unpacked-", dir=folder))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        files.remove_unfinished(unpacked)
+        place.mkdir()
     try:
         yield place
     finally:
@@ -311,7 +258,7 @@ def _read_idx(path, place):
 
     unpacked = place / path.stem
     try:
-        with gzip.open(path) as packed, open(unpacked, "wb") as file:
+        with files.explaining_os_errors(unpacked), gzip.open(path) as packed, open(unpacked, "wb") as file:
             shutil.copyfileobj(packed, file)
         read = read_image_file if "images" in path.name else read_label_file
         return read(str(unpacked)).numpy()
@@ -319,34 +266,3 @@ def _read_idx(path, place):
         raise UserError(f"{path}: no such file; the folder must hold the four official files.") from None
     except (OSError, EOFError, ValueError, AssertionError, RuntimeError, KeyError) as error:
         raise UserError(f"{path}: is truncated or no IDX file ({error}); get it again.") from error
-
-
-def _samples(folder):
-    """(classes, [(path, label, position in its class)]) of a folder of classes."""
-    from torchvision.datasets.folder import IMG_EXTENSIONS
-
-    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    if not classes:
-        raise UserError(f"{folder}: holds no folder, and one a class is expected.")
-    samples = []
-    for label, name in enumerate(classes):
-        paths = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in IMG_EXTENSIONS)
-        if not paths:
-            raise UserError(f"{folder / name}: holds no image; add images, or remove the folder.")
-        samples += [(path, label, position) for position, path in enumerate(paths)]
-    return classes, samples
-
-
-def _read_images(folder, samples, size):
-    from PIL import Image, ImageOps
-
-    images = np.empty((len(samples), 3, size, size), np.uint8)
-    for image, (relative, _) in zip(images, samples, strict=True):
-        path = Path(folder, relative)
-        try:
-            with Image.open(path) as file:
-                fitted = ImageOps.fit(file.convert("RGB"), (size, size), Image.Resampling.BILINEAR)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(f"{path}: cannot be read as an image ({error}); replace or remove it.") from error
-        image[:] = np.asarray(fitted).transpose(2, 0, 1)
-    return Split(images, np.array([label for _, label in samples]))

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import torch
 
-from widedeep import augmentation, cka, dumps, files, tracing
+from widedeep import augmentation, cka, dumps, hdf5, tracing
 from widedeep.errors import UserError
 from widedeep.layers import LayerInfo
 
@@ -54,7 +54,7 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
     if form != "gram":
         _check_room(path, dumps.raw_size(infos, sample_ids.size, form))
     versions = {"torch": torch.__version__, "numpy": np.__version__, "h5py": h5py.__version__}
-    with files.replacing(path) as unfinished, h5py.File(unfinished, "w") as file:
+    with hdf5.creating(path) as file:
         writer = dumps.Writer(file, form, origin, sample_ids, versions)
         for info in infos:
             writer.add_layer(info)

@@ -4,6 +4,10 @@ from pathlib import Path
 
 from widedeep.errors import UserError
 
+_COMPONENTS = (
+    "network* layer_first* layer_second* share_first? cka? squared_cosine? cka_without_first_component? "
+    "share_first_in_minibatches? squared_cosine_in_minibatches?"
+)
 _HEATMAP = "row* panel* first* second* layer_first* layer_second* cka?"
 _BLOCKS = (
     "network* network_accuracy share_in_block? deletion* kind* stage block deleted layer* position in_block* accuracy"
@@ -28,7 +32,8 @@ COLUMNS = {
     "C.csv": _HEATMAP,
     "fig5.csv": _HEATMAP,
     "F.csv": _HEATMAP,
-    "fig3.csv": "network* layer_first* layer_second* share_first? cka? squared_cosine? cka_without_first_component?",
+    "fig3.csv": _COMPONENTS,
+    "D.csv": _COMPONENTS,
     "fig4-probes.csv": _BLOCKS,
     "fig4-delete.csv": _BLOCKS,
     "E.csv": _BLOCKS,

@@ -73,7 +73,8 @@ def extract(archive, members, folder):
             for name in members:
                 if name not in present or not present[name].isreg():
                     raise UserError(f"{archive}: holds no regular file {name}; give the official archive.")
-                with open(Path(folder, Path(name).name), "wb") as file:
+                unpacked = Path(folder, Path(name).name)
+                with files.explaining_os_errors(unpacked), open(unpacked, "wb") as file:
                     shutil.copyfileobj(tar.extractfile(present[name]), file)
     except FileNotFoundError:
         raise UserError(f"{archive}: no such file; give the path of the official archive.") from None

@@ -89,7 +89,9 @@ def verify(folder, config):
         outcome.wrong.update(study.outdated_tables(outcome.wrong))
     known = {study.place(path) for job in jobs for path in job.outputs}
     outcome.unknown = sum(
-        path not in known and path.name != ".lock" and not path.relative_to(study.folder).as_posix().startswith(_BESIDE)
+        path not in known
+        and path.suffix != ".lock"
+        and not path.relative_to(study.folder).as_posix().startswith(_BESIDE)
         for path in study.folder.rglob("*")
         if path.is_file()
     )

@@ -7,11 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dry_runs
 import yaml
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("Snakefile", "workflow", "scripts", "config", "environment.yml")
 CONFIG = "tiny.yaml"
+# What no dry run writes to and no edit changes in place.
+LINKED = ("data", "results", ".snakemake/metadata")
+SERVER = dry_runs.Server()
+
+
+def jobs_in(said):
+    """How many jobs of each rule Snakemake's table of jobs holds; `all` is left out."""
+    counts = dict(re.findall(r"^([\w-]+) +(\d+)$", said, re.MULTILINE))
+    return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
 
 
 class Study:
@@ -33,6 +43,16 @@ class Study:
         shutil.copytree(self.folder, folder, copy_function=shutil.copy2)
         return Study(folder)
 
+    def linked_to(self, folder):
+        """A copy for dry runs and edits of sources: what jobs wrote are hard links, which takes a tenth of the time."""
+        folder = Path(folder)
+        for path in (self.folder / name for name in LINKED):
+            shutil.copytree(path, folder / path.relative_to(self.folder), copy_function=os.link)
+        for name in (*SOURCES, CONFIG):
+            copy = shutil.copytree if (self.folder / name).is_dir() else shutil.copy2
+            copy(self.folder / name, folder / name)
+        return Study(folder)
+
     @property
     def results(self):
         return self.folder / "results/tiny"
@@ -43,11 +63,12 @@ class Study:
     def run_study(self, *options, check=True):
         return self._run("scripts/run_study.py", "--configfile", CONFIG, *options, check=check)
 
-    def jobs_of_dry_run(self):
+    def jobs_of_dry_run(self, *targets):
         """How many jobs of each rule would run; `all` is left out."""
-        said = self.snakemake("-n", "--rerun-incomplete").stdout
-        counts = dict(re.findall(r"^([\w-]+) +(\d+)$", said, re.MULTILINE))
-        return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
+        options = ["--configfile", CONFIG, "--cores", "2", "-n", "--rerun-incomplete", *targets]
+        status, said = SERVER.snakemake(self.folder, options)
+        assert status == 0, said
+        return jobs_in(said)
 
     def edit_config(self, change):
         """Apply `change` to the parsed config."""

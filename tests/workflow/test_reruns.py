@@ -7,12 +7,13 @@ import pytest
 
 HEATMAPS = {"fig1": 1, "fig1-seeds": 1, "fig5": 1, "F": 1}
 BLOCKS = {"fig4-probes": 1, "fig4-delete": 1, "E": 1}
-DRAWN = {**HEATMAPS, "fig3": 1, **BLOCKS}
+COMPONENTS = {"fig3": 1, "D": 1}
+DRAWN = {**HEATMAPS, **COMPONENTS, **BLOCKS}
 PREDICTED = {"fig6": 1, "G": 1}
 ALL_DRAWN = {**DRAWN, **PREDICTED, "A": 1, "B": 1}
 TABLES = {"summarise": 1, "findings": 1}
 BEHIND_CKA = {**DRAWN, **TABLES, "summarise_pairs": 1}
-WITHIN = {"compute_cka": 6, "fig1": 1, "fig1-seeds": 1, "fig3": 1, **BLOCKS, **TABLES}
+WITHIN = {"compute_cka": 6, "fig1": 1, "fig1-seeds": 1, **COMPONENTS, **BLOCKS, **TABLES}
 BEHIND_DUMPS = {"compute_cka": 6, "compute_pairs": 4, **BEHIND_CKA}
 BEHIND_MODELS = {"dump_activations": 6, "provenance": 1, **PREDICTED, **BEHIND_DUMPS}
 BEHIND_PROBES = {"probe_blocks": 2, **BLOCKS, "findings": 1}
@@ -118,7 +119,7 @@ CHANGES = {
     "a figure deleted": (delete("figures/fig5.png"), {"fig5": 1}),
     "a network's CKA deleted": (
         delete("models/digits-resnet8-w1-f100/seed2/cka.h5"),
-        {"compute_cka": 1, "fig1-seeds": 1, **TABLES},
+        {"compute_cka": 1, "fig1-seeds": 1, "D": 1, **TABLES},
     ),
     "the colour map": (set_key("figures", "colour_map", "viridis"), {**ALL_DRAWN, "findings": 1}),
     "the heatmaps' code": (edit("scripts/widedeep/plots.py", "aspect=18", "aspect=19"), {**ALL_DRAWN, "findings": 1}),
@@ -126,7 +127,7 @@ CHANGES = {
         edit("scripts/widedeep/pca.py", "_MOST_STEPS = 60", "_MOST_STEPS = 61"),
         BEHIND_MODELS,
     ),
-    "the code of figure 3": (edit("scripts/plot_components.py", 'part["cka"], ', 'part["c"], '), {"fig3": 1}),
+    "the code of figure 3": (edit("scripts/plot_components.py", 'part["cka"], ', 'part["c"], '), COMPONENTS),
     "the summary's code": (edit("scripts/summarise.py", "0.95)", "0.99)"), TABLES),
     "which seed figure 1 shows": (
         lambda study: study.edit_config(lambda config: config["figures"]["fig1"].update(seed=2)),
@@ -140,6 +141,7 @@ CHANGES = {
             "compute_cka": 2,
             "compute_pairs": 3,
             "probe_blocks": 1,
+            "D": 1,
             "E": 1,
             **PREDICTED,
             "fig1-seeds": 1,

@@ -19,7 +19,7 @@ NETWORKS = [f"digits-resnet{size}-f100/seed{seed}" for size in SIZES for seed in
 
 def test_everything_is_there_and_nothing_else(finished):
     for network in NETWORKS:
-        files = {path.name for path in (finished.results / "models" / network).iterdir()} - {".lock"}
+        files = {path.name for path in (finished.results / "models" / network).iterdir()}
         expected = {"model.safetensors", "history.csv", "metrics.json", "activations.h5", "cka.h5"}
         expected |= {"pca.h5", "predictions.h5", "provenance.json", "dump_provenance.json"}
         probed = {"probes.csv", "deletion.csv", "probe_provenance.json"}
@@ -29,6 +29,7 @@ def test_everything_is_there_and_nothing_else(finished):
         "fig1",
         "fig1-seeds",
         "fig3",
+        "D",
         "fig4-probes",
         "fig4-delete",
         "E",
@@ -76,7 +77,7 @@ def test_every_job_left_a_log_and_a_timing(finished):
         for path in finished.results.glob("timings/**/*.tsv")
     }
     assert timings <= logs | {f"{network}/train" for network in NETWORKS}
-    assert len(timings) == 3 * 6 + 2 + 4 + 12 + 1 + 4
+    assert len(timings) == 3 * 6 + 2 + 4 + 13 + 1 + 4
     assert "test accuracy" in (finished.results / f"logs/{NETWORKS[0]}/train.log").read_text()
 
 
@@ -85,7 +86,7 @@ def test_the_user_is_told_where_the_results_are(finished):
     assert "Report:  results/tiny/report.html" in said
     assert "Figures: results/tiny/figures" in said
     assert "not decidable: Deep networks have a block structure" in said  # with two seeds
-    assert "of 42 jobs" in said
+    assert "of 43 jobs" in said
 
 
 def test_asking_again_runs_nothing_and_says_so(copied):
@@ -175,7 +176,7 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
     assert made.run_study().returncode == 0
     kept = {"model.safetensors", "history.csv", "metrics.json", "cka.h5", "pca.h5", "predictions.h5"}
     kept |= {"provenance.json", "dump_provenance.json"}
-    assert {path.name for path in folder.iterdir()} - {".lock"} == kept
+    assert {path.name for path in folder.iterdir()} == kept
     attempts = json.loads((folder / "provenance.json").read_text())["attempts"]
     assert len(attempts) == 2
     assert made.jobs_of_dry_run() == {}

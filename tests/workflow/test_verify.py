@@ -61,7 +61,7 @@ def test_a_finished_study_is_well(finished):
     assert (outcome.wrong, outcome.unmade, outcome.unknown) == ({}, {}, 0)
     counts = {"model.safetensors": 6, "activations.h5": 6, "probes.csv": 2, "pairs/*.h5": 4, "dataset.h5": 1}
     assert {kind: outcome.checked[kind] for kind in counts} == counts
-    assert outcome.checked.total() == 114
+    assert outcome.checked.total() == 117
 
 
 @pytest.mark.parametrize(

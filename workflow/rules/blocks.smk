@@ -60,6 +60,7 @@ for figure in BLOCK_FIGURES:
             probes=lambda wildcards, input: option("probes", [*input.probes]) if input.probes else "",
             deletion=lambda wildcards, input: option("deletion", [*input.deletion]) if input.deletion else "",
             colour_map=config["figures"]["colour_map"],
+            order=labels(BLOCK_FIGURES[figure]),
             code=code("plot_blocks.py"),
         message:
             "Drawing {output.png}"

@@ -79,10 +79,14 @@ def content_options():
     return " ".join(options + ["--stream"] * dataset["stream"])
 
 
-def own_data_code():
-    """The fingerprint of a data set's own file; nothing for the others, whose content is verified or a folder's."""
-    path = study_config.DATASETS / f"{DATASET}.py"
-    return fingerprint.of_script(path) if study_config.has_file(DATASET) else ""
+def unverified_code():
+    """The fingerprint of the code that decides what the images are, where no checksum of the content does."""
+    if study_config.has_file(DATASET):
+        return fingerprint.of_script(study_config.DATASETS / f"{DATASET}.py")
+    if DATASET not in study_config.SOURCES:
+        return fingerprint.of_script(SCRIPTS / "widedeep/folders.py")
+    # Of a known data set the whole images are verified, and then reduced.
+    return fingerprint.of_script(SCRIPTS / "widedeep/data.py") if IMAGE_SIZE else ""
 
 
 def source_options():
@@ -152,6 +156,11 @@ def second_option(wildcards):
     return " ".join(["--second", *second_dumps(wildcards)]) if second_dumps(wildcards) else ""
 
 
+def labels(networks):
+    """The networks' names in their order, a parameter: Snakemake notices other input files, and no other order of them."""
+    return [f"{model}/seed{seed}" for model, seed in networks]
+
+
 def file_of(model, seed, name):
     return f"{RESULTS}/models/{model}/seed{seed}/{name}"
 
@@ -191,9 +200,12 @@ def panels_of(figure):
     ]
 
 
-def component_rows():
-    """The networks of figure 3, a row each."""
-    return [(model, config["figures"]["fig3"]["seed"]) for model in study_config.models_of(config, "fig3")]
+def component_figures():
+    """The networks of each figure of first components, a row each: one seed in figure 3, all of them in appendix D."""
+    if "fig3" not in config["figures"]:
+        return {}
+    models = study_config.models_of(config, "fig3")
+    return {"fig3": [(model, config["figures"]["fig3"]["seed"]) for model in models], "D": seeds_of(models)}
 
 
 def block_figures():
@@ -251,8 +263,11 @@ HEATMAPS = {
     "F": ("Similarity between networks", "mean over pairs of seeds"),
 }
 # The networks of fig5 are those of F too.
-FIGURES = [figure for figure in [*HEATMAPS, "fig3"] if ("fig5" if figure == "F" else figure) in config["figures"]]
-PANELS = {figure: panels_of(figure) for figure in FIGURES if figure in HEATMAPS}
+FIGURES = [figure for figure in HEATMAPS if ("fig5" if figure == "F" else figure) in config["figures"]]
+PANELS = {figure: panels_of(figure) for figure in FIGURES}
+# The figures of first components, and the networks in each.
+COMPONENT_FIGURES = component_figures()
+COMPONENT_TITLES = {"fig3": "components and CKA without them", "D": "the same, every seed"}
 # The figures of residual blocks, and the networks in each.
 BLOCK_FIGURES = block_figures()
 BLOCK_TITLES = {
@@ -261,7 +276,12 @@ BLOCK_TITLES = {
     "E": "probes and deletion, every seed",
 }
 # The networks whose predictions figure 6 and appendix G compare.
-COMPARED_BY_EXAMPLE = seeds_of(study_config.compared_in_figure_6(config)) if "fig6" in config["figures"] else []
+COMPARED_BY_EXAMPLE = (
+    # Sorted, so that the order of the grid cannot decide between two pairs that are equally close.
+    seeds_of(sorted(study_config.compared_in_figure_6(config), key=str))
+    if "fig6" in config["figures"]
+    else []
+)
 COMPARED_BY_AGREEMENT = seeds_of(study_config.models_of(config, "G")) if "G" in config["figures"] else []
 CONVERGING = (
     [(study_config.models_of(config, "A")[0], config["figures"]["A"]["seed"])] if "A" in config["figures"] else []
@@ -269,7 +289,7 @@ CONVERGING = (
 PREDICTION_FIGURES = ["fig6-examples", "fig6-classes"] * bool(COMPARED_BY_EXAMPLE) + ["G"] * bool(COMPARED_BY_AGREEMENT)
 FIGURE_FILES = [
     f"{FIGURE}/{figure}.{suffix}"
-    for figure in [*FIGURES, *BLOCK_FIGURES, *PREDICTION_FIGURES, *["A"] * bool(CONVERGING), "B"]
+    for figure in [*FIGURES, *COMPONENT_FIGURES, *BLOCK_FIGURES, *PREDICTION_FIGURES, *["A"] * bool(CONVERGING), "B"]
     for suffix in ("pdf", "png", "csv")
 ]
 # The pairs behind fig5 and F, and the networks in them.

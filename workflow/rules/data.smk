@@ -20,7 +20,7 @@ rule download:
         source=source_options(),
     params:
         content=content_options(),
-        own=own_data_code(),
+        code=unverified_code(),
     message:
         "Making {output} from verified images"
     shell:

@@ -35,31 +35,34 @@ for figure in PANELS:
             " --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"
 
 
-if "fig3" in FIGURES:
+for figure in COMPONENT_FIGURES:
 
-    rule fig3:
+    rule:
+        name:
+            figure
         input:
-            cka=files_of(component_rows(), "cka.h5"),
-            components=files_of(component_rows(), "pca.h5"),
-            metrics=files_of(component_rows(), "metrics.json"),
+            cka=files_of(COMPONENT_FIGURES[figure], "cka.h5"),
+            components=files_of(COMPONENT_FIGURES[figure], "pca.h5"),
+            metrics=files_of(COMPONENT_FIGURES[figure], "metrics.json"),
         output:
-            pdf=f"{FIGURE}/fig3.pdf",
-            csv=f"{FIGURE}/fig3.csv",
+            pdf=f"{FIGURE}/{figure}.pdf",
+            csv=f"{FIGURE}/{figure}.csv",
             png=report(
-                f"{FIGURE}/fig3.png",
-                caption=f"../report/fig3.rst",
+                f"{FIGURE}/{figure}.png",
+                caption=f"../report/{figure}.rst",
                 category="First principal components",
-                labels=report_label("fig3", "components and CKA without them"),
+                labels=report_label(figure, COMPONENT_TITLES[figure]),
             ),
         log:
-            f"{LOGS}/figures/fig3.log",
+            f"{LOGS}/figures/{figure}.log",
         benchmark:
-            f"{TIMINGS}/figures/fig3.tsv"
+            f"{TIMINGS}/figures/{figure}.tsv"
         conda:
             "../../environment.yml"
         threads: 1
         params:
             colour_map=config["figures"]["colour_map"],
+            order=labels(COMPONENT_FIGURES[figure]),
             code=code("plot_components.py"),
         message:
             "Drawing {output.png}"

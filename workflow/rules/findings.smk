@@ -51,6 +51,7 @@ rule summarise_pairs:
         "../../environment.yml"
     threads: 1
     params:
+        order=PAIR_FILES,
         code=code("summarise_pairs.py"),
     message:
         "Summarising all pairs of networks"

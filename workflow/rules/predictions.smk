@@ -67,6 +67,7 @@ if COMPARED_BY_AGREEMENT:
         threads: 1
         params:
             colour_map=config["figures"]["colour_map"],
+            order=labels(COMPARED_BY_AGREEMENT),
             code=code("compare_predictions.py"),
         message:
             "Drawing {output.png}"

@@ -1,0 +1,134 @@
+"""How far a study is: jobs done, running, failed and waiting by stage, where trainings are, and what is left.
+
+Reads the results folder and the logs alone and writes nothing, so it works while the study runs, from another terminal
+and from another node that sees the files, whether Snakemake was started by scripts/run_study.py or by hand. The
+estimate is that of the study's own finished jobs; networks of a size that has not finished yet are scaled by their
+operations. What a changed config or program makes outdated, Snakemake alone knows: `snakemake -n` lists it.
+
+Example (in the folder of the workflow, while the study runs or after it):
+  python scripts/progress.py --configfile config/demo.yaml
+"""
+
+import collections
+
+from plan import duration
+
+from widedeep import command
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("--configfile", default="config/demo.yaml", help="of the study (default: the demo)")
+    return command.start(parser, argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    from widedeep import config as study_config
+    from widedeep import progress, remaining
+
+    config = study_config.read(args.configfile)
+    states = progress.states(config)
+    left = remaining.estimates(config, states)
+    print(f"results/{config['study']}, the study of {args.configfile}\n")
+    parts = [table(states, left), trainings(states), others(states), stopped(states), failures(states)]
+    print("\n\n".join("\n".join(part) for part in [*parts, ending(states, left)] if part))
+
+
+def table(states, left):
+    """Lines: a stage and its jobs by state each, and the hours that are left of it, one job after the other."""
+    counts = collections.defaultdict(collections.Counter)
+    for state in states:
+        counts[state.job.rule][state.name] += 1
+    hours, unknown = collections.Counter(), set()
+    for state, estimate in left:
+        if estimate.seconds is None:
+            unknown.add(state.job.rule)
+        else:
+            hours[state.job.rule] += estimate.seconds / 3600
+    lines = [f"{'stage':<20}" + "".join(f"{word:>9}" for word in NAMES) + f"{'hours left':>15}"]
+    for rule, count in counts.items():
+        words = "not known yet" if rule in unknown else f"{hours[rule]:,.2f}" if count.total() > count["done"] else "-"
+        lines.append(f"{rule:<20}" + "".join(f"{count[name]:>9,}" for name in NAMES) + f"{words:>15}")
+    total = sum(counts.values(), collections.Counter())
+    return [*lines, f"{'all':<20}" + "".join(f"{total[name]:>9,}" for name in NAMES)]
+
+
+NAMES = ("done", "running", "failed", "waiting")
+
+
+def trainings(states):
+    """Lines: each running training, how far it is, and how old that news is."""
+    running = [state for state in states if state.name == "running" and state.job.rule == "train"]
+    lines = []
+    for state in running:
+        if state.position:
+            now = state.position
+            where = f"{now['epoch']:>7}/{now['epochs']:<5}{now['loss']:>9.3f}{now['accuracy']:>10.1%}"
+        else:
+            where = f"{'starts':>13}{'':>19}"
+        lines.append(f"  {name_of(state.job):<45}{where}{duration(state.age):>12} ago")
+    head = f"{'running trainings':<47}{'epoch':>13}{'loss':>9}{'accuracy':>10}{'news':>16}"
+    return [head, *lines] if lines else []
+
+
+def others(states):
+    """Lines: each other job that runs, and since when nothing was heard of it, which for most is their start."""
+    running = [state for state in states if state.name == "running" and state.job.rule != "train"]
+    lines = [f"  {name_of(state.job):<77}{duration(state.age):>12} ago" for state in running]
+    return [f"{'other running jobs':<79}{'news':>16}", *lines] if lines else []
+
+
+def stopped(states):
+    """Lines: each job that waits with a checkpoint."""
+    lines = [
+        f"  {name_of(state.job)} from epoch {state.checkpoint}"
+        for state in states
+        if state.name == "waiting" and state.checkpoint
+    ]
+    return ["waiting, with a checkpoint to go on from", *lines] if lines else []
+
+
+def failures(states):
+    """Lines: each failed job, its log and the last line in it."""
+    lines = []
+    for state in states:
+        if state.name == "failed":
+            said = state.last_line or "(nothing: it was killed, perhaps for its memory or time)"
+            lines += [f"  {name_of(state.job)}", f"    {state.log or 'no log'}", f"    {said}"]
+    return ["failed", *lines] if lines else []
+
+
+def ending(states, left):
+    """Lines: what is left, and how that was estimated."""
+    if not left:
+        return ["Finished: all jobs are done."]
+    known = [(state, estimate) for state, estimate in left if estimate.seconds is not None]
+    unknown = collections.Counter(state.job.rule for state, estimate in left if estimate.seconds is None)
+    if not known:
+        return ["left: not known yet; no job of a stage that still has jobs to do has finished."]
+    from widedeep import remaining
+
+    seconds = [estimate.seconds for _, estimate in known]
+    running = sum(state.name == "running" for state in states)
+    pace = f"{running} at a time, as many as run now" if running else "one at a time (none runs now)"
+    until_end = remaining.at_once(seconds, max(running, 1))
+    scaled = sum(estimate.scaled for _, estimate in known)
+    lines = [
+        f"left: about {duration(until_end)}: {duration(sum(seconds))} of work, {pace}.",
+        f"Of {len(known):,} jobs, {len(known) - scaled:,} take as long as finished ones of the same configuration, "
+        f"{scaled:,} are scaled by operations.",
+    ]
+    if unknown:
+        rules = ", ".join(f"{count:,} {rule}" for rule, count in unknown.items())
+        lines.append(f"Without the stages of which no job has finished yet: {rules}.")
+    return lines
+
+
+def name_of(job):
+    """As its log and its timing are called: `digits-resnet14-w1-f100/seed1/train`."""
+    return job.timing.split("/timings/", 1)[1].removesuffix(".tsv")
+
+
+if __name__ == "__main__":
+    command.run(main)

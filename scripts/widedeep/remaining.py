@@ -1,0 +1,157 @@
+"""How long the rest of a study takes, from the durations of its own finished jobs.
+
+A network whose configuration has none yet is estimated from others of the same stage, by the number of operations: with
+two or more of different size by a line through their durations (start-up, and seconds an operation), else in
+proportion. Operations are those of CIFAR ResNets without their stem, and no more than a guide for other families.
+"""
+
+import csv
+from dataclasses import dataclass
+
+from widedeep import config as study_config
+from widedeep import provenance
+from widedeep.errors import UserError
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a job takes, or is left of it.
+
+    Attributes:
+        seconds: None if no job of its rule has finished.
+        scaled: whether it follows from jobs of another size.
+    """
+
+    seconds: float | None
+    scaled: bool = False
+
+
+def estimates(config, states):
+    """An Estimate of what is left of each job that is not done.
+
+    Args:
+        config: checked.
+        states: list of progress.State.
+
+    Returns:
+        list of (progress.State, Estimate)
+    """
+    rules = {}
+    for state in states:
+        rules.setdefault(state.job.rule, _Rule(config))
+        if state.name == "done":
+            rules[state.job.rule].learn(state.job)
+    return [(state, _left(state, rules[state.job.rule], config)) for state in states if state.name != "done"]
+
+
+def _left(state, rule, config):
+    whole = rule.estimate(state.job)
+    if whole.seconds is None:
+        return whole
+    if state.name == "running":
+        # Of a job that does not tell where it is, what its age leaves.
+        if state.job.rule != "train":
+            return Estimate(max(0.0, whole.seconds - state.age), whole.scaled)
+        share = (state.position["epoch"] - 1) / state.position["epochs"] if state.position else 0
+    else:
+        section = "probes" if state.job.rule == "probe_blocks" else "training"
+        share = (state.checkpoint - 1) / config[section]["epochs"] if state.checkpoint else 0
+    return Estimate(whole.seconds * (1 - min(max(share, 0), 1)), whole.scaled)
+
+
+class _Rule:
+    """The durations of the finished jobs of one rule."""
+
+    def __init__(self, config):
+        self._config = config
+        self._seeds = study_config.grid(config)
+        self._by_kind, self._known = {}, []
+
+    def learn(self, job):
+        seconds = duration(job)
+        if seconds:
+            size = self._size(job)
+            self._by_kind.setdefault(_kind(job, size), []).append(seconds)
+            self._known.append((size, seconds))
+
+    def estimate(self, job):
+        if not self._known:
+            return Estimate(None)
+        size = self._size(job)
+        alike = self._by_kind.get(_kind(job, size))
+        if alike:
+            return Estimate(sum(alike) / len(alike))
+        start, per_operation = line_through(self._known)
+        return Estimate(start + per_operation * size, scaled=True)
+
+    def _size(self, job):
+        """Operations, up to a factor that all jobs of a rule share; 1 for what draws and tabulates."""
+        if job.rule == "compute_pairs":
+            (first, largest), (second, _) = job.networks
+            pairs = study_config.seed_pairs(self._seeds[first], None if first == second else self._seeds[second])
+            return sum(max(pair) == largest for pair in pairs) * first.depth * second.depth
+        if not job.networks:
+            return 1
+        ((model, _seed),) = job.networks
+        if job.rule == "compute_cka":
+            return model.depth**2
+        seen = 1 if job.rule == "dump_activations" else model.fraction
+        return max(model.depth - 2, 1) * model.width**2 * seen
+
+
+def _kind(job, size):
+    """What jobs that take equally long have in common: configuration and size, or what they draw."""
+    models = tuple(model for model, _ in job.networks)
+    return (models, size) if models else job.timing
+
+
+def line_through(known):
+    """The line with the least relative errors whose values are nowhere negative.
+
+    Args:
+        known: list of (size, seconds), both positive.
+
+    Returns:
+        (seconds at size 0, seconds a unit of size)
+    """
+    # Weighted by 1 / seconds^2: a minute more is much for a small network and nothing for a large one.
+    weights = [1 / seconds**2 for _, seconds in known]
+    total = sum(weights)
+    size = sum(w * x for w, (x, _) in zip(weights, known, strict=True)) / total
+    seconds = sum(w * y for w, (_, y) in zip(weights, known, strict=True)) / total
+    spread = sum(w * (x - size) ** 2 for w, (x, _) in zip(weights, known, strict=True))
+    slope = sum(w * (x - size) * (y - seconds) for w, (x, y) in zip(weights, known, strict=True))
+    slope = slope / spread if len({x for x, _ in known}) > 1 else None
+    if slope is None or seconds - slope * size < 0:
+        squares = sum(w * x * x for w, (x, _) in zip(weights, known, strict=True))
+        return 0.0, sum(w * x * y for w, (x, y) in zip(weights, known, strict=True)) / squares
+    return (seconds, 0.0) if slope < 0 else (seconds - slope * size, slope)
+
+
+def duration(job):
+    """Seconds that a finished job took, all its attempts together; None if nothing tells."""
+    if job.rule not in ("train", "probe_blocks"):
+        return timed(job)
+    try:
+        return provenance.read(job.outputs[-1])["seconds"]
+    except UserError:
+        return None
+
+
+def timed(job):
+    """Seconds that the last attempt of a job took, as Snakemake noted; None if it did not."""
+    try:
+        with open(job.timing, newline="") as file:
+            return float(next(csv.DictReader(file, delimiter="\t"))["s"])
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return None
+
+
+def at_once(left, running):
+    """Seconds until the end if `running` jobs run at a time, as far as there are so many; none is split.
+
+    Args:
+        left: list of seconds.
+        running: at least 1.
+    """
+    return max(sum(left) / running, max(left, default=0.0))
