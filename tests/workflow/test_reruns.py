@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import subprocess
 
 import pytest
+import study
 
 HEATMAPS = {"fig1": 1, "fig1-seeds": 1, "fig5": 1, "F": 1}
 BLOCKS = {"fig4-probes": 1, "fig4-delete": 1, "E": 1}
@@ -218,3 +220,27 @@ def test_one_seed_more_runs_to_the_end_and_leaves_the_old_files_alone(copied):
     assert {path: path.stat().st_mtime_ns for path in old} == old
     assert (copied.results / "models/digits-resnet14-w1-f100/seed3/cka.h5").exists()
     assert copied.jobs_of_dry_run() == {}
+
+
+def test_one_depth_less_deletes_nothing_and_runs_what_aggregates(copied):
+    before = {path: path.stat().st_mtime_ns for path in copied.results.rglob("*") if path.is_file()}
+    remove_depth(copied)
+    said = copied.run_study().stdout
+    assert "Finished." in said
+    assert all(path.exists() for path in before)
+    kept = [path for path in before if {"models", "pairs"} & set(path.parts) and path.suffix in (".h5", ".safetensors")]
+    assert len(kept) > 20
+    assert [path for path in kept if path.stat().st_mtime_ns != before[path]] == []
+    assert copied.jobs_of_dry_run() == {}
+
+
+@pytest.mark.parametrize("metadata", [True, False])
+def test_results_in_a_fresh_checkout_rerun_nothing(finished, tmp_path, metadata):
+    """Without Snakemake's own notes too, as long as nothing changes: then it has nothing to compare with."""
+    fresh = study.Study.new(tmp_path)
+    for name in ("results", "data", *[".snakemake/metadata"] * metadata):
+        (fresh.folder / name).parent.mkdir(exist_ok=True)
+        subprocess.run(["cp", "-a", finished.folder / name, (fresh.folder / name).parent], check=True)
+    assert fresh.jobs_of_dry_run() == {}
+    set_key("training", "learning_rate", 0.01)(fresh)
+    assert fresh.jobs_of_dry_run() == (BEHIND_TRAINING if metadata else {})
