@@ -403,8 +403,8 @@ def stage_borders(stages):
 
 
 def _draw(axis, panel, colours):
-    # As pixels even in the PDF: a ResNet-164 has 330,000 cells. Not by seaborn's heatmap, which draws the whole figure to
-    # see whether labels overlap: with many panels that takes a time that grows with the square of their number.
+    # As pixels even in the PDF: a ResNet-164 has 330,000 cells. Not by seaborn's heatmap, which draws the whole figure
+    # to see whether labels overlap: with many panels that takes a time that grows with the square of their number.
     values = np.ma.masked_invalid(panel.values)
     image = axis.pcolormesh(values, vmin=0, vmax=1, cmap=colours, rasterized=True)
     axis.set(xlim=(0, values.shape[1]), ylim=(0, values.shape[0]))
