@@ -9,3 +9,8 @@ from hypothesis import settings  # noqa: E402
 
 settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=40)
 settings.load_profile("reproducible")
+
+
+def pytest_collection_modifyitems(items):
+    """Fast ones first: a study takes a minute, and a cluster several."""
+    items.sort(key=lambda item: [folder in item.path.parts for folder in ("slurm", "workflow")])
