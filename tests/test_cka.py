@@ -174,7 +174,7 @@ def test_gram_matrices_are_of_centred_features_and_norms_of_the_others():
     np.testing.assert_allclose(packed.triangle, expected[rows, columns], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(packed.diagonal, np.diagonal(expected), rtol=1e-5)
     np.testing.assert_allclose(packed.squared_norms, (x.astype(float) ** 2).sum(axis=1), rtol=1e-6)
-    assert packed.triangle.dtype == np.float32
+    assert packed.triangle.dtype == np.float64
     assert packed.squared_norms.dtype == np.float64
 
 

@@ -244,7 +244,9 @@ def measured(large_block):
             share = np.array([values[0] ** 2 / (values**2).sum() for values in s])
             block = blocks.layers_in_block(share, (vectors @ vectors.T) ** 2)
             grams = grams_of(activations)
-            without = [deflation.deflated(gram)[0] for gram in grams]
+            without = [gram.copy() for gram in grams]
+            for gram in without:
+                deflation.deflate(gram, deflation.scores_of(gram))
             (line,) = networks((depth, 1, 1, [block.mean()])).to_dict("records")
             line |= {"seed": seed, "cka_in_block": blocks.mean_among(similarity(grams, grams), block)}
             line["cka_in_block_without_first_component"] = blocks.mean_among(similarity(without, without), block)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from widedeep import config as study_config
+from widedeep import similarities
 from widedeep.names import Model
 
 RULES = Path(__file__).parents[1] / "workflow/rules/resources.smk"
@@ -52,9 +53,21 @@ def test_it_follows_the_network_and_the_attempt(stage, quantity):
 def test_pairs_follow_the_number_of_networks():
     rules = loaded()
     for asked in (rules.pairs_memory, rules.pairs_minutes):
-        few, many = (asked(of(DEEP, model2=str(DEEP), seed=seed), 1) for seed in ("2", "10"))
+        few, many = (asked(of(SMALL, model2=str(SMALL), seed=seed), 1) for seed in ("2", "10"))
         assert few < many
-        assert many < asked(of(DEEP, model2=str(DEEP), seed="10"), 2)
+        assert many < asked(of(SMALL, model2=str(SMALL), seed="10"), 2)
+
+
+def test_the_memory_of_pairs_ends_where_no_more_networks_are_held_at_once():
+    """Not so the minutes; a network is never split."""
+    rules = loaded()
+    for model in (SMALL, DEEP):
+        rules.SEEDS[str(model)].extend(range(11, 101))
+    of_100, of_50 = (of(SMALL, model2=str(SMALL), seed=seed) for seed in ("100", "50"))
+    assert rules.pairs_memory(of_100, 1) == rules.pairs_memory(of_50, 1)
+    assert rules.pairs_minutes(of_100, 1) > rules.pairs_minutes(of_50, 1)
+    assert rules.pairs_memory(of_50, 1) > 1.5 * similarities.MEMORY / 1e6
+    assert rules.pairs_memory(of(DEEP, model2=str(DEEP), seed="2"), 1) > 1.5 * similarities.memory([575] * 4, 256) / 1e6
 
 
 def test_a_day_is_the_longest():

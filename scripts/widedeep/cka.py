@@ -24,7 +24,7 @@ Everything behind the Gram matrix is float64.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
 
 import numpy as np
 
@@ -82,8 +82,7 @@ def hsic1(k, l):  # noqa: E741 (the paper's names)
     k, l = (np.asarray(gram, dtype=np.float64) for gram in (k, l))  # noqa: E741
     if k.shape != l.shape:
         raise UserError(f"the Gram matrices have shapes {k.shape} and {l.shape}; CKA needs the same examples in both.")
-    rows, columns = strict_triangle(len(k))
-    return float(cross_hsic(Grams(k[rows, columns][None], len(k)), Grams(l[rows, columns][None], len(l)))[0, 0])
+    return float(cross_hsic(Grams(packed(k)[None], len(k)), Grams(packed(l)[None], len(l)))[0, 0])
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,11 @@ class PackedGram:
     """The Gram matrix of one layer and minibatch, of features centred on the minibatch.
 
     Attributes:
-        triangle: (n (n - 1) / 2,) strict upper triangle, row by row; of the features' precision.
+        triangle: (n (n - 1) / 2,) strict upper triangle, row by row.
         diagonal: (n,) squared norms of the centred features.
-        squared_norms: (n,) float64, of the features as they are.
+        squared_norms: (n,) of the features as they are.
+
+    All are float64, of products in the features' precision.
     """
 
     triangle: np.ndarray
@@ -109,27 +110,23 @@ def packed_gram(features):
 
     Returns:
         PackedGram; exactly zero where the features are constant, NaN where they are not finite.
-
-    Raises:
-        UserError: n < 4.
     """
     x = np.ascontiguousarray(features).reshape(len(features), -1)
     if x.dtype not in (np.float32, np.float64):
         x = x.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        gram = (x @ x.T).astype(np.float64)  # numpy calls BLAS syrk for this
-        squared_norms = np.diagonal(gram).copy()
-        gram = _centred(gram, x)
-    return pack(gram, squared_norms, x.dtype)
+        gram = x @ x.T  # numpy calls BLAS syrk for this
+        squared_norms = np.diagonal(gram).astype(np.float64)
+        keeps_the_bits = x.dtype == np.float32 and not has_large_mean(gram)
+        gram = double_centred(gram) if keeps_the_bits else _of_centred(x)
+        if np.trace(gram) <= rounding_of(squared_norms.sum(), x.dtype):
+            gram[:] = 0
+    return PackedGram(packed(gram), np.diagonal(gram), squared_norms)
 
 
-def pack(gram, squared_norms, dtype):
-    """A PackedGram from a centred (n, n) float64 Gram matrix; exactly zero where `dtype`'s rounding is all it holds."""
-    if np.trace(gram) <= rounding_of(squared_norms.sum(), dtype):
-        gram = np.zeros_like(gram)
-    rows, columns = strict_triangle(len(gram))
-    with np.errstate(over="ignore"):
-        return PackedGram(gram[rows, columns].astype(dtype), np.diagonal(gram).astype(dtype), squared_norms)
+def packed(gram):
+    """The strict upper triangle of an (n, n) matrix, row by row."""
+    return gram.ravel().take(_flat_triangle(len(gram)))
 
 
 def rounding_of(squared_norm, dtype):
@@ -148,29 +145,37 @@ def has_large_mean(gram):
 
 
 def double_centred(gram):
-    """H K H with H = 1 - 11'/n: the Gram matrix of the centred features, from that of the uncentred ones."""
+    """H K H with H = 1 - 11'/n: the Gram matrix of the centred features, from that of the uncentred ones, float64."""
+    gram = gram.astype(np.float64)  # a copy, which the rest works in
     means = gram.mean(axis=0)
-    return gram - means - means[:, None] + means.mean()
+    gram -= means
+    gram -= (means - means.mean())[:, None]
+    return gram
 
 
 def strict_triangle(n):
     """(rows, columns) of the strict upper triangle of an n x n matrix, row by row: the order of all packed Grams."""
-    if n not in _TRIANGLES:
-        _TRIANGLES[n] = np.triu_indices(n, 1)
-    return _TRIANGLES[n]
+    return np.triu_indices(n, 1)
 
 
-_TRIANGLES = {}
+@cache
+def _flat_triangle(n):
+    """(n (n - 1) / 2,) places of the strict upper triangle in a flattened n x n matrix."""
+    rows, columns = strict_triangle(n)
+    return rows * n + columns
 
 
 @dataclass(frozen=True)
 class Grams:
-    """The Gram matrices of all layers of a network on one minibatch.
+    """The Gram matrices of some layers on one minibatch, usually all of a network.
+
+    The arrays are numpy's or, all of them on one device, torch's.
 
     Attributes:
         triangles: (layers, n (n - 1) / 2) float64, as in PackedGram.
         n: examples in the minibatch.
         diagonals: (layers, n) float64; HSIC_1 does not need them, the deflation of a component does.
+        row_sums: (layers, n) float64, over the rows of the matrices with zeroed diagonals; added up if not given.
 
     Raises:
         UserError: n < 4, where HSIC_1 is not defined.
@@ -179,33 +184,53 @@ class Grams:
     triangles: np.ndarray
     n: int
     diagonals: np.ndarray | None = None
+    row_sums: np.ndarray | None = None
 
     def __post_init__(self):
         if self.n < 4:
             raise UserError(f"a minibatch has {self.n} examples; the unbiased estimator needs at least 4.")
+        if self.row_sums is None:
+            object.__setattr__(self, "row_sums", row_sums(self.triangles, self.n))
 
     @classmethod
     def of(cls, layers):
         """From the activations (n, ...) of every layer."""
         if len({len(features) for features in layers}) != 1:
             raise UserError(f"layers have {[len(features) for features in layers]} examples; they must be the same.")
-        packed = [packed_gram(features) for features in layers]
-        triangles, diagonals = (
-            np.stack([getattr(gram, part) for gram in packed], dtype=np.float64) for part in ("triangle", "diagonal")
-        )
-        return cls(triangles, len(layers[0]), diagonals)
+        grams = cls.unfilled(len(layers), len(layers[0]))
+        for layer, features in enumerate(layers):
+            grams.fill(layer, packed_gram(features))
+        return grams
 
-    @cached_property
-    def row_sums(self):
-        """(layers, n): sums over the rows of the matrices with zeroed diagonals."""
-        sums = np.zeros((len(self.triangles), self.n))
-        start = 0
-        for row in range(self.n - 1):
-            part = self.triangles[:, start : start + self.n - 1 - row]
-            sums[:, row] += part.sum(axis=1)
-            sums[:, row + 1 :] += part
-            start += self.n - 1 - row
-        return sums
+    @classmethod
+    def unfilled(cls, layers, n, empty=np.empty):
+        """Of so many layers and examples, for `fill`; the arrays are of `empty`."""
+        return cls(empty((layers, n * (n - 1) // 2)), n, empty((layers, n)), empty((layers, n)))
+
+    def fill(self, layer, gram):
+        """Put in the PackedGram of one layer."""
+        self.triangles[layer], self.diagonals[layer] = gram.triangle, gram.diagonal
+        # A centred matrix has rows that sum to zero.
+        self.row_sums[layer] = -gram.diagonal
+
+    def __getitem__(self, layers):
+        """The Grams of a slice of the layers; a view."""
+        return Grams(self.triangles[layers], self.n, self.diagonals[layers], self.row_sums[layers])
+
+    def copy(self):
+        return Grams(self.triangles.copy(), self.n, self.diagonals.copy(), self.row_sums.copy())
+
+
+def row_sums(triangles, n):
+    """Sums over the rows of matrices with zeroed diagonals, (layers, n), from their triangles as in Grams."""
+    sums = np.zeros((len(triangles), n))
+    start = 0
+    for row in range(n - 1):
+        part = triangles[:, start : start + n - 1 - row]
+        sums[:, row] += part.sum(axis=1)
+        sums[:, row + 1 :] += part
+        start += n - 1 - row
+    return sums
 
 
 def cross_hsic(first, second):
@@ -220,19 +245,23 @@ def cross_hsic(first, second):
     n = first.n
     if second.n != n:
         raise UserError(f"minibatches of {n} and {second.n} examples; CKA needs the same examples in both.")
-    traces = 2 * first.triangles @ second.triangles.T
-    totals = np.outer(first.row_sums.sum(axis=1), second.row_sums.sum(axis=1)) / ((n - 1) * (n - 2))
-    rows = 2 / (n - 2) * first.row_sums @ second.row_sums.T
-    return (traces + totals - rows) / (n * (n - 3))
+    traces = first.triangles @ second.triangles.T  # with itself BLAS syrk again
+    totals = first.row_sums.sum(axis=1)[:, None] * second.row_sums.sum(axis=1) / ((n - 1) * (n - 2))
+    rows = first.row_sums @ second.row_sums.T
+    return (2 * traces + totals - 2 / (n - 2) * rows) / (n * (n - 3))
 
 
 def self_hsic(grams):
     """HSIC_1 of every layer with itself, (layers,) float64."""
     n = grams.n
-    traces = 2 * np.einsum("lm,lm->l", grams.triangles, grams.triangles)
+    traces, rows = _squared_sums(grams.triangles), _squared_sums(grams.row_sums)
     totals = grams.row_sums.sum(axis=1) ** 2 / ((n - 1) * (n - 2))
-    rows = 2 / (n - 2) * np.einsum("ln,ln->l", grams.row_sums, grams.row_sums)
-    return (traces + totals - rows) / (n * (n - 3))
+    return (2 * traces + totals - 2 / (n - 2) * rows) / (n * (n - 3))
+
+
+def _squared_sums(rows):
+    """(rows,) sums of squares, without an array of the squares."""
+    return (rows[:, None] @ rows[:, :, None])[:, 0, 0]
 
 
 @dataclass(frozen=True)
@@ -243,12 +272,15 @@ class Similarity:
         values: (layers of first, layers of second) float64; NaN where undefined.
         undefined_first, undefined_second: for each layer why its row or column is NaN; empty where it is not.
         minibatches: how many the means were taken over.
+        names_first, names_second: of the layers, where they are known (networks.layer_cka).
     """
 
     values: np.ndarray
     undefined_first: list
     undefined_second: list
     minibatches: int
+    names_first: list | None = None
+    names_second: list | None = None
 
 
 @dataclass
@@ -275,9 +307,10 @@ class MinibatchCKA:
 
     def add_grams(self, first, second):
         """Add one minibatch by its Grams; `second` may be `first`."""
+        cross = cross_hsic(first, second)
         self.minibatches += 1
-        self._cross = self._cross + cross_hsic(first, second)
-        self._first = self._first + self_hsic(first)
+        self._cross = self._cross + cross
+        self._first = self._first + (cross.diagonal() if second is first else self_hsic(first))
         self._second = self._first if second is first else self._second + self_hsic(second)
 
     def result(self):
@@ -288,25 +321,42 @@ class MinibatchCKA:
         """
         if not self.minibatches:
             raise UserError("no minibatch was added; CKA needs at least one.")
-        undefined_first, undefined_second = _undefined(self._first), _undefined(self._second)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = self._cross / np.sqrt(self._first)[:, None] / np.sqrt(self._second)
-        values[[bool(reason) for reason in undefined_first], :] = np.nan
-        values[:, [bool(reason) for reason in undefined_second]] = np.nan
-        return Similarity(values, undefined_first, undefined_second, self.minibatches)
+        return ratio(*map(_host, (self._cross, self._first, self._second)), self.minibatches)
 
 
-def _centred(gram, x):
-    """The Gram matrix of x minus its mean, from that of x where this keeps the bits, else from the features anew."""
-    if x.dtype == np.float32 and not has_large_mean(gram):
-        return double_centred(gram)
-    gram = np.zeros_like(gram)
+def ratio(cross, first, second, minibatches):
+    """CKA from sums of HSIC_1 over minibatches (paper, eq. 2).
+
+    Args:
+        cross: (layers of first, layers of second) between layers.
+        first, second: (layers,) of each layer with itself.
+        minibatches: how many were added up.
+
+    Returns:
+        Similarity
+    """
+    undefined_first, undefined_second = _undefined(first), _undefined(second)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = cross / np.sqrt(first)[:, None] / np.sqrt(second)
+    values[[bool(reason) for reason in undefined_first], :] = np.nan
+    values[:, [bool(reason) for reason in undefined_second]] = np.nan
+    return Similarity(values, undefined_first, undefined_second, minibatches)
+
+
+def _of_centred(x):
+    """The Gram matrix of (n, p) features minus their mean, float64."""
+    gram = np.zeros((len(x), len(x)))
     for start in range(0, x.shape[1], _BLOCK):
         block = x[:, start : start + _BLOCK]
         block = block - block.mean(axis=0, dtype=np.float64).astype(x.dtype)
         gram += block @ block.T
     # What rounding left of the mean.
     return double_centred(gram)
+
+
+def _host(values):
+    """A numpy array of what may be a tensor on a device."""
+    return values.cpu().numpy() if hasattr(values, "cpu") else values
 
 
 def _undefined(self_hsic):

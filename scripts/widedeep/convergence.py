@@ -41,7 +41,7 @@ def gram_of(network, layer, images, batch_size, device):
             network(batch)
     features = np.concatenate(parts)
     features -= features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return cka.double_centred((features @ features.T).astype(np.float64))
+    return cka.double_centred(features @ features.T)
 
 
 def course(grams, sample_ids):
@@ -57,8 +57,7 @@ def course(grams, sample_ids):
     similarity, sums, unbiased, biased = cka.MinibatchCKA(), 0.0, [], []
     for ids in sample_ids:
         part = grams[:, ids[:, None], ids]
-        rows, columns = cka.strict_triangle(len(ids))
-        packed = cka.Grams(part[:, rows, columns], len(ids))
+        packed = cka.Grams(np.stack([cka.packed(gram) for gram in part]), len(ids))
         similarity.add_grams(packed, packed)
         unbiased.append(similarity.result().values)
         centred = np.stack([cka.double_centred(gram) for gram in part]).reshape(len(part), -1)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from widedeep import config as study_config
-from widedeep import convergence, data, dumps, models, probes, tracing, training
+from widedeep import convergence, data, dumps, models, probes, similarities, tracing, training
 from widedeep.distributed import Group
 from widedeep.errors import UserError
 from widedeep.layers import LayerInfo
@@ -38,8 +38,6 @@ _TENSOR_LINE, _WEIGHTS_HEADER = 100, 700
 _TORCH_PROCESS, _NUMPY_PROCESS = 900e6, 250e6
 # Lanczos' method (pca.py) keeps, for each feature, up to 60 float32 vectors, a mean in both precisions and a product.
 _LANCZOS_BYTES = 60 * 4 + 4 + 8 + 8
-# The Gram matrices of a minibatch in float64, with and without first components, while those of the one before go.
-_COPIES_OF_GRAMS = 3.3
 # Figure A on examples x examples: three Gram matrices, their parts, triangles and centred copies, as measured.
 _CONVERGENCE_BYTES = 110
 
@@ -234,7 +232,7 @@ def dump_size(layers, form, minibatches, batch_size):
     """
     if form == "gram":
         content = dumps.gram_size(layers, batch_size, minibatches)
-        datasets = 3 * [2] * len(layers)
+        datasets = 4 * [2] * len(layers)
     else:
         content = dumps.raw_size(layers, minibatches * batch_size, form)
         datasets = [2 + len(layer.shape) for layer in layers]
@@ -426,6 +424,8 @@ def _convergence_memory(network, layers, images, config):
 
 
 def _comparison_memory(networks, batch_size):
-    """Gram matrices of the layers of all `networks` (lists of LayerInfo) on one minibatch."""
-    triangles = 8 * batch_size * (batch_size - 1) / 2 * sum(map(len, networks))
-    return _NUMPY_PROCESS + _COPIES_OF_GRAMS * triangles
+    """Gram matrices of the layers of all `networks` (lists of LayerInfo) on one minibatch, and sums of all pairs."""
+    layers = sum(map(len, networks))
+    grams = similarities.memory([len(network) for network in networks], batch_size)
+    # Three sums of each pair of layers, and those of a minibatch on their way to them.
+    return _NUMPY_PROCESS + grams + 2 * 3 * 8 * layers**2

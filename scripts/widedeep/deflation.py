@@ -1,7 +1,7 @@
 """Gram matrices without their first principal component (paper, figure 3).
 
-Per minibatch X, centred per feature, the component u1 s1 v1' is taken away, which on the Gram matrix K = XX' is
-K - lambda1 u1 u1'.
+Per minibatch X, centred per feature, the component u1 s1 v1' is taken away, which on the Gram matrix K = XX' is K - tt'
+with the component's scores t = s1 u1.
 """
 
 import numpy as np
@@ -10,36 +10,70 @@ from scipy.sparse.linalg import ArpackError, eigsh
 from widedeep import cka
 
 
-def deflated(grams):
-    """The Grams of one minibatch without each layer's first component, and the components.
+def scores_of(grams):
+    """(layers, n) scores of the first component of each layer of cka.Grams with their diagonals, as `first_scores`."""
+    return np.stack([first_scores(*layer) for layer in zip(grams.triangles, grams.diagonals, strict=True)])
+
+
+def first_scores(triangle, diagonal):
+    """What the first component of one layer is for each example of a minibatch.
+
+    Args:
+        triangle: (n (n - 1) / 2,) strict upper triangle of the layer's centred Gram matrix, row by row.
+        diagonal: (n,) of it.
+
+    Returns:
+        (n,) float64, the first left singular vector times its singular value; NaN for a layer that is constant or not
+        finite.
+    """
+    n = len(diagonal)
+    if not (np.isfinite(triangle).all() and np.isfinite(diagonal).all() and diagonal.any()):
+        return np.full(n, np.nan)
+    rows, columns = cka.strict_triangle(n)
+    full = np.empty((n, n))
+    full[rows, columns] = full[columns, rows] = triangle
+    np.fill_diagonal(full, diagonal)
+    # The file's float32 left a little of a mean.
+    eigenvalue, vector = first_eigenpair(cka.double_centred(full))
+    return np.sqrt(eigenvalue) * vector
+
+
+def shares(grams, scores):
+    """(layers,) of the variance that the first components hold; NaN where there is none.
 
     Args:
         grams: cka.Grams with their diagonals.
-
-    Returns:
-        (cka.Grams, share, values): of the same layers, what was zero or not finite stays as it was; (layers,) the
-        component's share of the variance; (layers, n) unit vectors of its values over the examples. NaN where there is
-        none.
+        scores: (layers, n) of them.
     """
-    rows, columns = cka.strict_triangle(grams.n)
-    triangles, diagonals = grams.triangles.copy(), grams.diagonals.copy()
-    share, values = np.full(len(triangles), np.nan), np.full((len(triangles), grams.n), np.nan)
-    for layer, (triangle, diagonal) in enumerate(zip(triangles, diagonals, strict=True)):
-        if not (np.isfinite(triangle).all() and diagonal.any()):
-            continue
-        full = np.empty((grams.n, grams.n))
-        full[rows, columns] = full[columns, rows] = triangle
-        np.fill_diagonal(full, diagonal)
-        # The file's float32 left a little of a mean.
-        full = cka.double_centred(full)
-        eigenvalue, vector = first_eigenpair(full)
-        share[layer], values[layer] = eigenvalue / np.trace(full), vector
-        full -= eigenvalue * np.outer(vector, vector)
-        # Of a matrix of rank one only rounding is left.
-        if np.trace(full) <= grams.n * np.finfo(np.float32).eps * eigenvalue:
-            full[:] = 0
-        triangle[:], diagonal[:] = full[rows, columns], np.diagonal(full)
-    return cka.Grams(triangles, grams.n, diagonals), share, values
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (scores**2).sum(axis=1) / grams.diagonals.sum(axis=1)
+
+
+def unit_vectors(scores):
+    """(layers, n) scores scaled to length 1; NaN stays."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return scores / np.linalg.norm(scores, axis=1)[:, None]
+
+
+def deflate(grams, scores):
+    """Take the first components out of cka.Grams, in place; what has none stays as it is.
+
+    Args:
+        grams: cka.Grams with their diagonals.
+        scores: (layers, n) of them.
+    """
+    known = np.isfinite(scores).all(axis=1)
+    scores = np.where(known[:, None], scores, 0)
+    squares = scores**2
+    for triangle, of_layer in zip(grams.triangles, scores, strict=True):
+        triangle -= cka.packed(np.outer(of_layer, of_layer))
+    grams.diagonals[:] -= squares
+    grams.row_sums[:] -= scores * scores.sum(axis=1)[:, None] - squares
+    # Of a matrix of rank one only rounding is left.
+    rounding = grams.n * np.finfo(np.float32).eps * squares.sum(axis=1)
+    nothing = known & (grams.diagonals.sum(axis=1) <= rounding)
+    for part in (grams.triangles, grams.diagonals, grams.row_sums):
+        part[nothing] = 0
 
 
 def first_eigenpair(matrix):

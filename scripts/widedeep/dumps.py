@@ -6,10 +6,12 @@
         gram                (minibatches, n (n - 1) / 2) float32: centred Gram, strict upper triangle row by row
         diagonal            (minibatches, n) float32: its diagonal
         squared_norms       (minibatches, n) float64: of the uncentred features
-        activations         (minibatches, n, ...): in the raw forms, in place of the three
+        first_scores        (minibatches, n) float32: of the first component, NaN where the layer is constant
+        activations         (minibatches, n, ...): in the raw forms, in place of the four
 
 The `gram` form is exact to rounding for CKA, its deflation, and smaller minibatches, whatever the width; the raw forms
-are for everything else, on small networks. Both are read through Dump, and give the same CKA.
+are for everything else, on small networks. Both are read through Dump, and give the same CKA. The scores could be had
+from the Gram matrix, in about the time that made it: kept here, they are computed once and not again for every pair.
 """
 
 import json
@@ -17,13 +19,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from widedeep import cka, hdf5
+from widedeep import cka, deflation, hdf5
 from widedeep.errors import UserError
 from widedeep.layers import LayerInfo
 from widedeep.names import random_seed
 
 KIND = "activations"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FORMS = {"gram": None, "raw": np.float32, "raw16": np.float16}
 
 
@@ -81,7 +83,8 @@ class Writer:
 
     def __init__(self, file, form, origin, sample_ids, versions):
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
-        file.attrs.update({**vars(origin), "form": form, "versions": json.dumps(versions, sort_keys=True)})
+        said = {**vars(origin), "form": form, "versions": json.dumps(versions, sort_keys=True)}
+        file.attrs.update({key: hdf5.fixed(value) if isinstance(value, str) else value for key, value in said.items()})
         file.create_dataset("sample_ids", data=sample_ids)
         self._layers = file.create_group("layers", track_order=True)
         self._dtype = FORMS[form]
@@ -91,14 +94,16 @@ class Writer:
     def add_layer(self, layer):
         """Declare the next layer in forward order (LayerInfo)."""
         group = self._layers.create_group(layer.name)
-        attributes = {"kind": layer.kind, "stage": layer.stage, "block": layer.block, "shape": layer.shape}
+        attributes = {"kind": hdf5.fixed(layer.kind), "stage": layer.stage, "block": layer.block, "shape": layer.shape}
         group.attrs.update(attributes)
 
     def put_gram(self, name, minibatch, gram):
-        """Store a cka.PackedGram."""
+        """Store a cka.PackedGram, and the scores of its first component."""
         self._put(name, "gram", minibatch, gram.triangle, np.float32)
         self._put(name, "diagonal", minibatch, gram.diagonal, np.float32)
         self._put(name, "squared_norms", minibatch, gram.squared_norms, np.float64)
+        scores = deflation.first_scores(gram.triangle, gram.diagonal)
+        self._put(name, "first_scores", minibatch, scores, np.float32)
 
     def put_activations(self, name, minibatch, activations):
         """Store activations (n, ...).
@@ -120,7 +125,8 @@ class Writer:
             shape, chunk = (self._minibatches, *values.shape), (1, *values.shape)
             self._datasets[layer, name] = self._layers[layer].create_dataset(name, shape, dtype, chunks=chunk)
         # A chunk is a minibatch, so it can go to the file as it is, without h5py's selections.
-        chunk = np.ascontiguousarray(values, dtype=dtype)
+        with np.errstate(over="ignore"):
+            chunk = np.ascontiguousarray(values, dtype=dtype)
         self._datasets[layer, name].id.write_direct_chunk((minibatch,) + (0,) * values.ndim, chunk)
 
 
@@ -141,8 +147,9 @@ class Dump:
         self._file = hdf5.open_stamped(path, KIND, SCHEMA_VERSION, "dump the activations again")
         with hdf5.explaining_damage(path, "dump the activations again"):
             attributes = self._file.attrs
-            self.form, self.model, self.split = attributes["form"], attributes["model"], attributes["split"]
-            self.seed, self.data_checksum = int(attributes["seed"]), attributes["data_checksum"]
+            words = (hdf5.text(attributes[name]) for name in ("form", "model", "split", "data_checksum"))
+            self.form, self.model, self.split, self.data_checksum = words
+            self.seed = int(attributes["seed"])
             self.sample_ids = self._file["sample_ids"][:]
             self.layers = [_layer_info(name, group.attrs) for name, group in self._file["layers"].items()]
 
@@ -157,17 +164,26 @@ class Dump:
         """Which network this is, as `cifar10-resnet38-w10-f100/seed3`."""
         return f"{self.model}/seed{self.seed}"
 
-    def grams(self, minibatch):
-        """cka.Grams of all layers on one minibatch."""
+    def read(self, minibatch, grams, scores):
+        """Read one minibatch of all layers into arrays.
+
+        Args:
+            minibatch: its number.
+            grams: cka.Grams to fill.
+            scores: (layers, n) float64 array to fill with the scores of the first components.
+        """
         with hdf5.explaining_damage(self.path, "dump the activations again"):
-            if self.form != "gram":
-                return cka.Grams.of([self.activations(minibatch, layer.name) for layer in self.layers])
-            n = self.sample_ids.shape[1]
-            triangles, diagonals = np.empty((len(self.layers), n * (n - 1) // 2)), np.empty((len(self.layers), n))
             for index, layer in enumerate(self.layers):
-                triangles[index] = self._chunk(layer.name, "gram", minibatch)
-                diagonals[index] = self._chunk(layer.name, "diagonal", minibatch)
-            return cka.Grams(triangles, n, diagonals)
+                if self.form == "gram":
+                    grams.triangles[index] = self._chunk(layer.name, "gram", minibatch)
+                    grams.diagonals[index] = self._chunk(layer.name, "diagonal", minibatch)
+                    scores[index] = self._chunk(layer.name, "first_scores", minibatch)
+                else:
+                    grams.fill(index, cka.packed_gram(self.activations(minibatch, layer.name)))
+        if self.form == "gram":
+            grams.row_sums[:] = cka.row_sums(grams.triangles, grams.n)
+        else:
+            scores[:] = deflation.scores_of(grams)
 
     def activations(self, minibatch, layer):
         """(n, ...) float32 activations of one layer; raw forms only."""
@@ -208,11 +224,11 @@ def raw_size(layers, examples, form):
 
 
 def gram_size(layers, batch_size, batches):
-    """Bytes that the Gram matrices of `layers` take, with their diagonals and squared norms."""
-    a_minibatch = 4 * batch_size * (batch_size - 1) // 2 + (4 + 8) * batch_size
+    """Bytes that the Gram matrices of `layers` take, with their diagonals, squared norms and scores."""
+    a_minibatch = 4 * batch_size * (batch_size - 1) // 2 + (4 + 8 + 4) * batch_size
     return len(layers) * batches * a_minibatch
 
 
 def _layer_info(name, attributes):
     shape = tuple(int(size) for size in attributes["shape"])
-    return LayerInfo(name, attributes["kind"], int(attributes["stage"]), int(attributes["block"]), shape)
+    return LayerInfo(name, hdf5.text(attributes["kind"]), int(attributes["stage"]), int(attributes["block"]), shape)

@@ -71,8 +71,18 @@ class _Disk(io.RawIOBase):
 
 def stamp(file, kind, schema_version):
     """Write what `open_stamped` will ask for."""
-    file.attrs["kind"] = kind
+    file.attrs["kind"] = fixed(kind)
     file.attrs["schema_version"] = schema_version
+
+
+def fixed(text):
+    """A string as HDF5 stores it in an attribute itself: in a damaged file, one in the heap can crash h5py's reader."""
+    return np.bytes_(text.encode())
+
+
+def text(attribute):
+    """The str of an attribute, whichever way it is stored."""
+    return attribute.decode() if isinstance(attribute, bytes) else attribute
 
 
 def seal(file):
@@ -144,7 +154,7 @@ def open_stamped(path, kind, schema_version, remedy):
     with explaining_damage(path, remedy):
         file = h5py.File(path, "r")
     with explaining_damage(path, remedy):
-        found, version = file.attrs.get("kind"), file.attrs.get("schema_version")
+        found, version = text(file.attrs.get("kind")), file.attrs.get("schema_version")
     if found != kind:
         file.close()
         raise UserError(f"{path}: holds {found or 'something unknown'} where {kind} is expected; {remedy}.")

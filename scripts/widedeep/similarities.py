@@ -12,6 +12,8 @@ group           attributes: first, second (labels), minibatches, batch_size
                      first_component_share of the variance of a minibatch, mean over minibatches
 """
 
+import collections
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,10 +21,12 @@ import h5py
 import numpy as np
 
 from widedeep import deflation, dumps, hdf5
-from widedeep.cka import MinibatchCKA, Similarity
+from widedeep.cka import Grams, Similarity, cross_hsic, ratio, self_hsic
 
 KIND = "cka"
 SCHEMA_VERSION = 4
+# Bytes of Gram matrices that a comparison holds at once; two networks that take more are still held together.
+MEMORY = 1_000_000_000
 _TEXT = h5py.string_dtype()
 
 
@@ -76,7 +80,10 @@ class Compared(NamedTuple):
 
 
 def compare(pairs):
-    """CKA of several pairs of dumps; each dump is read once a minibatch, whatever the number of pairs.
+    """CKA of several pairs of dumps.
+
+    The dumps are read in groups that fit the memory together, each once a minibatch if all of them do. Networks that
+    are compared with the same one are compared in one matrix product.
 
     Args:
         pairs: list of (dumps.Dump, dumps.Dump); both may be the same.
@@ -89,23 +96,133 @@ def compare(pairs):
     """
     used = list(dict.fromkeys(dump for pair in pairs for dump in pair))
     dumps.check_aligned(used)
-    results = [(MinibatchCKA(), MinibatchCKA()) for _ in pairs]
+    found = {}
+    for group in _groups(used):
+        inside = [pair for pair in dict.fromkeys(pairs) if pair not in found and {*pair} <= {*group}]
+        if inside:
+            found.update(zip(inside, _compare_in_memory(group, inside), strict=True))
+    return [found[pair] for pair in pairs]
+
+
+def grams_bytes(layers, batch_size):
+    """Bytes of memory that one network takes in a comparison: Gram matrices of a minibatch, plain and deflated.
+
+    Args:
+        layers: their number.
+        batch_size: examples a minibatch.
+    """
+    return 2 * 8 * layers * batch_size * (batch_size - 1) // 2
+
+
+def memory(layers, batch_size):
+    """Bytes of Gram matrices that a comparison holds at most.
+
+    Args:
+        layers: list of the numbers of layers of its networks.
+        batch_size: examples a minibatch.
+    """
+    sizes = sorted(grams_bytes(number, batch_size) for number in layers)
+    return min(sum(sizes), max(MEMORY, sum(sizes[-2:])))
+
+
+def _groups(used):
+    """Lists of dumps to hold in memory at once, such that every two of them are together in one of the lists."""
+    sizes = [grams_bytes(len(dump.layers), dump.sample_ids.shape[1]) for dump in used]
+    if sum(sizes) <= MEMORY:
+        return [used]
+    blocks, room = [], 0
+    for dump, size in zip(used, sizes, strict=True):
+        if size > room:
+            blocks.append([])
+            room = MEMORY / 2
+        blocks[-1].append(dump)
+        room -= size
+    return [first + second for first, second in itertools.combinations(blocks, 2)] or blocks
+
+
+def _compare_in_memory(used, pairs):
+    """list of Compared of pairs of the dumps `used`, all of which are in memory, a minibatch at a time."""
+    places = _consecutive([len(dump.layers) for dump in used])
+    places = dict(zip(used, places, strict=True))
+    stars = _stars(pairs, places)
     minibatches = len(used[0].sample_ids)
-    shares, cosines = dict.fromkeys(used, 0.0), [0.0] * len(pairs)
+    sums, selves, shares = [0.0] * len(stars), 0.0, 0.0
+    stacked = _Stack(places, used[0].sample_ids.shape[1])
     for minibatch in range(minibatches):
-        grams = {dump: dump.grams(minibatch) for dump in used}
-        deflated, values = {}, {}
-        for dump, gram in grams.items():
-            deflated[dump], share, values[dump] = deflation.deflated(gram)
-            shares[dump] = shares[dump] + share / minibatches
-        for index, ((plain, without), (first, second)) in enumerate(zip(results, pairs, strict=True)):
-            plain.add_grams(grams[first], grams[second])
-            without.add_grams(deflated[first], deflated[second])
-            cosines[index] = cosines[index] + (values[first] @ values[second].T) ** 2 / minibatches
-    return [
-        Compared(plain.result(), without.result(), cosine, shares[first], shares[second])
-        for (plain, without), cosine, (first, second) in zip(results, cosines, pairs, strict=True)
-    ]
+        stacked.read(minibatch)
+        both, vectors = (stacked.plain, stacked.deflated), deflation.unit_vectors(stacked.scores)
+        selves = selves + np.stack([self_hsic(grams) for grams in both])
+        shares = shares + deflation.shares(stacked.plain, stacked.scores) / minibatches
+        for index, (centre, hull, _) in enumerate(stars):
+            products = [cross_hsic(grams[centre], grams[hull]) for grams in both]
+            cosines = (vectors[centre] @ vectors[hull].T) ** 2 / minibatches
+            sums[index] = sums[index] + np.stack([*products, cosines])
+    results = {}
+    for (centre, hull, members), total in zip(stars, sums, strict=True):
+        for pair in members:
+            first, second = (places[dump] for dump in pair)
+            turned = first != centre
+            other = first if turned else second
+            part = total[:, :, other.start - hull.start : other.stop - hull.start]
+            part = part.transpose(0, 2, 1) if turned else part
+            plain, deflated = (
+                ratio(cross, values[first], values[second], minibatches)
+                for cross, values in zip(part[:2], selves, strict=True)
+            )
+            results[pair] = Compared(plain, deflated, part[2].copy(), shares[first], shares[second])
+    return [results[pair] for pair in pairs]
+
+
+class _Stack:
+    """The Gram matrices of several networks on one minibatch, one below the other, plain and deflated.
+
+    Args:
+        places: dict from dumps.Dump to the slice of its layers.
+        n: examples in the minibatch.
+    """
+
+    def __init__(self, places, n):
+        layers = max(place.stop for place in places.values())
+        self.places = places
+        self.plain, self.deflated = Grams.unfilled(layers, n), Grams.unfilled(layers, n)
+        self.scores = np.empty((layers, n))
+
+    def read(self, minibatch):
+        for dump, place in self.places.items():
+            plain, deflated = self.plain[place], self.deflated[place]
+            dump.read(minibatch, plain, self.scores[place])
+            for name in ("triangles", "diagonals", "row_sums"):
+                getattr(deflated, name)[:] = getattr(plain, name)
+            deflation.deflate(deflated, self.scores[place])
+
+
+def _consecutive(lengths):
+    """Slices of these lengths, each beginning where the one before ends."""
+    ends = np.cumsum(lengths).tolist()
+    return [slice(end - length, end) for length, end in zip(lengths, ends, strict=True)]
+
+
+def _stars(pairs, places):
+    """Pairs by a network that they share, the most of them together.
+
+    Args:
+        pairs: list of (dump, dump).
+        places: dict from dumps to slices.
+
+    Returns:
+        list of (place of the shared network, the slice from the first to the last of the others, the pairs)
+    """
+    left, stars = list(pairs), []
+    while left:
+        counts = collections.Counter(dump for pair in left for dump in {*pair})
+        # The first of several: a set has no order.
+        centre = max(places, key=lambda dump: counts[dump])
+        members = [pair for pair in left if centre in pair]
+        others = [places[second if first is centre else first] for first, second in members]
+        hull = slice(min(other.start for other in others), max(other.stop for other in others))
+        stars.append((places[centre], hull, members))
+        left = [pair for pair in left if centre not in pair]
+    return stars
 
 
 def write(path, named_pairs):

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import torch
 
-from widedeep import augmentation, cka, dumps, hdf5, tracing
+from widedeep import augmentation, dumps, hdf5, networks, tracing
 from widedeep.errors import UserError
 from widedeep.layers import LayerInfo
 
@@ -60,17 +60,23 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
             writer.add_layer(info)
         minibatch = 0
 
+        waiting = {}
+
         def keep(index, output):
             name = layers[index].name
-            if form == "gram":
-                writer.put_gram(name, minibatch, _gram(output))
-            else:
+            if form != "gram":
                 writer.put_activations(name, minibatch, output.float().cpu().numpy())
+            elif output.device.type == "cpu":
+                writer.put_gram(name, minibatch, networks.packed_gram(output))
+            else:  # the device is not made to wait for the host between two layers
+                waiting[name] = networks.packed_gram(output)
 
         with tracing.watching(layers, keep):
             parts = torch.from_numpy(sample_ids).to(device)
-            for minibatch, batch in enumerate(augmentation.plain_batches(images, parts)):  # noqa: B007 (keep reads it)
+            for minibatch, batch in enumerate(augmentation.plain_batches(images, parts)):
                 network(batch)
+                for name, gram in networks.on_host(waiting).items():
+                    writer.put_gram(name, minibatch, gram)
 
 
 @torch.inference_mode()
@@ -89,29 +95,6 @@ def log_probabilities(network, images, batch_size, device):
         for batch in augmentation.plain_batches(images, torch.arange(len(images), device=device).split(batch_size))
     ]
     return torch.cat(parts).cpu().numpy()
-
-
-def _gram(output):
-    """cka.PackedGram of one layer's output (n, ...), computed on the device that holds it."""
-    features = tracing.features(output)
-    return cka.packed_gram(features.numpy()) if features.device.type == "cpu" else device_gram(features)
-
-
-def device_gram(features):
-    """cka.packed_gram where the features are, on any device; only (n, n) numbers travel to the host.
-
-    Args:
-        features: float32 (n, p) torch tensor.
-    """
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")  # TF32 would leave 10 bits of the products
-    gram = (features @ features.T).double().cpu().numpy()
-    squared_norms = np.diagonal(gram).copy()
-    if cka.has_large_mean(gram):
-        features = features - features.mean(dim=0)
-        gram = (features @ features.T).double().cpu().numpy()
-    torch.set_float32_matmul_precision(precision)
-    return cka.pack(cka.double_centred(gram), squared_norms, np.float32)
 
 
 def _describe(network, layers, image):

@@ -41,8 +41,13 @@ def layers_of(network):
     return [
         Layer(name, _kind(name, module), _number(name, "stage"), _number(name, "block"), module)
         for name, module in network.named_modules()
-        if not (list(module.children()) or isinstance(module, (*_NO_LAYERS, nn.Sequential)))
+        if is_layer(module)
     ]
+
+
+def is_layer(module):
+    """Whether a module is an operation of its own: it has no submodules, and changes more than the shape."""
+    return not (list(module.children()) or isinstance(module, (*_NO_LAYERS, nn.Sequential)))
 
 
 def _kind(name, module):
@@ -75,10 +80,10 @@ def watching(layers, callback):
 def features(output):
     """A layer's output as (n, p) float32.
 
-    In the memory order of channels_last, so that nothing is copied; neither CKA nor a component's value depends on the
-    order of features.
+    In the memory order that the output has, so that nothing is copied; neither CKA nor a component's value depends on
+    the order of features.
     """
-    if output.ndim == 4:
+    if output.ndim == 4 and not output.is_contiguous():  # channels_last
         output = output.permute(0, 2, 3, 1)
     return output.reshape(len(output), -1).float()
 

@@ -97,8 +97,9 @@ def probe_minutes(wildcards, attempt):
 
 
 def cka_memory(wildcards, attempt):
-    """One network's Gram matrices of one minibatch, in the file's and in double precision."""
-    return _gram_memory([layer_estimate(MODELS[wildcards.model])], attempt)
+    """One network's Gram matrices of one minibatch."""
+    layers = layer_estimate(MODELS[wildcards.model])
+    return _gram_memory(layers, layers, attempt)
 
 
 def cka_minutes(wildcards, attempt):
@@ -108,8 +109,9 @@ def cka_minutes(wildcards, attempt):
 
 
 def pairs_memory(wildcards, attempt):
-    """The Gram matrices of all networks of a file of pairs."""
-    return _gram_memory(_layers_of_pairs(wildcards), attempt)
+    """The Gram matrices of all networks of a file of pairs, as many as are held at once."""
+    largest = max(layer_estimate(MODELS[name]) for name in (wildcards.model, wildcards.model2))
+    return _gram_memory(sum(_layers_of_pairs(wildcards)), largest, attempt)
 
 
 def pairs_minutes(wildcards, attempt):
@@ -131,8 +133,11 @@ def _layers_of_pairs(wildcards):
     return [number * layer_estimate(MODELS[name]) for name in (wildcards.model, wildcards.model2)]
 
 
-def _gram_memory(layers, attempt):
-    return int((500 + sum(layers) * config["dumps"]["batch_size"] ** 2 / 2 * 12 * 2 / 1e6) * attempt)
+def _gram_memory(layers, of_largest_network, attempt):
+    """Of so many layers in double precision, plain and deflated, as many as are held at once (similarities.memory)."""
+    bytes_of_layer = 2 * 8 * config["dumps"]["batch_size"] ** 2 / 2
+    held = min(layers * bytes_of_layer, max(1e9, 2 * of_largest_network * bytes_of_layer))
+    return int((500 + 1.5 * held / 1e6) * attempt)
 
 
 def _product_operations(first, second):

@@ -1,0 +1,153 @@
+"""Gram matrices and minibatch CKA of torch networks while they run, a layer at a time, on the device that runs them.
+
+All pairs of layers of a network, or of two, in one pass over the data:
+
+    similarity = layer_cka(network, batches)
+    similarity = layer_cka(network, batches, second)
+"""
+
+import collections
+import contextlib
+import functools
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from widedeep import cka, tracing
+from widedeep.errors import UserError
+
+
+@torch.inference_mode()
+def layer_cka(first, batches, second=None):
+    """Minibatch CKA between all layers of two networks, or of one with itself (paper, eq. 2 and 3).
+
+    A layer's output becomes its Gram matrix before the next layer runs, so that modules that work in place are seen
+    right, and the memory is that of one layer and of the Gram matrices of one minibatch. A module that runs several
+    times is a layer each time, its name followed by #2, #3, ...
+
+    Args:
+        first, second: torch.nn.Module in evaluation mode, on one device; every submodule that has none itself and
+            whose output is a tensor is a layer. Second None: the first with itself.
+        batches: iterable of inputs (n, ...), the same n in all, on that device; incomplete ones are left to the caller.
+
+    Returns:
+        cka.Similarity with the names of the layers in the order in which they ran
+
+    Raises:
+        UserError: there is no batch, one has fewer than 4 examples or another number than the first, or a network is in
+            training mode, or runs other layers from batch to batch.
+    """
+    networks = [first] if second is None else [first, second]
+    if any(network.training for network in networks):
+        raise UserError("a network is in training mode, where batch norms change with each batch; call eval() first.")
+    similarity, recorders = cka.MinibatchCKA(), []
+    for batch in batches:
+        recorders = recorders or [_Recorder(network, batch) for network in networks]
+        grams = [recorder.grams(batch) for recorder in recorders]
+        similarity.add_grams(grams[0], grams[-1])
+    result = similarity.result()
+    return replace(result, names_first=recorders[0].names, names_second=recorders[-1].names)
+
+
+class _Recorder:
+    """Runs a network and keeps the Gram matrices of its layers, in arrays that each minibatch fills anew."""
+
+    def __init__(self, network, batch):
+        self.network = network
+        self._names = {module: name for name, module in network.named_modules() if tracing.is_layer(module)}
+        self.names = []
+        self._run(batch[:1], lambda name, _output: self.names.append(name))
+        n, layers = len(batch), len(self.names)
+        # What is on mps stays in float32 there.
+        device = batch.device if batch.device.type == "cuda" else torch.device("cpu")
+        empty = np.empty if device.type == "cpu" else functools.partial(torch.empty, dtype=torch.float64, device=device)
+        self._grams = cka.Grams.unfilled(layers, n, empty)
+
+    def grams(self, batch):
+        """cka.Grams of all layers on one minibatch.
+
+        Raises:
+            UserError: the batch has another size than the first, or other layers run.
+        """
+        if len(batch) != self._grams.n:
+            raise UserError(f"a batch has {len(batch)} examples, the first had {self._grams.n}; drop incomplete ones.")
+        expected = iter(enumerate(self.names))
+
+        def keep(name, output):
+            place, known = next(expected, (None, None))
+            if name != known:
+                raise UserError(f"layer {name} runs where {known} ran in the first batch; CKA needs the same layers.")
+            self._grams.fill(place, packed_gram(output))
+
+        self._run(batch, keep)
+        if missing := next(expected, None):
+            raise UserError(f"layer {missing[1]} did not run in one of the batches; CKA needs the same layers.")
+        return self._grams
+
+    def _run(self, batch, callback):
+        """One forward pass; callback(name, output) of each layer as soon as it has run."""
+        calls = collections.Counter()
+
+        def call(module, _inputs, output):
+            if isinstance(output, torch.Tensor):
+                calls[module] += 1
+                callback(self._names[module] + (f"#{calls[module]}" if calls[module] > 1 else ""), output)
+
+        with contextlib.ExitStack() as hooks:
+            for module in self._names:
+                hooks.callback(module.register_forward_hook(call).remove)
+            self.network(batch)
+
+
+def packed_gram(output):
+    """cka.PackedGram of one layer's output (n, ...), computed on the device that holds it.
+
+    On the CPU its arrays are numpy's; elsewhere they are tensors, and nothing is read back from the device.
+    """
+    features = tracing.features(output)
+    return cka.packed_gram(features.numpy()) if features.device.type == "cpu" else packed_gram_on_device(features)
+
+
+def packed_gram_on_device(features):
+    """cka.packed_gram in torch, of float32 (n, p) features on any device.
+
+    The features are always centred before the product: to look first whether they need it would make the device wait.
+    """
+    # mps has no float64: there only the small matrices move to the host.
+    wide = features.device if features.device.type != "mps" else torch.device("cpu")
+    squared_norms = features.square().sum(dim=1).to(wide).double()
+    centred = features - features.mean(dim=0)
+    with _full_precision():
+        gram = (centred @ centred.T).to(wide).double()
+    # What rounding left of the mean.
+    means = gram.mean(dim=0)
+    gram -= means
+    gram -= (means - means.mean())[:, None]
+    gram.masked_fill_(gram.trace() <= cka.rounding_of(squared_norms.sum(), np.float32), 0)
+    return cka.PackedGram(gram.flatten()[_flat_triangle(len(gram), wide)], gram.diagonal(), squared_norms)
+
+
+@functools.cache
+def _flat_triangle(n, device):
+    rows, columns = (torch.from_numpy(part).to(device) for part in cka.strict_triangle(n))
+    return rows * n + columns
+
+
+@contextlib.contextmanager
+def _full_precision():
+    """Products of float32 matrices in float32: TF32 would leave 10 bits."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def on_host(grams):
+    """A dict of cka.PackedGram of tensors with numpy arrays instead: one copy from the device, not one a layer."""
+    parts = ("triangle", "diagonal", "squared_norms")
+    stacked = [[getattr(gram, part) for gram in grams.values()] for part in parts]
+    columns = [torch.stack(tensors).cpu().numpy() for tensors in stacked if tensors]
+    return {name: cka.PackedGram(*row) for name, *row in zip(grams, *columns, strict=True)}
