@@ -66,8 +66,8 @@ def main(argv=None):
     except Interrupted:
         print(f"stopped by {stop.name}; {checkpoint.path} holds the state, start again to go on.")
         return STOPPED
-    write_table(args.deletion, deletion.accuracies(network, test, args.batch_size, device))
-    write_table(args.probes, probing.accuracies())
+    files.write_csv(args.deletion, deletion.accuracies(network, test, args.batch_size, device), "{:.6f}")
+    files.write_csv(args.probes, probing.accuracies(), "{:.6f}")
     if args.provenance:
         attempts, outputs = [*checkpoint.attempts, attempt.so_far()], (args.probes, args.deletion)
         of = str(model), training["seed"]
@@ -75,13 +75,6 @@ def main(argv=None):
     checkpoint.remove()
     print(f"{name}: {len(probing.layers)} probes, {len(list(deletion.variants(network)))} variants without blocks")
     return 0
-
-
-def write_table(path, lines):
-    import pandas as pd
-
-    with files.replacing(path) as unfinished:
-        pd.DataFrame(lines).to_csv(unfinished, index=False, float_format="%.6f")
 
 
 if __name__ == "__main__":

@@ -163,15 +163,12 @@ def write_results(folder, model, finished, identity, description):
     """Write history, metrics and weights, the weights last: they are what later stages wait for. Returns the paths."""
     from dataclasses import asdict
 
-    import pandas as pd
-
     from widedeep import weights
 
     metrics = finished.metrics()
     parameters = sum(parameter.numel() for parameter in finished.network.parameters())
     history, summary, model_file = (folder / name for name in ("history.csv", "metrics.json", "model.safetensors"))
-    with files.replacing(history) as unfinished:
-        pd.DataFrame(finished.history).to_csv(unfinished, index=False)
+    files.write_csv(history, finished.history)
     sizes = {"parameters": parameters, "train_examples": len(finished.train[1]), "test_examples": len(finished.test[1])}
     network = {"model": str(model), **asdict(model), "seed": identity["seed"]}
     files.write_json(summary, {**network, **metrics, **sizes})

@@ -4,7 +4,9 @@ import argparse
 import contextlib
 import gc
 import os
+import resource
 import sys
+import time
 
 from widedeep import files, locking
 from widedeep.errors import UserError
@@ -12,12 +14,15 @@ from widedeep.errors import UserError
 # Each library of linear algebra reads its own variable, once, when it is loaded.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _held = contextlib.ExitStack()
+_started = time.monotonic()
+_timings = []  # files to write when this job has ended well
 
 
 def parser(doc):
-    """An argument parser whose help is the script's docstring, kept as it is written, with `--threads`."""
+    """An argument parser whose help is the script's docstring, kept as it is written, with what all programs take."""
     result = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     result.add_argument("--threads", type=positive_int, default=1, help="threads for linear algebra (default: 1)")
+    result.add_argument("--timing", metavar="FILE", help="TSV to write: seconds, processor seconds, peak memory")
     return result
 
 
@@ -47,6 +52,7 @@ def start(parser, argv=None, writes=()):
     args = parser.parse_args(argv)
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(args.threads)
+    _timings[:] = [args.timing] if args.timing else []
     given = [getattr(args, name) for name in writes]
     paths = [path for value in given if value for path in (value if isinstance(value, list) else [value])]
     if paths:
@@ -66,6 +72,8 @@ def run(main):
         with files.explaining_os_errors("what this program prints", only=files.NO_ROOM):
             status = main()
             sys.stdout.flush()
+        if not status:
+            write_timing()
         sys.exit(status)
     except UserError as error:
         sys.stdout = None  # what it could not write, it would try to write again
@@ -75,6 +83,23 @@ def run(main):
         # Else Python looks for garbage among all that torch or seaborn made before it ends: up to a second of processor
         # time a job.
         gc.freeze()
+
+
+def write_timing():
+    """Write what this job took to its --timing: s and cpu_time in seconds, max_rss in MB (2**20 bytes).
+
+    Snakemake's `benchmark:` would ask every process of a job for its memory twice a second, and take a tenth of the
+    processor time of a study of short jobs. A timing that cannot be written is no reason to lose what was computed.
+    """
+    # Of processes that train one network together the first tells.
+    if not _timings or os.environ.get("RANK", "0") != "0":
+        return
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    processor = sum(one.ru_utime + one.ru_stime for one in used)
+    memory = used[0].ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    with contextlib.suppress(UserError), files.replacing(_timings[0]) as unfinished:
+        line = f"{time.monotonic() - _started:.2f}\t{processor:.2f}\t{memory:.1f}"
+        unfinished.write_text(f"s\tcpu_time\tmax_rss\n{line}\n")
 
 
 def positive_int(text):

@@ -8,12 +8,13 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402 (the backend must be chosen first)
 import numpy as np  # noqa: E402
-import seaborn as sns  # noqa: E402
 
 from widedeep import files  # noqa: E402
 from widedeep.errors import UserError  # noqa: E402
 
 _PANEL_INCHES = 2.3
+# Apart for the colour-blind too.
+_COLOURS = plt.style.library["seaborn-v0_8-colorblind"]["axes.prop_cycle"].by_key()["color"]
 
 
 @dataclass(frozen=True)
@@ -192,9 +193,7 @@ def draw_examples(table, summary, pictures, colour_map):
     bar = above.colorbar(image, ax=axes[:2], aspect=18, shrink=0.8)
     bar.set_label("test examples", fontsize=7)
     bar.ax.tick_params(labelsize=6.5, length=2)
-    for (first, second, _), label, colour in zip(
-        panels, ("wide, deep", "control"), sns.color_palette("colorblind"), strict=False
-    ):
+    for (first, second, _), label, colour in zip(panels, ("wide, deep", "control"), _COLOURS, strict=False):
         differences = np.sort(np.abs(table[first] - table[second]))[::-1]
         axes[2].plot(np.arange(1, len(differences) + 1) / len(differences), differences, label=label, color=colour)
     axes[2].set_title(f"differences, sorted\npermutation test: p = {summary['p']:.2g}", fontsize=8)
@@ -235,7 +234,7 @@ def draw_classes(table, wide, deep):
     axis.tick_params(axis="x", labelsize=7, length=2)
     axis.set_xlabel(f"accuracy of {wide}\nless {deep}, percentage points", fontsize=7)
     axis.set_title("95 % intervals; filled: q < 0.05 after Benjamini and Hochberg", fontsize=7.5)
-    sns.despine(figure)
+    axis.spines[["top", "right"]].set_visible(False)
     return figure
 
 
@@ -252,6 +251,8 @@ def draw_agreement(table, colour_map):
     Raises:
         UserError: the colour map is unknown.
     """
+    import seaborn as sns
+
     colours = _colours(colour_map)
     names = list(dict.fromkeys(table["first"]))
     side = 0.62 * len(names) + 1.5
@@ -333,6 +334,8 @@ def draw_accuracies(table, colour_map):
     Raises:
         UserError: the colour map is unknown.
     """
+    import seaborn as sns
+
     colours = _colours(colour_map)
     panels = list(table.groupby(["family", "fraction"], sort=False))
     grids = [part.pivot(index="depth", columns="width", values=["test_mean", "test_std"]) for _, part in panels]
@@ -372,6 +375,10 @@ def save(figure, table, paths):
 
 
 def _colours(colour_map):
+    if colour_map in matplotlib.colormaps:
+        return matplotlib.colormaps[colour_map]
+    import seaborn as sns  # takes a second to import, and few figures need it
+
     try:
         return sns.color_palette(colour_map, as_cmap=True)
     except ValueError:
@@ -473,9 +480,7 @@ def _draw_curves(axis, title, curves, row):
         np.arange(layers + 1), 0, 1, np.append(row.in_block, False), step="post", color="0.88", linewidth=0
     )
     axis.axhline(row.accuracy, color="0.4", linewidth=0.7, linestyle=(0, (4, 2)))
-    for (label, (positions, values, stages)), colour in zip(
-        curves.items(), sns.color_palette("colorblind"), strict=False
-    ):
+    for (label, (positions, values, stages)), colour in zip(curves.items(), _COLOURS, strict=False):
         look = {"linewidth": 0.9, "marker": ".", "markersize": 4, "color": colour}
         borders = stage_borders(list(stages))
         axis.plot(np.insert(positions + 0.5, borders, np.nan), np.insert(values, borders, np.nan), label=label, **look)

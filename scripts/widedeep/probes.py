@@ -10,6 +10,7 @@ from widedeep import augmentation, tracing, training
 from widedeep.errors import UserError
 from widedeep.interruption import Interrupted
 from widedeep.names import random_seed
+from widedeep.optimizer import SGD
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,7 @@ class Probes:
         self.train = augmentation.on_device(train.images, device), training.labels_on(train, device)
         self.test = augmentation.on_device(test.images, device), training.labels_on(test, device)
         self.heads = nn.ModuleList(self._head(layer, size, classes) for layer, size in self._sizes()).to(device)
-        self.optimizer = torch.optim.SGD(
-            self.heads.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, fused=True
-        )
+        self.optimizer = SGD([(self.heads.parameters(), 0.0)], recipe.momentum)
         self.epoch, self.step = 0, 0
 
     def run(self, after_step):
@@ -131,7 +130,7 @@ class Probes:
         ]
 
     def _train_on(self, batch, labels):
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
 
         def learn(index, output):
             # At once, so that one layer's activations are held at a time.
@@ -140,7 +139,7 @@ class Probes:
 
         with torch.no_grad(), tracing.watching(self.layers, learn):
             self.network(batch)
-        self.optimizer.step()
+        self.optimizer.step(self.recipe.learning_rate)
 
     @torch.no_grad()
     def _accuracies(self, images, labels):

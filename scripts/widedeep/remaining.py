@@ -139,7 +139,7 @@ def duration(job):
 
 
 def timed(job):
-    """Seconds that the last attempt of a job took, as Snakemake noted; None if it did not."""
+    """Seconds that the last attempt of a job took, as it noted itself (--timing); None if it did not."""
     try:
         with open(job.timing, newline="") as file:
             return float(next(csv.DictReader(file, delimiter="\t"))["s"])

@@ -10,6 +10,7 @@ from torch.nn import functional
 from widedeep import augmentation, models
 from widedeep.errors import UserError
 from widedeep.names import random_seed
+from widedeep.optimizer import SGD
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,6 @@ class Training:
             share = self.group.share
             batches = augmentation.augmented_batches(self.train[0], parts, self.recipe.flip, generators, share)
             for indices, batch in zip(parts, batches, strict=True):
-                self._set_learning_rate()
                 self._train_on(batch, self.train[1][share(indices)])
                 self.step += 1
                 self._seconds += time.monotonic() - started
@@ -150,12 +150,12 @@ class Training:
         self._sums = torch.zeros(2, dtype=torch.float64 if self.device.type != "mps" else None, device=self.device)
 
     def _train_on(self, batch, labels):
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed_precision):
             logits = self._parallel(batch)
             loss = functional.cross_entropy(logits, labels)
         loss.backward()
-        self.optimizer.step()
+        self.optimizer.step(self._learning_rate())
         correct = (logits.detach().argmax(1) == labels).sum()
         self._sums += torch.stack([loss.detach().to(self._sums.dtype), correct.to(self._sums.dtype)])
 
@@ -194,10 +194,6 @@ class Training:
     def _learning_rate(self):
         progress = self.epoch + (self.step / self.steps_per_epoch if self.recipe.schedule == "step" else 0)
         return self.recipe.learning_rate / 2 * (1 + math.cos(math.pi * progress / self.recipe.epochs))
-
-    def _set_learning_rate(self):
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate()
 
     def _generator(self, purpose, *position):
         return torch.Generator().manual_seed(random_seed(self.name, purpose, self.epoch, *position))
@@ -274,8 +270,7 @@ def _sgd(network, recipe):
     """SGD whose decay is the gradient of l2 * ||w||^2, so twice l2 in torch's convention, on kernels only."""
     kernels = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    groups = [{"params": kernels, "weight_decay": 2 * recipe.l2}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
+    return SGD([(kernels, 2 * recipe.l2), (others, 0.0)], recipe.momentum)
 
 
 def _on_device(split, device):

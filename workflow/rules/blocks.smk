@@ -8,8 +8,6 @@ rule probe_blocks:
         provenance=f"{MODEL}/probe_provenance.json",
     log:
         f"{LOGS}/{{model}}/seed{{seed}}/probe_blocks.log",
-    benchmark:
-        f"{TIMINGS}/{{model}}/seed{{seed}}/probe_blocks.tsv"
     conda:
         "../../environment.yml"
     threads: THREADS
@@ -18,6 +16,7 @@ rule probe_blocks:
         runtime=probe_minutes,
         checkpoint_minutes=config["training"]["checkpoint_minutes"],
     params:
+        timing=f"{TIMINGS}/{{model}}/seed{{seed}}/probe_blocks.tsv",
         recipe=probe_options(),
         code=code_with_family("probe_blocks.py"),
     message:
@@ -25,7 +24,7 @@ rule probe_blocks:
     # exec: see the rule train.
     shell:
         "exec python scripts/probe_blocks.py {input.model} --data {input.data} {params.recipe}"
-        " --checkpoint-minutes {resources.checkpoint_minutes} --threads {threads}"
+        " --checkpoint-minutes {resources.checkpoint_minutes} --threads {threads} --timing {params.timing}"
         " --probes {output.probes} --deletion {output.deletion} --provenance {output.provenance} > {log} 2>&1"
 
 
@@ -51,12 +50,11 @@ for figure in BLOCK_FIGURES:
             ),
         log:
             f"{LOGS}/figures/{figure}.log",
-        benchmark:
-            f"{TIMINGS}/figures/{figure}.tsv"
         conda:
             "../../environment.yml"
         threads: 1
         params:
+            timing=f"{TIMINGS}/figures/{figure}.tsv",
             probes=lambda wildcards, input: option("probes", [*input.probes]) if input.probes else "",
             deletion=lambda wildcards, input: option("deletion", [*input.deletion]) if input.deletion else "",
             colour_map=config["figures"]["colour_map"],
@@ -67,4 +65,4 @@ for figure in BLOCK_FIGURES:
         shell:
             "python scripts/plot_blocks.py --cka {input.cka} --components {input.components}"
             " {params.probes} {params.deletion} --metrics {input.metrics} --colour-map {params.colour_map}"
-            " --threads {threads} --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"
+            " --threads {threads} --timing {params.timing} --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"

@@ -5,8 +5,6 @@ rule compute_cka:
         f"{MODEL}/cka.h5",
     log:
         f"{LOGS}/{{model}}/seed{{seed}}/compute_cka.log",
-    benchmark:
-        f"{TIMINGS}/{{model}}/seed{{seed}}/compute_cka.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -14,11 +12,12 @@ rule compute_cka:
         mem_mb=cka_memory,
         runtime=cka_minutes,
     params:
+        timing=f"{TIMINGS}/{{model}}/seed{{seed}}/compute_cka.tsv",
         code=code("compute_cka.py"),
     message:
         "CKA between all layers of {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "python scripts/compute_cka.py {input} --threads {threads} --out {output} > {log} 2>&1"
+        "python scripts/compute_cka.py {input} --threads {threads} --timing {params.timing} --out {output} > {log} 2>&1"
 
 
 rule compute_pairs:
@@ -29,8 +28,6 @@ rule compute_pairs:
         f"{PAIRS}.h5",
     log:
         f"{LOGS}/pairs/{{model}}--{{model2}}/seed{{seed}}.log",
-    benchmark:
-        f"{TIMINGS}/pairs/{{model}}--{{model2}}/seed{{seed}}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -38,13 +35,14 @@ rule compute_pairs:
         mem_mb=pairs_memory,
         runtime=pairs_minutes,
     params:
+        timing=f"{TIMINGS}/pairs/{{model}}--{{model2}}/seed{{seed}}.tsv",
         second=second_option,
         code=code("compute_pairs.py"),
     message:
         "CKA between {wildcards.model} and {wildcards.model2}, larger seed {wildcards.seed}"
     shell:
         "python scripts/compute_pairs.py --first {input.first} {params.second}"
-        " --threads {threads} --out {output} > {log} 2>&1"
+        " --threads {threads} --timing {params.timing} --out {output} > {log} 2>&1"
 
 
 if CONVERGING:
@@ -65,8 +63,6 @@ if CONVERGING:
             ),
         log:
             f"{LOGS}/figures/A.log",
-        benchmark:
-            f"{TIMINGS}/figures/A.tsv"
         conda:
             "../../environment.yml"
         threads: 1
@@ -74,6 +70,7 @@ if CONVERGING:
             mem_mb=convergence_memory,
             runtime=60,
         params:
+            timing=f"{TIMINGS}/figures/A.tsv",
             options=convergence_options(),
             colour_map=config["figures"]["colour_map"],
             code=code("converge_cka.py"),
@@ -81,5 +78,5 @@ if CONVERGING:
             "Drawing {output.png}"
         shell:
             "python scripts/converge_cka.py {input.model} --data {input.data} --metrics {input.metrics}"
-            " {params.options} --colour-map {params.colour_map} --threads {threads}"
+            " {params.options} --colour-map {params.colour_map} --threads {threads} --timing {params.timing}"
             " --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"

@@ -8,20 +8,20 @@ rule download:
         DATA,
     log:
         f"{LOGS}/download.log",
-    benchmark:
-        f"{TIMINGS}/download.tsv"
     conda:
         "../../environment.yml"
     threads: 1
     # What the images are decides whether the file is made again; where they come from, and the program that fetches
-    # them, do not: the content is verified, and a change of mirror must not retrain a study. A resource, unlike a
-    # parameter, may change without a rerun.
+    # them, do not: the content is verified, and a change of mirror, or another study, must not retrain a study. A
+    # resource, unlike a parameter, may change without a rerun.
     resources:
         source=source_options(),
+        timing=f"{TIMINGS}/download.tsv",
     params:
         content=content_options(),
         code=unverified_code(),
     message:
         "Making {output} from verified images"
     shell:
-        "python scripts/download.py {params.content} {resources.source} --out {output} > {log} 2>&1"
+        "python scripts/download.py {params.content} {resources.source} --timing {resources.timing}"
+        " --out {output} > {log} 2>&1"

@@ -13,8 +13,6 @@ rule dump_activations:
         provenance=f"{MODEL}/dump_provenance.json",
     log:
         f"{LOGS}/{{model}}/seed{{seed}}/dump_activations.log",
-    benchmark:
-        f"{TIMINGS}/{{model}}/seed{{seed}}/dump_activations.tsv"
     conda:
         "../../environment.yml"
     threads: THREADS
@@ -22,11 +20,12 @@ rule dump_activations:
         mem_mb=dump_memory,
         runtime=dump_minutes,
     params:
+        timing=f"{TIMINGS}/{{model}}/seed{{seed}}/dump_activations.tsv",
         options=dump_options(),
         code=code_with_family("dump_activations.py"),
     message:
         "Dumping the activations of {wildcards.model}, seed {wildcards.seed}"
     shell:
         "python scripts/dump_activations.py {input.model} --data {input.data} {params.options}"
-        " --threads {threads} --out {output.dump} --components {output.components}"
+        " --threads {threads} --timing {params.timing} --out {output.dump} --components {output.components}"
         " --predictions {output.predictions} --provenance {output.provenance} > {log} 2>&1"

@@ -18,12 +18,11 @@ for figure in PANELS:
             ),
         log:
             f"{LOGS}/figures/{figure}.log",
-        benchmark:
-            f"{TIMINGS}/figures/{figure}.tsv"
         conda:
             "../../environment.yml"
         threads: 1
         params:
+            timing=f"{TIMINGS}/figures/{figure}.tsv",
             panels=heatmap_options(figure),
             colour_map=config["figures"]["colour_map"],
             code=code("plot_heatmaps.py"),
@@ -31,7 +30,7 @@ for figure in PANELS:
             "Drawing {output.png}"
         shell:
             "python scripts/plot_heatmaps.py {params.panels} --metrics {input.metrics}"
-            " --colour-map {params.colour_map} --threads {threads}"
+            " --colour-map {params.colour_map} --threads {threads} --timing {params.timing}"
             " --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"
 
 
@@ -55,12 +54,11 @@ for figure in COMPONENT_FIGURES:
             ),
         log:
             f"{LOGS}/figures/{figure}.log",
-        benchmark:
-            f"{TIMINGS}/figures/{figure}.tsv"
         conda:
             "../../environment.yml"
         threads: 1
         params:
+            timing=f"{TIMINGS}/figures/{figure}.tsv",
             colour_map=config["figures"]["colour_map"],
             order=labels(COMPONENT_FIGURES[figure]),
             code=code("plot_components.py"),
@@ -68,7 +66,7 @@ for figure in COMPONENT_FIGURES:
             "Drawing {output.png}"
         shell:
             "python scripts/plot_components.py --cka {input.cka} --components {input.components}"
-            " --metrics {input.metrics} --colour-map {params.colour_map} --threads {threads}"
+            " --metrics {input.metrics} --colour-map {params.colour_map} --threads {threads} --timing {params.timing}"
             " --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"
 
 
@@ -87,16 +85,16 @@ rule B:
         ),
     log:
         f"{LOGS}/figures/B.log",
-    benchmark:
-        f"{TIMINGS}/figures/B.tsv"
     conda:
         "../../environment.yml"
     threads: 1
     params:
+        timing=f"{TIMINGS}/figures/B.tsv",
         colour_map=config["figures"]["colour_map"],
         code=code("tabulate_accuracy.py"),
     message:
         "Drawing {output.png}"
     shell:
-        "python scripts/tabulate_accuracy.py {input} --colour-map {params.colour_map} --threads {threads}"
+        "python scripts/tabulate_accuracy.py {input} --colour-map {params.colour_map}"
+        " --threads {threads} --timing {params.timing}"
         " --out {output.csv} {output.md} {output.pdf} {output.png} > {log} 2>&1"

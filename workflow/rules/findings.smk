@@ -12,18 +12,18 @@ rule summarise:
         ),
     log:
         f"{LOGS}/summarise.log",
-    benchmark:
-        f"{TIMINGS}/summarise.tsv"
     conda:
         "../../environment.yml"
     threads: 1
     params:
+        timing=f"{TIMINGS}/summarise.tsv",
         networks=[file_of(model, seed, "") for model, seed in ALL],
         code=code("summarise.py"),
     message:
         "Summarising all networks"
     shell:
-        "python scripts/summarise.py {params.networks} --threads {threads} --out {output.csv} > {log} 2>&1"
+        "python scripts/summarise.py {params.networks}"
+        " --threads {threads} --timing {params.timing} --out {output.csv} > {log} 2>&1"
 
 
 rule summarise_pairs:
@@ -45,19 +45,20 @@ rule summarise_pairs:
         ),
     log:
         f"{LOGS}/summarise_pairs.log",
-    benchmark:
-        f"{TIMINGS}/summarise_pairs.tsv"
     conda:
         "../../environment.yml"
     threads: 1
     params:
+        timing=f"{TIMINGS}/summarise_pairs.tsv",
         order=PAIR_FILES,
         code=code("summarise_pairs.py"),
     message:
         "Summarising all pairs of networks"
     shell:
         "python scripts/summarise_pairs.py --pairs {input.pairs} --components {input.components}"
-        " --threads {threads} --out {output.csv} --configurations {output.configurations} > {log} 2>&1"
+        ""
+        " --threads {threads} --timing {params.timing} --out {output.csv} --configurations {output.configurations}"
+        " > {log} 2>&1"
 
 
 rule findings:
@@ -76,16 +77,16 @@ rule findings:
         ),
     log:
         f"{LOGS}/findings.log",
-    benchmark:
-        f"{TIMINGS}/findings.tsv"
     conda:
         "../../environment.yml"
     threads: 1
     params:
+        timing=f"{TIMINGS}/findings.tsv",
         tables=" ".join(option(name, path) for name, path in tables_of_findings().items()),
         code=code("decide_findings.py"),
     message:
         "Deciding the findings"
     shell:
-        "python scripts/decide_findings.py {input.networks} {input.pairs} {params.tables} --threads {threads}"
+        "python scripts/decide_findings.py {input.networks} {input.pairs} {params.tables}"
+        " --threads {threads} --timing {params.timing}"
         " --out {output.csv} {output.md} {output.html} > {log} 2>&1"

@@ -25,19 +25,18 @@ if COMPARED_BY_EXAMPLE:
             summary=f"{FIGURE}/fig6.csv",
         log:
             f"{LOGS}/figures/fig6.log",
-        benchmark:
-            f"{TIMINGS}/figures/fig6.tsv"
         conda:
             "../../environment.yml"
         threads: 1
         params:
+            timing=f"{TIMINGS}/figures/fig6.tsv",
             colour_map=config["figures"]["colour_map"],
             code=code("compare_examples.py"),
         message:
             "Comparing wide and deep networks by example and by class"
         shell:
             "python scripts/compare_examples.py --predictions {input.predictions} --metrics {input.metrics}"
-            " --data {input.data} --colour-map {params.colour_map} --threads {threads}"
+            " --data {input.data} --colour-map {params.colour_map} --threads {threads} --timing {params.timing}"
             " --examples {output.pdf} {output.png} {output.csv}"
             " --classes {output.classes_pdf} {output.classes_png} {output.classes_csv}"
             " --summary {output.summary} > {log} 2>&1"
@@ -60,12 +59,11 @@ if COMPARED_BY_AGREEMENT:
             ),
         log:
             f"{LOGS}/figures/G.log",
-        benchmark:
-            f"{TIMINGS}/figures/G.tsv"
         conda:
             "../../environment.yml"
         threads: 1
         params:
+            timing=f"{TIMINGS}/figures/G.tsv",
             colour_map=config["figures"]["colour_map"],
             order=labels(COMPARED_BY_AGREEMENT),
             code=code("compare_predictions.py"),
@@ -73,5 +71,5 @@ if COMPARED_BY_AGREEMENT:
             "Drawing {output.png}"
         shell:
             "python scripts/compare_predictions.py --predictions {input.predictions} --metrics {input.metrics}"
-            " --colour-map {params.colour_map} --threads {threads}"
+            " --colour-map {params.colour_map} --threads {threads} --timing {params.timing}"
             " --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"

@@ -13,16 +13,15 @@ rule provenance:
         ),
     log:
         f"{LOGS}/provenance.log",
-    benchmark:
-        f"{TIMINGS}/provenance.tsv"
     conda:
         "../../environment.yml"
     threads: 1
     params:
+        timing=f"{TIMINGS}/provenance.tsv",
         networks=[file_of(model, seed, "") for model, seed in ALL],
         code=code("tabulate_provenance.py"),
     message:
         "Tabulating where all networks come from"
     shell:
-        "python scripts/tabulate_provenance.py {params.networks} --threads {threads}"
+        "python scripts/tabulate_provenance.py {params.networks} --threads {threads} --timing {params.timing}"
         " --out {output.csv} {output.html} > {log} 2>&1"

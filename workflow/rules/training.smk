@@ -10,8 +10,6 @@ rule train:
     # again, and train.log shall tell of all of them.
     log:
         f"{LOGS}/{{model}}/seed{{seed}}/train.errors.log",
-    benchmark:
-        f"{TIMINGS}/{{model}}/seed{{seed}}/train.tsv"
     conda:
         "../../environment.yml"
     threads: THREADS
@@ -22,6 +20,7 @@ rule train:
         # A resource: on how many devices it ran must not train a network anew.
         launcher=launcher(),
     params:
+        timing=f"{TIMINGS}/{{model}}/seed{{seed}}/train.tsv",
         folder=subpath(output.model, parent=True),
         network=network_options,
         recipe=recipe_options(),
@@ -33,4 +32,4 @@ rule train:
     shell:
         "exec {resources.launcher} scripts/train.py --data {input.data} {params.network} {params.recipe}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --progress {params.folder}/progress.json"
-        " --threads {threads} --out {params.folder} >> {params.story} 2> {log}"
+        " --threads {threads} --timing {params.timing} --out {params.folder} >> {params.story} 2> {log}"
