@@ -94,9 +94,12 @@ rule B:
     threads: 1
     params:
         colour_map=config["figures"]["colour_map"],
+        # Others published accuracies on whole images.
+        published="" if IMAGE_SIZE else "--published",
         code=code("tabulate_accuracy.py"),
     message:
         "Drawing {output.png}"
     shell:
-        "python scripts/tabulate_accuracy.py {input} --colour-map {params.colour_map} --threads {threads}"
+        "python scripts/tabulate_accuracy.py {input} {params.published} --colour-map {params.colour_map}"
+        " --threads {threads}"
         " --out {output.csv} {output.md} {output.pdf} {output.png} > {log} 2>&1"
