@@ -12,6 +12,7 @@ rule train:
         f"{LOGS}/{{model}}/seed{{seed}}/train.errors.log",
     benchmark:
         f"{TIMINGS}/{{model}}/seed{{seed}}/train.tsv"
+    priority: training_priority
     conda:
         "../../environment.yml"
     threads: THREADS
