@@ -253,9 +253,9 @@ def test_table_b_is_mean_and_standard_deviation_over_seeds(tmp_path):
 def table_b(tmp_path, *options, networks):
     """(table, Markdown) of table B of networks, dicts."""
     paths = []
-    for number, given in enumerate(networks):
+    for number, differing in enumerate(networks):
         paths.append(tmp_path / f"{number}.json")
-        content = {**METRICS, "dataset": "cifar10", **given, "model": f"m{number}"}
+        content = {**METRICS, "dataset": "cifar10", **differing, "model": f"m{number}"}
         paths[-1].write_text(json.dumps(content))
     out = [f"{tmp_path}/B.csv", f"{tmp_path}/B.md"]
     tabulate_accuracy.main([*map(str, paths), *options, "--out", *out])
