@@ -49,7 +49,7 @@ def main(argv=None):
 
     run = Run(with_archive(study_config.read(args.configfile)), until)
     try:
-        return run.make_data() or run.train() or run.analyse() or run.failed
+        return run.make_data() or run.train() or run.settle() or run.analyse() or run.failed
     except KeyboardInterrupt:  # while no Snakemake runs
         print("stopped; the same command goes on.")
         return run_study.INTERRUPTED
@@ -85,6 +85,7 @@ class Run:
         self._results = Path("results", self._config["study"])
         # All that may be trained, in the order of the plan, and what is finished of it.
         self._grid, self._study = self._results / "grid.yaml", self._results / "study.yaml"
+        self._done, self._least = {}, 0.0
         self._outdated = None  # not known yet
         self._at_once = 1  # where nothing is left to train, and so nothing measured
 
@@ -100,49 +101,58 @@ class Run:
         return self._follow([path])
 
     def train(self):
-        """Train what fits, and write the config of what is finished. Returns the exit status.
-
-        Raises:
-            UserError: nothing is finished.
-        """
+        """Train what fits, and plan anew while that leaves time. Returns the exit status, 0 if trainings failed."""
         from widedeep import budget, costs, reduction
-        from widedeep import config as study_config
-        from widedeep.errors import UserError
 
         config = self._config
         images = costs.images_of(config)
         study = costs.of_study(config, images)
         networks = budget.candidates(config, {cost.model: cost for cost in study})
         write(self._grid, reduction.reduced(config, networks))
-        done, rates, least = self._shares_done(networks), None, 0.0
-        while any(done.get(network) != 1 for network in networks):
+        self._done, rates, status = self._shares_done(networks), None, 0
+        while not status and any(self._done.get(network) != 1 for network in networks):
             rates = rates or self._measure([cost for cost in study if cost.model in dict(networks)], images)
-            choosing = budget.Budget(config, images, study, rates, done)
+            choosing = budget.Budget(config, images, study, rates, self._done)
             chosen = choosing.plan(self._until - time.monotonic())
             print("\n" + "\n".join(table_of(chosen, rates, self._until - time.monotonic())))
             first = [(planned.model, planned.seed) for planned in chosen.trainings]
             if not first:
-                least = choosing.least()
+                self._least = choosing.least()
                 break
             write(self._grid, reduction.reduced(config, list(dict.fromkeys([*first, *networks]))))
             status = self._follow(map(self._weights, first), self._until - chosen.analysis)
-            done = self._shares_done(networks)
-            if status:
-                self.failed = 0 if status == STOPPED else status
-                break
-        if self.failed == run_study.INTERRUPTED:
-            return self.failed
-        finished = [n for m, seeds in study_config.grid(config).items() for s in seeds if done.get(n := (m, s)) == 1]
-        if not finished and least:
-            needed = in_words.duration(least)
-            raise UserError(f"--minutes: too few for any network; the quickest takes {needed}, so give more.")
-        if not finished:
-            raise UserError(
-                f"{self._results}: no training has ended; checkpoints are kept, so run the same command again to go on."
-            )
-        print(f"{len(finished)} of {len(networks)} networks are trained: {self._study}")
-        write(self._study, reduction.reduced(config, finished))
+            self._done = self._shares_done(networks)
+        if status == STOPPED:
+            print("The time for trainings is over; those that ran have written checkpoints.")
+        if status == run_study.INTERRUPTED:
+            return status
+        self.failed = 0 if status == STOPPED else status
         return 0
+
+    def settle(self):
+        """Write the config of what is finished. Returns the exit status: of trainings that failed, if nothing is.
+
+        Raises:
+            UserError: nothing is finished, and nothing failed.
+        """
+        from widedeep import config as study_config
+        from widedeep import reduction
+        from widedeep.errors import UserError
+
+        grid = study_config.grid(self._config).items()
+        finished = [(model, seed) for model, seeds in grid for seed in seeds if self._done.get((model, seed)) == 1]
+        if finished:
+            print(f"Trained networks: {len(finished)} ({self._study})")
+            write(self._study, reduction.reduced(self._config, finished))
+            return 0
+        if self.failed:
+            return self.failed
+        if self._least:
+            needed = in_words.duration(self._least)
+            raise UserError(f"--minutes: too few for any network; the quickest takes {needed}, so give more.")
+        raise UserError(
+            f"{self._results}: no training has ended; checkpoints are kept, so run the same command again to go on."
+        )
 
     def analyse(self):
         """Make dumps, figures, tables and report of the networks that are finished. Returns the exit status."""

@@ -6,8 +6,9 @@ import pytest
 import run_within
 import yaml
 
-from widedeep import budget
+from widedeep import budget, costs, side_by_side
 from widedeep import config as study_config
+from widedeep.errors import UserError
 from widedeep.names import Model
 
 PAPER = study_config.read("config/cifar10.yaml")
@@ -73,3 +74,39 @@ def test_the_plan_in_words():
     ]
     none = run_within.table_of(budget.Plan([], left_out, 0), rates, 60)
     assert none[1] == "  none fits into the time"
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A function that measures the paper's networks on a device with memory for so many wide ones, and eight cores."""
+    images = costs.images_of(PAPER)
+    study = costs.of_study(PAPER, images)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(8), raising=False)
+
+    def measure(wide_ones):
+        def measured(cost, _images, recipe, processes):
+            assert recipe.epochs == 300
+            if cost.model.width == 10:
+                return side_by_side.Measured(4e13 if processes <= wide_ones else 0.0, 90.0, "a device")
+            return side_by_side.Measured(min(processes, 4) * 1e12, 5.0 * processes, "a device")
+
+        monkeypatch.setattr(side_by_side, "measured", measured)
+        return run_within.Run(PAPER, 0.0)._measure(study, images)
+
+    return measure
+
+
+def test_as_many_train_at_a_time_as_get_faster_and_find_memory(machine, capsys):
+    rates = machine(wide_ones=8)
+    assert (rates.at_once, rates.operations, rates.start, rates.cores) == (4, {1: 4e12, 10: 4e13}, 5.0, 8)
+    assert rates.products > 1e8
+    said = capsys.readouterr().out
+    assert [line.split()[2] for line in said.splitlines() if "at a time  " in line] == ["1", "2", "4", "8", "4"]
+    assert said.endswith("on a device: 4 at a time\n")
+    assert machine(wide_ones=3).at_once == 2
+    assert machine(wide_ones=2).operations == {1: 2e12, 10: 4e13}
+
+
+def test_a_network_without_memory_is_one_sentence(machine):
+    with pytest.raises(UserError, match=r"^training\.batch_size: a training of ResNet-38 10x finds no memory on this"):
+        machine(wide_ones=0)

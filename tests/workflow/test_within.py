@@ -83,10 +83,10 @@ def test_it_trains_in_the_plans_order_is_cut_goes_on_and_ends_with_a_report(monk
     assert not MIDDLE.exists()
     said = capsys.readouterr().out
     assert re.search(r"\n  ResNet-20 1x +1 .*\n  ResNet-14 1x +1 .*\n1 at a time, then", said)
-    assert "1 of 3 networks are trained" in said
+    assert "Trained networks: 1 (results/mini-gpu/study.yaml)" in said
     assert run(depths=[8, 20]) == 0
     said = capsys.readouterr().out
-    assert "2 of 2 networks are trained" in said
+    assert "Trained networks: 2 " in said
     assert "Report:  results/mini-gpu/report.html" in said
     assert depths_of(STUDY) == [[8], [20]]
     # From its checkpoint, and nothing twice.
@@ -114,6 +114,13 @@ def test_where_no_training_ends_in_time_there_is_one_sentence(folder, monkeypatc
     monkeypatch.setattr(run_study, "follow", lambda *_: (STOPPED, False))
     with pytest.raises(UserError, match=r"^results/mini-gpu: no training has ended; checkpoints are kept, so run the"):
         run()
+    assert not STUDY.exists()
+
+
+def test_where_all_trainings_fail_that_is_the_exit_status(folder, monkeypatch):
+    with_data(folder)
+    monkeypatch.setattr(run_study, "follow", lambda *_: (1, False))
+    assert run() == 1
     assert not STUDY.exists()
 
 
