@@ -12,6 +12,8 @@ from widedeep.errors import UserError
 from widedeep.names import Model
 
 PAPER = study_config.read("config/cifar10.yaml")
+IMAGES = costs.images_of(PAPER)
+STUDY = costs.of_study(PAPER, IMAGES)
 SCHEMA = yaml.safe_load(study_config.SCHEMA.read_text())
 
 
@@ -79,8 +81,6 @@ def test_the_plan_in_words():
 @pytest.fixture
 def machine(monkeypatch):
     """A function that measures the paper's networks on a device with memory for so many wide ones, and eight cores."""
-    images = costs.images_of(PAPER)
-    study = costs.of_study(PAPER, images)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(8), raising=False)
 
     def measure(wide_ones):
@@ -91,7 +91,7 @@ def machine(monkeypatch):
             return side_by_side.Measured(min(processes, 4) * 1e12, 5.0 * processes, "a device")
 
         monkeypatch.setattr(side_by_side, "measured", measured)
-        return run_within.Run(PAPER, 0.0)._measure(study, images)
+        return run_within.Run(PAPER, 0.0)._measure(STUDY, IMAGES)
 
     return measure
 
