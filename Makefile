@@ -1,5 +1,6 @@
 # make            set up and run the default study
 # make cifar10-small   the study on real CIFAR-10 that two cores carry in about an hour
+# make cifar10-gpu MINUTES=120   as much of the paper's grid as fits into these minutes on one GPU; again: goes on
 # make test       set up and run all tests
 # make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
 # make lint       ruff, snakefmt, snakemake --lint
@@ -9,14 +10,18 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 CONFIG ?= config/demo.yaml
+MINUTES ?= 120
 
-.PHONY: study cifar10-small test test-slurm lint progress unlock
+.PHONY: study cifar10-small cifar10-gpu test test-slurm lint progress unlock
 
 study: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile $(CONFIG)
 
 cifar10-small: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile config/cifar10-small.yaml
+
+cifar10-gpu: $(VENV)/installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_within.py --minutes $(MINUTES) --configfile config/cifar10.yaml
 
 test: $(VENV)/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest

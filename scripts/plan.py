@@ -85,15 +85,11 @@ def throughputs(args, config, study, images):
     """Operations a second by width multiplier, and where they are from, in words."""
     if args.throughput:
         return {1.0: args.throughput * 1e9}, f"{args.throughput:g} GFLOP/s, as given"
-    from widedeep import costs, models, training
+    from widedeep import costs, models
 
-    device = models.device_named("auto")
-    recipe = {key: value for key, value in config["training"].items() if key != "checkpoint_minutes"}
+    device, recipe = models.device_named("auto"), costs.recipe_of(config)
     chosen = {cost.model.width: cost for cost in costs.smallest_and_largest(study)}
-    speeds = {
-        width: costs.measured_throughput(cost, images, training.Recipe(**recipe), device)
-        for width, cost in chosen.items()
-    }
+    speeds = {width: costs.measured_throughput(cost, images, recipe, device) for width, cost in chosen.items()}
     found = " and ".join(f"{speeds[width] / 1e9:.3g} GFLOP/s ({name_of(cost)})" for width, cost in chosen.items())
     return speeds, f"{found}, measured now on {device.type} with --threads {args.threads}"
 

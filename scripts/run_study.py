@@ -9,8 +9,10 @@ Examples:
 """
 
 import json
+import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,10 @@ import time
 from pathlib import Path
 
 from widedeep import command, files
+from widedeep.interruption import STOPPED
 
+# The exit status after Ctrl-C.
+INTERRUPTED = 128 + signal.SIGINT
 _STEPS = re.compile(r"(\d+) of (\d+) steps")
 _TOTAL = re.compile(r"^total\s+(\d+)$")
 
@@ -31,10 +36,7 @@ def main(argv=None):
     snakemake = [sys.executable, "-m", "snakemake", "--configfile", args.configfile, "--profile", args.profile]
     study = study_of(args.configfile)
     results = Path("results", study)
-    log = results / "logs" / "snakemake.log"
-    with files.explaining_os_errors(log):
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.touch()
+    log = log_in(results)
     status, something_ran = follow([*snakemake, *rest], log, results)
     if status:
         return status
@@ -49,6 +51,19 @@ def main(argv=None):
     print(f"Report:  {report}\nFigures: {results / 'figures'}")
     print(f"Tables:  {results / 'summary.csv'}, {results / 'findings.md'}")
     return 0
+
+
+def log_in(results):
+    """Path of the file for Snakemake's words in a results folder; it is made, with its folder.
+
+    Raises:
+        UserError: it cannot be written there.
+    """
+    log = results / "logs" / "snakemake.log"
+    with files.explaining_os_errors(log):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+    return log
 
 
 def print_findings(path):
@@ -74,28 +89,42 @@ def study_of(configfile):
         raise UserError(f"{configfile}: is not a config with a key study; see config/demo.yaml.") from error
 
 
-def follow(snakemake, log, results):
+def follow(snakemake, log, results, until=None):
     """Run Snakemake, its words into `log`, and show how far it is; on a failure print what it said.
 
+    Args:
+        until: moment of time.monotonic() at which trainings are told to stop; without it they run to their end.
+
     Returns:
-        (exit status, whether a job ran)
+        (exit status, whether a job ran); the status is STOPPED after `until`, and INTERRUPTED after Ctrl-C
     """
     started = time.monotonic()
     with open(log, "w") as written, open(log) as reading:
-        process = subprocess.Popen(snakemake, stdout=written, stderr=subprocess.STDOUT)
-        said, line = "", StatusLine()
+        # In a group of their own Snakemake and its jobs can be told to stop without this process.
+        group = None if until is None else 0
+        process = subprocess.Popen(snakemake, stdout=written, stderr=subprocess.STDOUT, process_group=group)
+        said, line, told, interrupted = "", StatusLine(), 0, False
         while True:
-            ended = process.poll() is not None
-            said += reading.read()
-            line.show(describe(said, results, time.monotonic() - started))
-            if ended:
-                break
             try:
+                ended = process.poll() is not None
+                said += reading.read()
+                line.show(describe(said, results, time.monotonic() - started))
+                if ended:
+                    break
+                if until is not None and time.monotonic() > until and "\nExecute " in said:
+                    told += 1
+                    tell_to_stop(process, told)
                 time.sleep(1)
-            except KeyboardInterrupt:  # Snakemake gets it too, and ends its jobs
+            except KeyboardInterrupt:
+                interrupted = True
+                if group is not None:  # else Snakemake gets it too, and ends its jobs
+                    os.killpg(process.pid, signal.SIGINT)
                 line.show("stopping: trainings write their checkpoints")
         line.end()
     something_ran = bool(_STEPS.search(said))
+    if process.returncode and told and not interrupted:
+        sys.stderr.write("".join(f"{sentence}\n" for sentence in sentences_of(said).splitlines()))
+        return STOPPED, something_ran
     if process.returncode:
         no_room = without_room(Path(), Path(".snakemake"), results)
         start = said.find("Error in rule") if "Error in rule" in said else 0
@@ -103,7 +132,19 @@ def follow(snakemake, log, results):
         sys.stderr.write(f"\nThe whole log: {log}. What was finished is kept; {how_to_go_on(said, snakemake)}\n")
         if no_room:
             raise no_room
-    return process.returncode, something_ran
+    return INTERRUPTED if process.returncode and interrupted else process.returncode, something_ran
+
+
+def tell_to_stop(snakemake, seconds):
+    """End a Snakemake and its jobs, which have a group of their own; called once a second, with the seconds since then.
+
+    Snakemake first, which then starts no more jobs: one that began a moment later would not be told. Once, since a
+    signal would kill a training that is just ending.
+    """
+    if seconds == 1:
+        snakemake.terminate()
+    elif seconds == 3:
+        os.killpg(snakemake.pid, signal.SIGTERM)
 
 
 def without_room(*folders):

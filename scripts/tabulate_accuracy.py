@@ -1,6 +1,8 @@
 """Table B of the paper: test accuracy by depth and width, mean and standard deviation over seeds.
 
-Writes the table as CSV and Markdown, and a heatmap of the means, a panel a family and share of the training set.
+Writes the table as CSV and Markdown, and a heatmap of the means, a panel a family and share of the training set. With
+--published, what others published for these networks stands beside ours in CSV and Markdown
+(scripts/widedeep/published.py); give it only for networks that saw whole images.
 
 Example (after the example of scripts/train.py --help):
   python scripts/tabulate_accuracy.py results/one/resnet14/metrics.json --out B.csv B.md B.pdf B.png
@@ -12,6 +14,7 @@ from widedeep import command
 def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("metrics", nargs="+", metavar="FILE", help="metrics.json of all networks")
+    parser.add_argument("--published", action="store_true", help="show published accuracies beside these")
     parser.add_argument("--colour-map", default="magma", help="of matplotlib or seaborn (default: magma)")
     parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .csv, .md, .pdf, .png")
     return command.start(parser, argv, writes=["out"])
@@ -21,7 +24,7 @@ def main(argv=None):
     args = parse(argv)
     from widedeep import files, metrics, plots
 
-    table = accuracies(metrics.read(args.metrics))
+    table = accuracies(metrics.read(args.metrics), args.published)
     plots.save(plots.draw_accuracies(table, args.colour_map), table, [path for path in args.out if path[-3:] != ".md"])
     for path in args.out:
         if path.endswith(".md"):
@@ -30,11 +33,23 @@ def main(argv=None):
     print(f"{len(table)} configurations: {' '.join(args.out)}")
 
 
-def accuracies(known):
-    """One line a configuration: mean and standard deviation (ddof 1; NaN for one seed) of test and train accuracy."""
+def accuracies(known, with_published):
+    """One line a configuration: mean and standard deviation (ddof 1; NaN for one seed) of test and train accuracy.
+
+    Args:
+        known: metrics of metrics.read.
+        with_published: whether the last column holds what others published, where they did; else it is NaN.
+    """
     import pandas as pd
 
+    from widedeep import published
+
     networks = pd.DataFrame(list(known.values()))
+    identity = ["dataset", "family", "depth", "width", "fraction"]
+    networks["published"] = [
+        published.test_accuracy(*network) if with_published else float("nan")
+        for network in networks[identity].itertuples(index=False)
+    ]
     groups = networks.groupby(["family", "fraction", "depth", "width"], sort=True)
     table = groups.agg(
         seeds=("seed", "size"),
@@ -43,34 +58,39 @@ def accuracies(known):
         test_std=("test_accuracy", "std"),
         train_mean=("train_accuracy", "mean"),
         train_std=("train_accuracy", "std"),
+        published=("published", "first"),
     ).reset_index()
     return table.sort_values(["family", "fraction", "depth", "width"], ascending=[False, False, True, True])
 
 
 def markdown(table):
-    """The table as the paper prints it: a row a depth, a column a width, percent."""
+    """The table as the paper prints it, in percent: a row a depth, a column a width, and one for published values."""
+    from widedeep import published
+
     lines = []
     for (family, fraction), part in table.groupby(["family", "fraction"], sort=False):
-        widths = sorted(part.width.unique())
         lines += [
             f"**{family}, {fraction:.0%} of the training set**, test accuracy in percent, mean ± std over seeds",
             "",
         ]
-        lines += ["| depth | " + " | ".join(f"{width:g}x" for width in widths) + " |", "|---" * (len(widths) + 1) + "|"]
-        for depth, row in part.groupby("depth"):
-            cells = [cell(row[row.width == width]) for width in widths]
-            lines.append(f"| {depth} | " + " | ".join(cells) + " |")
+        columns = {}
+        for width, column in part.set_index("depth").groupby("width"):
+            columns[f"{width:g}x"] = {depth: cell(line) for depth, line in column.iterrows()}
+            theirs = {depth: f"{100 * value:.2f}" for depth, value in column.published.dropna().items()}
+            columns |= {f"{width:g}x, {published.SHORT}": theirs} if theirs else {}
+        lines += ["| depth | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+        for depth in sorted(part.depth.unique()):
+            lines.append(f"| {depth} | " + " | ".join(column.get(depth, "") for column in columns.values()) + " |")
         lines.append("")
+    if table.published.notna().any():
+        lines += [f"{published.SHORT}: {published.SOURCE}", ""]
     return "\n".join(lines)
 
 
-def cell(configuration):
-    """`98.8 ± 0.2 (3)`: mean, standard deviation and number of seeds; empty where nothing was trained."""
-    if configuration.empty:
-        return ""
-    line = configuration.iloc[0]
+def cell(line):
+    """`98.8 ± 0.2 (3)`: mean, standard deviation and number of seeds of one configuration."""
     spread = f" ± {100 * line.test_std:.1f}" if line.seeds > 1 else ""
-    return f"{100 * line.test_mean:.1f}{spread} ({line.seeds})"
+    return f"{100 * line.test_mean:.1f}{spread} ({int(line.seeds)})"
 
 
 if __name__ == "__main__":

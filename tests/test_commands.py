@@ -94,6 +94,10 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
             ["verify.py", "no", "--configfile", Path("config/demo.yaml").resolve()],
             "no: no such folder; give the folder of a study, as results/demo",
         ),
+        (
+            ["run_within.py", "--minutes", "1", "--configfile", "no.yaml"],
+            "no.yaml: cannot be read (No such file or directory)",
+        ),
         (["run_study.py", "--configfile", "no.yaml"], "no.yaml: cannot be read (No such file or directory)"),
     ],
 )

@@ -238,6 +238,19 @@ def test_throughput_is_measured_on_whole_batches_or_as_far_as_steps_are_quick(tm
         assert found == pytest.approx(3 * cost.forward / seconds_an_image)
 
 
+def test_without_a_given_throughput_the_narrowest_and_the_widest_network_are_measured(capsys, monkeypatch):
+    measured = []
+
+    def fake(cost, _images, recipe, _device):
+        measured.append((cost.model.depth, cost.model.width, recipe.epochs))
+        return 1e9 * cost.model.width
+
+    monkeypatch.setattr(costs, "measured_throughput", fake)
+    plan.main(["--configfile", TINY])
+    assert measured == [(8, 1, 1), (8, 2, 1)]
+    assert "throughput: 1 GFLOP/s (ResNet-8 1x) and 2 GFLOP/s (ResNet-8 2x), measured now on" in capsys.readouterr().out
+
+
 def test_throughput_between_two_widths_is_a_power_law_and_that_of_one_is_all():
     assert costs.throughput_at(1, {1: 10, 4: 40}) == pytest.approx(10)
     assert costs.throughput_at(2, {4: 40, 1: 10}) == pytest.approx(20)

@@ -17,11 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_dumps import ORIGIN, network, write
 
-from widedeep import blocks, components, dumps, metrics, pca, plots, similarities, tracing
+from widedeep import blocks, components, dumps, metrics, pca, plots, similarities, tables, tracing
 from widedeep.errors import UserError
 
 METRICS = {
     "model": ORIGIN.model,
+    "dataset": "blobs",
     "family": "resnet",
     "depth": 8,
     "width": 1.0,
@@ -247,3 +248,42 @@ def test_table_b_is_mean_and_standard_deviation_over_seeds(tmp_path):
     figure = plots.draw_accuracies(table, "magma")
     assert [text.get_text() for text in figure.axes[0].texts] == ["60.0\n± 14.1", "80.0", "90.0"]
     plt.close(figure)
+
+
+def table_b(tmp_path, *options, networks):
+    """(table, Markdown) of table B of networks, dicts."""
+    paths = []
+    for number, differing in enumerate(networks):
+        paths.append(tmp_path / f"{number}.json")
+        content = {**METRICS, "dataset": "cifar10", **differing, "model": f"m{number}"}
+        paths[-1].write_text(json.dumps(content))
+    out = [f"{tmp_path}/B.csv", f"{tmp_path}/B.md"]
+    tabulate_accuracy.main([*map(str, paths), *options, "--out", *out])
+    return tables.read(out[0]), Path(out[1]).read_text()
+
+
+def test_published_accuracies_stand_beside_those_of_the_same_networks(tmp_path):
+    known = [{"depth": depth, "width": 1} for depth in (20, 32, 44, 56, 110)]
+    others = [
+        {"depth": 14, "width": 1},
+        {"depth": 20, "width": 2},
+        {"depth": 20, "width": 1, "family": "plain"},
+        {"depth": 20, "width": 1, "fraction": 0.5},
+    ]
+    table, text = table_b(tmp_path, "--published", networks=known + others)
+    found = table.dropna(subset="published")
+    assert found[["family", "fraction", "width"]].drop_duplicates().to_numpy().tolist() == [["resnet", 1, 1]]
+    values = dict(zip(found.depth, found.published, strict=True))
+    assert values == {20: 0.9125, 32: 0.9249, 44: 0.9283, 56: 0.9303, 110: 0.9357}
+    assert "| depth | 1x | 1x, He et al. | 2x |\n|---|---|---|---|" in text
+    assert "| 14 | 87.5 (1) |  |  |\n| 20 | 87.5 (1) | 91.25 | 87.5 (1) |\n| 32 | 87.5 (1) | 92.49 |  |" in text
+    assert "He et al.: He, Zhang, Ren and Sun" in text
+    assert text.count("1x, He et al.") == 1
+
+
+@pytest.mark.parametrize(("options", "dataset"), [([], "cifar10"), (["--published"], "cifar100")])
+def test_of_other_images_nothing_is_published(tmp_path, options, dataset):
+    table, text = table_b(tmp_path, *options, networks=[{"depth": 20, "width": 1, "dataset": dataset}])
+    assert table.published.isna().all()
+    assert "| depth | 1x |\n" in text
+    assert "He et al." not in text

@@ -20,6 +20,8 @@ EXAMPLES = {
 }
 # Side of the images in pixels.
 SIDES = {"digits": 8, "cifar10": 32, "cifar100": 32, "fashion-mnist": 28}
+# What their official archive is called, where it is one file.
+ARCHIVES = {"cifar10": "cifar-10-python.tar.gz", "cifar100": "cifar-100-python.tar.gz"}
 # Data sets of the user's own: scripts/datasets/NAME.py with a function load().
 DATASETS = Path(__file__).parents[1] / "datasets"
 SCHEMA = Path(__file__).parents[2] / "workflow/schemas/config.schema.yaml"

@@ -7,7 +7,7 @@ seconds. Sizes of files are those of their arrays, and what HDF5 adds to them.
 import itertools
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -38,6 +38,8 @@ _TENSOR_LINE, _WEIGHTS_HEADER = 100, 700
 _TORCH_PROCESS, _NUMPY_PROCESS = 900e6, 250e6
 # Lanczos' method (pca.py) keeps, for each feature, up to 60 float32 vectors, a mean in both precisions and a product.
 _LANCZOS_BYTES = 60 * 4 + 4 + 8 + 8
+# How long processes are measured side by side, and in how many steps at most: their images are held in memory.
+_SECONDS_BESIDE, _MOST_STEPS = 3, 400
 # Figure A on examples x examples: three Gram matrices, their parts, triangles and centred copies, as measured.
 _CONVERGENCE_BYTES = 110
 
@@ -295,6 +297,11 @@ def smallest_and_largest(costs):
     return ordered[0], ordered[-1]
 
 
+def recipe_of(config):
+    """The training.Recipe of a checked config."""
+    return training.Recipe(**{field.name: config["training"][field.name] for field in fields(training.Recipe)})
+
+
 def measured_throughput(cost, images, recipe, device):
     """Floating-point operations a second of training steps, from a few real ones on random images.
 
@@ -310,11 +317,29 @@ def measured_throughput(cost, images, recipe, device):
     Raises:
         UserError: the recipe needs another device.
     """
+    batch_size, seconds = _largest_quick_batch(cost, images, recipe, device)
+    return 3 * cost.forward * batch_size / seconds
+
+
+def throughput_beside_others(cost, images, recipe, device, wait):
+    """The same of one of several processes that train side by side, over about _SECONDS_BESIDE seconds.
+
+    Args:
+        wait: called when this process is ready; it returns when the others are, too.
+    """
+    batch_size, seconds = _largest_quick_batch(cost, images, recipe, device)
+    steps = 1 + min(max(math.ceil(_SECONDS_BESIDE / seconds), 2), _MOST_STEPS)
+    recipe = replace(recipe, batch_size=batch_size)
+    return 3 * cost.forward * batch_size / _seconds_a_step(cost.model, images, recipe, device, steps, wait)
+
+
+def _largest_quick_batch(cost, images, recipe, device):
+    """(batch size, seconds a step): the study's batch, or the first one that takes more than half a second."""
     batch_size = min(2, recipe.batch_size)
     while True:
         seconds = _seconds_a_step(cost.model, images, replace(recipe, batch_size=batch_size), device)
         if batch_size == recipe.batch_size or seconds > 0.5:
-            return 3 * cost.forward * batch_size / seconds
+            return batch_size, seconds
         batch_size = min(4 * batch_size, recipe.batch_size)
 
 
@@ -329,9 +354,8 @@ def throughput_at(width, measured):
     return float(np.exp(np.interp(np.log(width), np.log(widths), np.log([measured[known] for known in widths]))))
 
 
-def _seconds_a_step(model, images, recipe, device):
-    """Mean of two training steps, after a first one in which libraries make themselves ready."""
-    steps = 3
+def _seconds_a_step(model, images, recipe, device, steps=3, wait=lambda: None):
+    """Mean of training steps, after a first one in which libraries make themselves ready, and `wait`."""
     # At rate 0, lest random images break the weights.
     recipe = replace(recipe, epochs=1, learning_rate=0.0)
     rng = np.random.default_rng(0)
@@ -349,8 +373,12 @@ def _seconds_a_step(model, images, recipe, device):
     ended = []
 
     def after_step(state):
-        state.running_loss_and_accuracy()  # waits for the device
-        ended.append(time.monotonic())
+        # Between these two the device is not waited for, as in a training.
+        if state.step in (1, steps):
+            state.running_loss_and_accuracy()  # waits for the device
+            if state.step == 1:
+                wait()
+            ended.append(time.monotonic())
 
     one = data.Split(split.images[:1], split.labels[:1])
     training.Training(network, split, one, recipe, str(model), Group(device)).run(after_step)

@@ -42,7 +42,7 @@ COLUMNS = {
     "fig6.csv": "wide* deep* wide_seeds deep_seeds wide_accuracy deep_accuracy seeds_a_set difference control observed "
     "expected p splits classes classes_tested classes_that_differ",
     "A.csv": "first* second* batch_size repeat minibatches examples unbiased? biased? full_batch?",
-    "B.csv": "family* fraction depth width seeds parameters test_mean test_std? train_mean train_std?",
+    "B.csv": "family* fraction depth width seeds parameters test_mean test_std? train_mean train_std? published?",
     "G.csv": "first* second* pairs agreement? agreement_min? agreement_max? kl? kl_min? kl_max? seeds_a_set hellinger?",
 }
 _REMEDY = "make it again"

@@ -37,7 +37,7 @@ from widedeep.errors import UserError
 
 _REMEDY = "make it again"
 # What lies in a results folder beside what the jobs of a finished study write.
-_BESIDE = ("logs/", "timings/", "report.html")
+_BESIDE = ("logs/", "timings/", "report.html", "grid.yaml", "study.yaml")
 
 
 @dataclass

@@ -112,6 +112,11 @@ def options_of(section, *without):
     )
 
 
+def training_priority(wildcards):
+    """Trainings come before all else that could run, in the grid's order, first seeds of all configurations first."""
+    return len(ALL) - TRAINING_RANKS[wildcards.model, int(wildcards.seed)]
+
+
 def recipe_options():
     """How all networks are trained; how often a checkpoint is written, and on how many GPUs, is not part of it."""
     return options_of("training", "checkpoint_minutes", "gpus")
@@ -296,4 +301,7 @@ FIGURE_FILES = [
 PAIR_FILES = heatmap_files("F") if "F" in PANELS else []
 PAIRED = networks_of("F") if "F" in PANELS else []
 ALL = [(model, seed) for model, seeds in SEEDS.items() for seed in seeds]
+TRAINING_RANKS = {
+    network: rank for rank, network in enumerate(sorted(ALL, key=lambda network: SEEDS[network[0]].index(network[1])))
+}
 NETWORK_FILES = files_of(ALL, "model.safetensors") + files_of(ALL, "cka.h5")

@@ -91,10 +91,12 @@ rule B:
     params:
         timing=f"{TIMINGS}/figures/B.tsv",
         colour_map=config["figures"]["colour_map"],
+        # Others published accuracies on whole images.
+        published="" if IMAGE_SIZE else "--published",
         code=code("tabulate_accuracy.py"),
     message:
         "Drawing {output.png}"
     shell:
-        "python scripts/tabulate_accuracy.py {input} --colour-map {params.colour_map}"
+        "python scripts/tabulate_accuracy.py {input} {params.published} --colour-map {params.colour_map}"
         " --threads {threads} --timing {params.timing}"
         " --out {output.csv} {output.md} {output.pdf} {output.png} > {log} 2>&1"

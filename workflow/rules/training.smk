@@ -10,6 +10,7 @@ rule train:
     # again, and train.log shall tell of all of them.
     log:
         f"{LOGS}/{{model}}/seed{{seed}}/train.errors.log",
+    priority: training_priority
     conda:
         "../../environment.yml"
     threads: THREADS
