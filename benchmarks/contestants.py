@@ -131,7 +131,8 @@ def cka_pytorch(network, loader, names, second=None):
     from cka_pytorch.cka import CKACalculator
 
     second = network if second is None else second
-    calculator = CKACalculator(network, second, model1_layers=names, verbose=False)
+    cpu = torch.device("cpu")
+    calculator = CKACalculator(network, second, model1_layers=names, device=cpu, verbose=False)
     found = calculator.calculate_cka_matrix(loader, num_epochs=1)
     calculator.reset()  # takes its hooks away
     return found
@@ -236,8 +237,8 @@ def _floor(layout):
         "forward pass alone": forward,
         "+ one Gram product a layer, gemm": functools.partial(products, gram=sgemm),
         "+ one Gram product a layer, syrk": functools.partial(products, gram=ssyrk),
-        "+ one V V' a minibatch, gemm": functools.partial(products, gram=sgemm, cross=dgemm),
-        "+ one V V' a minibatch, syrk": functools.partial(products, gram=ssyrk, cross=dsyrk),
+        FLOORS[0]: functools.partial(products, gram=sgemm, cross=dgemm),
+        FLOORS[1]: functools.partial(products, gram=ssyrk, cross=dsyrk),
     }
     return [Contestant(f"{name} ({layout})", run, None, layout=layout) for name, run in work.items()]
 
@@ -246,7 +247,7 @@ def _half(layers):
     return layers * (layers + 1) / 2
 
 
-FLOOR = "+ one V V' a minibatch, syrk"
+FLOORS = ("+ one V V' a minibatch, gemm", "+ one V V' a minibatch, syrk")
 CONTESTANTS = [
     *_floor("default"),
     *_floor("channels_last"),
@@ -259,7 +260,7 @@ CONTESTANTS = [
     Contestant("torch-cka", torch_cka, module="torch_cka", two=True, minibatches=1, stride=2, passes=2),
     Contestant("simtorch", simtorch, "biased, mean of ratios", "simtorch", two=True, minibatches=1, stride=3, passes=2),
     Contestant(
-        "thingsvision", thingsvision, "unbiased, mean of ratios", "thingsvision", minibatches=1, stride=5, pairs=_half
+        "thingsvision", thingsvision, "unbiased, mean of ratios", "thingsvision", minibatches=2, stride=5, pairs=_half
     ),
     Contestant("ckatorch", ckatorch, module="ckatorch", minibatches=2, stride=5, pairs=_half),
 ]

@@ -41,10 +41,10 @@ def main(argv=None):
     # First the small tasks: with them everybody has imported and set up what it needs.
     shift = shift_errors(present)
     trapped = traps.table([contestant for contestant in present if contestant.estimator])
-    rounds, found = race(present, model, args.rounds)
+    seconds, found = race(present, model, inputs, args.rounds)
     memory = {contestant.name: in_own_process(peak_memory, contestant.name) for contestant in present}
     reference = task.reference(model, inputs, names)
-    print("\n".join(["", *table(chosen, rounds, found, memory, reference, shift), "", *trapped]))
+    print("\n".join(["", *table(chosen, seconds, found, memory, reference, shift), "", *trapped]))
 
 
 def choose(words):
@@ -61,10 +61,10 @@ def versions():
     return [", ".join([f"Python {sys.version.split()[0]}", *packages])]
 
 
-def task_of(contestant, model):
+def task_of(contestant, model, inputs):
     """(network, loader, names) of the part of the task that a contestant runs on, in its layout."""
     layout = task.LAYOUTS[contestant.layout]
-    inputs = task.minibatches(contestant.layout)[: contestant.minibatches]
+    inputs = [part.contiguous(memory_format=layout) for part in inputs[: contestant.minibatches]]
     names = task.names_of(model)[:: contestant.stride]
     return copy.deepcopy(model).to(memory_format=layout), task.loader(inputs), names
 
@@ -84,14 +84,19 @@ def timed(work, *arguments):
     return Seconds(time.perf_counter() - wall, time.process_time() - processor), result
 
 
-def race(present, model, rounds):
+def race(present, model, inputs, rounds):
     """Run all contestants in turns; those that run on a part of the task only in the first round.
+
+    Args:
+        present: list of Contestant.
+        model, inputs: network and list of minibatches.
+        rounds: their number.
 
     Returns:
         (dict from name to a list of Seconds a round, of what was run; dict from name to what it returned)
     """
     seconds, found = {contestant.name: [] for contestant in present}, {}
-    tasks = {contestant.name: task_of(contestant, model) for contestant in present}
+    tasks = {contestant.name: task_of(contestant, model, inputs) for contestant in present}
     for index in range(rounds):
         for contestant in present:
             if index and contestant.is_part:
@@ -116,18 +121,14 @@ def extrapolated(contestant, seconds, forward, layers):
     return (seconds - share * passes) / share * contestant.pairs(layers) / part + passes
 
 
-def peak_memory(name):
+def peak_memory(name, depth=task.DEPTH, minibatches=task.MINIBATCHES, batch_size=task.BATCH_SIZE):
     """(peak, peak over base) MiB of one contestant on its part of the task; the base has imports and images in it."""
-    # Blocks of a MiB and more go back to the system when they are freed: what counts is what is in use, not what the
-    # allocator keeps (M_MMAP_THRESHOLD is -3).
-    ctypes.CDLL(None).mallopt(-3, 2**20)
-    task.on_one_thread()
     (contestant,) = (entry for entry in contestants.CONTESTANTS if entry.name == name)
     # Imports, too, are done by running it.
     small, inputs = task.shifted(layers=2, width=4, number=1, batch_size=8)
     if contestant.estimator:
         contestants.values_of(contestant, small, task.loader(inputs), ["layer0", "layer1"])
-    arguments = task_of(contestant, task.network(seed=0))
+    arguments = task_of(contestant, task.network(0, depth), task.minibatches(minibatches, batch_size))
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     base = _resident("VmRSS")
     contestants.values_of(contestant, *arguments)
@@ -142,10 +143,17 @@ def _resident(key):
 
 
 def in_own_process(function, *arguments):
-    """What function(*arguments) returns in a fresh Python."""
+    """What function(*arguments) returns in a fresh Python, on one thread."""
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context, initializer=_prepare) as pool:
         return pool.submit(function, *arguments).result()
+
+
+def _prepare():
+    task.on_one_thread()
+    # Blocks of a MiB and more go back to the system when they are freed: what counts is what is in use, not what the
+    # allocator keeps (M_MMAP_THRESHOLD is -3).
+    ctypes.CDLL(None).mallopt(-3, 2**20)
 
 
 def error(found, expected):
@@ -191,7 +199,7 @@ def table(chosen, seconds, found, memory, reference, shift):
         for contestant in chosen
         if contestant.is_there
     }
-    floors = {layout: whole[f"{contestants.FLOOR} ({layout})"] for layout in task.LAYOUTS}
+    floors = {layout: fastest_floor(whole, layout) for layout in task.LAYOUTS}
     columns = ("", "estimator", "wall s", "processor s", "x floor (min-max)", "x ours", "peak MiB over base")
     errors = ("error, own estimator", "error, unbiased ratio of means", "error on shift")
     lines = traps.row(columns + errors), "|" + "---|" * len(columns + errors)
@@ -204,7 +212,7 @@ def table(chosen, seconds, found, memory, reference, shift):
                     contestant.label,
                     contestant.estimator or "",
                     *_times(contestant, whole[contestant.name], floors[contestant.layout], whole.get("ours (default)")),
-                    f"{memory[contestant.name][1]:,.0f}",
+                    _of_layers(contestant, f"{memory[contestant.name][1]:,.0f}"),
                     *_errors(contestant, found[contestant.name], reference),
                     shift.get(contestant.name, ""),
                 ]
@@ -214,10 +222,16 @@ def table(chosen, seconds, found, memory, reference, shift):
             for contestant in chosen
         ),
         "",
-        f"Medians of {max(map(len, whole.values()))} rounds; in italics one run of a part, extrapolated. Ratios are of "
-        "processor seconds, to the syrk floor of the same layout, and to ours in the default layout. "
-        f"Base {min(base):,.0f} to {max(base):,.0f} MiB.",
+        f"Medians of {max(map(len, whole.values()))} rounds; in italics one run of a part, its time extrapolated. "
+        "Ratios are of processor seconds: to the floor of the same layout, which is the faster one of the two rows "
+        f"with V V', and to ours in the default layout. Base {min(base):,.0f} to {max(base):,.0f} MiB.",
     ]
+
+
+def fastest_floor(seconds, layout):
+    """List of Seconds a round of what every engine must do, with the faster one of the products of BLAS."""
+    floors = [seconds[f"{name} ({layout})"] for name in contestants.FLOORS]
+    return min(floors, key=lambda used: statistics.median(run.processor for run in used))
 
 
 def _whole(contestant, used, forward, layers):
@@ -239,6 +253,11 @@ def _times(contestant, used, floor, ours):
         _ratio([run.processor / other.processor for run, other in zip(used, ours, strict=False)]) if ours else ""
     )
     return [f"*{cell}*" if contestant.is_part and cell else cell for cell in cells]
+
+
+def _of_layers(contestant, cell):
+    """Memory grows with layers, not with minibatches."""
+    return f"*{cell}*" if contestant.stride > 1 else cell
 
 
 def _ratio(ratios):

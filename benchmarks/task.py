@@ -78,10 +78,9 @@ def loader(inputs):
     return DataLoader(Minibatches(inputs), batch_size=None)
 
 
-def minibatches(layout="default", number=MINIBATCHES, batch_size=BATCH_SIZE):
-    """List of float32 (batch_size, 3, 32, 32) tensors in one of LAYOUTS."""
-    parts = scaled(images(number * batch_size, seed=2)).split(batch_size)
-    return [part.contiguous(memory_format=LAYOUTS[layout]) for part in parts]
+def minibatches(number=MINIBATCHES, batch_size=BATCH_SIZE):
+    """List of float32 (batch_size, 3, 32, 32) tensors."""
+    return list(scaled(images(number * batch_size, seed=2)).split(batch_size))
 
 
 @torch.inference_mode()

@@ -85,7 +85,7 @@ def _relu_after_batch_norm(inplace):
 
 
 def _small_inputs():
-    return [part[:, :, :8, :8].contiguous() for part in task.minibatches(number=2, batch_size=64)]
+    return [part[:, :, :8, :8].contiguous() for part in task.minibatches(2, 64)]
 
 
 def _cell(values, *places):
