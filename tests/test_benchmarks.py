@@ -1,12 +1,16 @@
 """The programs of benchmarks/ run, and add up what they are given; what they measure is not tested."""
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import oracles
 import pytest
+import torch
 
 from widedeep import config as study_config
 from widedeep import expected
@@ -14,8 +18,15 @@ from widedeep import expected
 BENCHMARKS = Path("benchmarks").resolve()
 TINY = Path("tests/workflow/tiny.yaml").resolve()
 sys.path.insert(0, str(BENCHMARKS))
+import contestants  # noqa: E402
+import engine  # noqa: E402
 import overhead  # noqa: E402
+import pairs  # noqa: E402
 import startup  # noqa: E402
+import task  # noqa: E402
+import traps  # noqa: E402
+
+OURS = [contestant for contestant in contestants.CONTESTANTS if contestant.run is contestants.ours]
 
 
 def test_every_python_notes_what_it_did(tmp_path):
@@ -80,3 +91,116 @@ def test_a_stage_ends_without_a_search_for_garbage():
     environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS.parent / "scripts")}
     said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout == "True\n"
+
+
+@pytest.fixture(scope="module")
+def small():
+    """(network, minibatches, names of its layers)"""
+    model = task.network(seed=0, depth=8)
+    return model, task.minibatches(3, 16), task.names_of(model)
+
+
+def test_the_reference_of_the_engines_is_the_definition(small):
+    model, inputs, names = small
+    reference = task.reference(model, inputs, names[:4])
+    each = [task.features(model, part, names[:4]) for part in inputs]
+    layers = [torch.cat(parts).numpy() for parts in zip(*each, strict=True)]
+    expected = [[oracles.minibatch_cka(x, y, 16) for y in layers] for x in layers]
+    np.testing.assert_allclose(reference.cka("unbiased, ratio of means"), expected, atol=1e-12)
+    ratios = [[np.mean([biased(x[s : s + 16], y[s : s + 16]) for s in (0, 16, 32)]) for y in layers] for x in layers]
+    np.testing.assert_allclose(reference.cka("biased, mean of ratios"), ratios, atol=1e-12)
+    assert reference.part(2, 3).unbiased.shape == (2, 2, 2)
+
+
+def biased(x, y):
+    k, l = oracles.gram(x), oracles.gram(y)  # noqa: E741
+    return (k * l).sum() / np.linalg.norm(k) / np.linalg.norm(l)
+
+
+def test_our_engine_is_the_reference(small):
+    model, inputs, names = small
+    expected = task.reference(model, inputs, names).cka("unbiased, ratio of means")
+    for contestant in OURS:
+        found = contestants.values_of(contestant, *engine.task_of(contestant, model, inputs))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    shift, inputs = task.shifted(3, 64, number=2, batch_size=32)
+    found = contestants.ours(shift, task.loader(inputs), None)
+    expected = task.reference(shift, inputs, task.names_of(shift)).cka("unbiased, ratio of means")
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.abs(found - 1).max() > 0.01
+
+
+def test_the_products_of_the_floor_are_those_of_a_layer():
+    x = np.random.default_rng(0).standard_normal((5, 7))
+    for product in (contestants.sgemm, contestants.ssyrk, contestants.dgemm, contestants.dsyrk):
+        np.testing.assert_allclose(np.triu(product(x)), np.triu(x @ x.T), rtol=1e-5, atol=1e-5)
+
+
+def test_contestants_take_turns_and_get_a_row_each(small):
+    """Those that are not installed too, with a line that says so."""
+    model, inputs, names = small
+    present = [contestant for contestant in contestants.CONTESTANTS if contestant.module is None]
+    absent = dataclasses.replace(OURS[0], name="no-such-package", module="no_such_package")
+    seconds, found = engine.race(present, model, inputs, rounds=2)
+    assert {len(used) for used in seconds.values()} == {2}
+    memory = {contestant.name: (900.0, 100.0) for contestant in present}
+    shift = {contestant.name: "2e-09" for contestant in OURS}
+    reference = task.reference(model, inputs, names)
+    lines = engine.table([*present, absent], seconds, found, memory, reference, shift)
+    assert {line.count("|") for line in lines[:-2]} == {11}
+    (ours,) = (line for line in lines if line.startswith("| ours (default) |"))
+    assert float(ours.split("|")[8]) < 1e-6
+    assert "| no-such-package | not installed: benchmarks/requirements.txt |" in lines[-3]
+    assert "Medians of 2 rounds" in lines[-1]
+    assert "Base 800 to 800 MiB" in lines[-1]
+
+
+def test_what_ran_on_a_part_is_extrapolated():
+    """Two of ten minibatches of every second layer: 25 of 100 pairs, and 2 x 3 of 15 seconds of forward passes."""
+    part = contestants.Contestant("slow", None, minibatches=2, stride=2, passes=2)
+    assert engine.extrapolated(part, 6 + 4, forward=15, layers=10) == pytest.approx(4 * 5 * 4 + 30)
+    assert contestants.Contestant("whole", None).is_part is False
+
+
+def test_the_faster_product_is_the_floor():
+    seconds = {f"{name} (default)": [engine.Seconds(9, at)] for at, name in enumerate(contestants.FLOORS, start=3)}
+    assert engine.fastest_floor(seconds, "default") == [engine.Seconds(9, 3)]
+
+
+def test_errors_say_what_is_wrong():
+    assert engine.error(np.array([1.0, 2.0]), np.array([1.0, 2.5])) == "0.50"
+    assert engine.error(np.array([1.0, 1.5e-7]), np.array([1.0, 0])) == "1e-07"
+    assert engine.error(np.array([np.nan, 1]), np.zeros(2)) == "NaN or inf in 1 of 2"
+    stops = contestants.Contestant("stops", lambda *_: np.zeros(2)[3])
+    assert engine.error(contestants.values_of(stops), None).startswith("stops: index 3 is out of bounds")
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux only")
+def test_memory_is_what_was_held_at_once(monkeypatch):
+    holding = contestants.Contestant("holding", lambda *_: np.ones((64, 2**17)))
+    monkeypatch.setattr(contestants, "CONTESTANTS", [holding])
+    peak, over = engine.peak_memory("holding", depth=8, minibatches=1, batch_size=8)
+    assert 60 < over < 80
+    assert peak > over
+
+
+def test_we_fall_into_no_trap():
+    lines = traps.table(OURS[:1])
+    right, ours = (line.split(" | ") for line in lines[2:4])
+    assert float(ours[1]) == pytest.approx(float(right[1]), abs=1e-3)
+    assert ours[2] == "nan; nan"
+    assert float(ours[3].strip(" |")) == pytest.approx(1)
+    assert "refused" in lines[-1]
+
+
+def test_pairs_are_compared_in_both_ways_and_with_a_package(small, tmp_path, monkeypatch):
+    models = [small[0]] * 3
+    package = contestants.Contestant(pairs.PEER, contestants.ours, two=True)
+    monkeypatch.setattr(contestants, "CONTESTANTS", [package])
+    lines = pairs.measured(tmp_path, models, (2, 3), minibatches=2, batch_size=16)
+    assert {line.count("|") for line in lines[:4]} == {10}
+    assert lines[3].startswith("| 3 | 3 | ")
+    assert float(lines[-1].split("at most ")[1].split()[0]) < 1e-6
+    monkeypatch.setattr(contestants, "CONTESTANTS", [dataclasses.replace(package, module="no_such_package")])
+    lines = pairs.measured(tmp_path, models, (2,), minibatches=1, batch_size=16)
+    assert "not installed: benchmarks/requirements.txt" in lines[2]
