@@ -284,7 +284,7 @@ def _pairs_file(first, second, largest, section):
     return PairsFile(
         size=number * comparison_size(first.layers, second.layers),
         dumps_read=sum(cost.dumps[section["form"]] for cost in read),
-        memory=_comparison_memory([cost.layers for cost in read], section["batch_size"]),
+        memory=comparison_memory([cost.layers for cost in read], section["batch_size"]),
     )
 
 
@@ -399,7 +399,7 @@ def _memory(config, model, network, layers, images):
     memory = {
         "train": _training_memory(layers, weights, images, config),
         "dump_activations": _dump_memory(layers, weights, images, config),
-        "compute_cka": _comparison_memory([layers], config["dumps"]["batch_size"]),
+        "compute_cka": comparison_memory([layers], config["dumps"]["batch_size"]),
     }
     if "fig4" in figures and model in study_config.models_of(config, "fig4"):
         memory["probe_blocks"] = _probe_memory(network, layers, weights, images, config)
@@ -451,7 +451,7 @@ def _convergence_memory(network, layers, images, config):
     return _TORCH_PROCESS + max(_CONVERGENCE_BYTES * examples**2, 40 * examples**2 + 2 * 4 * examples * widest)
 
 
-def _comparison_memory(networks, batch_size):
+def comparison_memory(networks, batch_size):
     """Gram matrices of the layers of all `networks` (lists of LayerInfo) on one minibatch, and sums of all pairs."""
     layers = sum(map(len, networks))
     grams = similarities.memory([len(network) for network in networks], batch_size)

@@ -238,7 +238,7 @@ class _Study:
         remedy = "dump the activations again"
         with hdf5.explaining_damage(path, remedy), h5py.File(path, "r") as file:
             origin = {"model": str(model), "seed": seed, "split": "test", **self._checksum_of("test")}
-            _compare(path, file.attrs, origin)
+            _compare(path, {key: hdf5.text(value) for key, value in file.attrs.items()}, origin)
             hdf5.content_checksum(file)
         if path.name == "activations.h5":
             with dumps.Dump(path) as dump:

@@ -33,11 +33,11 @@ SNAKEMAKE_KILLS = [signal.SIGKILL] * 4 + [signal.SIGTERM] * 1
 GROUP_KILLS = [signal.SIGINT] * 2 + [signal.SIGKILL] * 2
 SEED = 5
 # Of 42 jobs of the study, after so many no kill waits any longer.
-LAST_KILL_AFTER = 32
+LAST_KILL_AFTER = 28
 # Seconds to wait for a job to kill, and for Snakemake to end.
 PATIENCE = 60
 # Processor seconds after which a job of the tiny study has started and is in its work, mostly.
-IN_WORK = 1.5
+IN_WORK = 1.0
 
 # What may differ from the undisturbed run: files that hold times.
 TIMES = {"provenance.json", "dump_provenance.json", "probe_provenance.json", "provenance.csv", "provenance.html"}
@@ -91,7 +91,7 @@ class Disturbed:
                 ripe = [job for job in self.jobs() if _processor_seconds(job) >= wanted]
                 if ripe:
                     return rng.choice(ripe)
-                wanted *= 0.99
+                wanted *= 0.95
             time.sleep(0.05)
         raise AssertionError("\n".join(["no job to kill", *self.history]))
 

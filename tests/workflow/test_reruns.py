@@ -191,7 +191,7 @@ CHANGES = {
     ),
     "the learning rate": (set_key("training", "learning_rate", 0.01), BEHIND_TRAINING),
     "the training's code": (
-        edit("scripts/widedeep/training.py", "set_to_none=True", "set_to_none=False"),
+        edit("scripts/widedeep/training.py", "math.ceil(10 *", "math.ceil(20 *"),
         BEHIND_TRAINING,
     ),
 }
