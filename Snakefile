@@ -23,6 +23,7 @@ include: "workflow/rules/blocks.smk"
 include: "workflow/rules/predictions.smk"
 include: "workflow/rules/findings.smk"
 include: "workflow/rules/provenance.smk"
+include: "workflow/rules/explorer.smk"
 
 
 # On a cluster these run where Snakemake does: seconds of work each, and the download needs the network. Figures 3 and A,
@@ -31,6 +32,7 @@ localrules:
     all,
     download,
     B,
+    explorer,
     findings,
     provenance,
     summarise,
@@ -44,3 +46,4 @@ rule all:
         FIGURE_FILES,
         f"{RESULTS}/findings.csv",
         f"{RESULTS}/provenance.csv",
+        f"{RESULTS}/explorer.html",

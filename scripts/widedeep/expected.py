@@ -61,6 +61,7 @@ def jobs(config):
         "summarise_pairs": ("pairs.csv", "pairs_of_configurations.csv"),
         "findings": ("findings.csv", "findings.md", "findings.html"),
         "provenance": ("provenance.csv", "provenance.html"),
+        "explorer": ("explorer.html",),
     }
     for rule, names in tables.items():
         found.append(Job(rule, [f"{results}/{name}" for name in names], f"{timings}/{rule}.tsv"))

@@ -11,7 +11,7 @@ SCRIPTS = Path(workflow.basedir, "scripts")
 sys.path.insert(0, str(SCRIPTS))
 
 from widedeep import config as study_config
-from widedeep import families, fingerprint
+from widedeep import families, files, fingerprint
 from widedeep.errors import UserError
 
 schema = yaml.safe_load(Path(workflow.basedir, "workflow/schemas/config.schema.yaml").read_text())
@@ -61,6 +61,20 @@ def code_with_family(script):
         return fingerprint.of_script(SCRIPTS / script, families.path_of(MODELS[wildcards.model].family))
 
     return fingerprint_of_both
+
+
+def explorer_code():
+    """The fingerprint of what the explorer is made with: its script, the families whose layers it shows, its page."""
+    script = SCRIPTS / "make_explorer.py"
+    used = sorted({families.path_of(model.family) for model in MODELS.values()})
+    page = sorted((SCRIPTS / "explorer").iterdir())
+    return [fingerprint.of_script(script, *used), *(files.checksum(part)[:16] for part in page)]
+
+
+def explored_pairs():
+    """The files of pairs as an option of scripts/make_explorer.py, those of the first seeds first."""
+    by_seed = sorted(PAIR_FILES, key=lambda path: int(Path(path).stem.removeprefix("seed")))
+    return option("pairs", by_seed) if by_seed else ""
 
 
 def option(name, value):
@@ -304,4 +318,7 @@ ALL = [(model, seed) for model, seeds in SEEDS.items() for seed in seeds]
 TRAINING_RANKS = {
     network: rank for rank, network in enumerate(sorted(ALL, key=lambda network: SEEDS[network[0]].index(network[1])))
 }
+# Networks in the order of training: first seeds first.
+EXPLORED = sorted(ALL, key=TRAINING_RANKS.get)
+PROBED = BLOCK_FIGURES.get("E", [])
 NETWORK_FILES = files_of(ALL, "model.safetensors") + files_of(ALL, "cka.h5")

@@ -1,0 +1,295 @@
+"""Make the explorer of a study: one HTML file to look at its networks in, offline, layer by layer.
+
+It holds, for each network, CKA between all its layers with and without first components, their shares of the variance,
+and accuracies of probes and without residual blocks where its folder has them; CKA of the pairs in the files of pairs;
+and the findings, each with a link to networks that show it. What would make the file larger than 20 MB is left out, the
+last networks and pairs first, and the page says so.
+
+Example (after the examples of scripts/compute_cka.py and scripts/probe_blocks.py --help):
+  python scripts/make_explorer.py results/one/resnet14 --data data/digits/dataset.h5 --study one --out explorer.html
+"""
+
+import itertools
+from pathlib import Path
+
+from widedeep import command
+
+# A claim that begins so is about networks without a block structure; the others are about those with one.
+WITHOUT_BLOCK = "Without a block"
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument(
+        "networks", nargs="+", metavar="DIR", type=Path, help="folder with cka.h5, pca.h5 and metrics.json of a network"
+    )
+    parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5, for the shapes of layers")
+    parser.add_argument("--pairs", nargs="+", default=[], metavar="FILE", help="files of scripts/compute_pairs.py")
+    parser.add_argument("--findings", metavar="FILE", help="findings.csv of scripts/decide_findings.py")
+    parser.add_argument("--study", required=True, metavar="NAME", help="above the page")
+    parser.add_argument("--out", required=True, metavar="FILE", help="page to write, as HTML")
+    return command.start(parser, argv, writes=["out"])
+
+
+def main(argv=None):
+    args = parse(argv)
+    from importlib import resources
+
+    from widedeep import explorer, files
+
+    library = (resources.files("plotly") / "package_data/plotly.min.js").read_text()
+    study = study_of(args, explorer.MOST_BYTES - len(explorer.page({"study": ""}, library)))
+    with files.replacing(args.out) as unfinished:
+        unfinished.write_text(explorer.page(study, library))
+    print(f"{args.out}: {len(study['networks'])} networks, {len(study['pairs'])} pairs. {study['left_out']}")
+
+
+def study_of(args, room):
+    """What the page holds, at most `room` bytes of it: a dict of JSON."""
+    from widedeep import data, explorer, findings, similarities, tables
+
+    described = data.describe(args.data)
+    found = tables.read(args.findings).to_dict("records") if args.findings else []
+    architectures = {}
+    study = {
+        "study": args.study,
+        "dataset": described.name,
+        "has_block": findings.HAS_BLOCK,
+        "colour_maps": colour_maps(),
+        "architectures": architectures,
+    }
+    # Views name two networks and a layer each.
+    room -= len(explorer.as_json([study, found])) + 1000 * (len(found) + 1)
+    networks, room = explorer.first_that_fit(
+        (network_of(folder, described, architectures) for folder in args.networks), room
+    )
+    room -= len(explorer.as_json(architectures))
+    labels = {network["label"] for network in networks}
+    named = [(path, name) for path in args.pairs for name in similarities.names(path)]
+    pairs, _ = explorer.first_that_fit(
+        (
+            pair_of(comparison)
+            for comparison in (similarities.read(path, name) for path, name in named)
+            if {comparison.first.label, comparison.second.label} <= labels
+        ),
+        room,
+    )
+    steps = [record[key]["step"] for record in [*networks, *pairs] for key in ("cka", "deflated")]
+    return study | {
+        "networks": networks,
+        "pairs": pairs,
+        "error": max(steps, default=0) / 2,
+        "findings": [finding | {"view": view_of(finding, networks, pairs)} for finding in found],
+        "examples": examples_of(networks, findings.HAS_BLOCK),
+        "left_out": left_out(len(networks), len(args.networks), len(pairs), len(named)),
+    }
+
+
+def left_out(networks, all_networks, pairs, all_pairs):
+    """The sentence on what the page does not hold, empty where it holds all."""
+    if (networks, pairs) == (all_networks, all_pairs):
+        return ""
+    return (
+        f"This page holds {networks} of {all_networks} networks and {pairs} of {all_pairs} pairs, since it would be "
+        "larger than 20 MB with more; scripts/make_explorer.py makes one of the networks that you name."
+    )
+
+
+def colour_maps():
+    """dict from each colour map to 33 colours at equal distances, as the library takes them."""
+    import matplotlib
+    from matplotlib.colors import to_hex
+
+    from widedeep import explorer
+
+    return {
+        name: [[place / 32, to_hex(matplotlib.colormaps[name](place / 32))] for place in range(33)]
+        for name in explorer.COLOUR_MAPS
+    }
+
+
+def network_of(folder, described, architectures):
+    """What the page holds of the network in a folder; the layers of its configuration are added to `architectures`.
+
+    Args:
+        folder: path.
+        described: data.Description of the images.
+        architectures: dict from a configuration's name to its layers.
+    """
+    from widedeep import blocks, explorer, metrics, results
+    from widedeep.errors import UserError
+
+    first, comparison = results.components_and_cka(folder / "pca.h5", folder / "cka.h5")
+    side = comparison.first
+    known = metrics.read([folder / "metrics.json"])
+    if side.label not in known:
+        raise UserError(
+            f"{folder}: its cka.h5 is of {side.label} and its metrics.json of {next(iter(known))}; redo it."
+        )
+    network = known[side.label]
+    if network["model"] not in architectures:
+        architectures[network["model"]] = layers_of(network, side, described)
+    in_block = blocks.layers_in_block(first.share, first.agreement)
+    keys = ("model", "family", "depth", "width", "fraction", "seed", "test_accuracy")
+    return {
+        **{key: network[key] for key in keys},
+        "label": side.label,
+        "name": metrics.network_name(side.label, known),
+        "configuration": metrics.configuration_name(network),
+        "undefined": side.undefined if any(side.undefined) else [],
+        "share": explorer.numbers(first.share),
+        "in_block": in_block.astype(int).tolist(),
+        "share_in_block": round(float(in_block.mean()), 4),
+        "probes": probes_of(folder / "probes.csv", side),
+        "deletion": deletion_of(folder / "deletion.csv", side),
+        "cka": explorer.packed(comparison.values),
+        "deflated": explorer.packed(comparison.deflated),
+    }
+
+
+def layers_of(network, side, described):
+    """Names, kinds, stages and shapes of a configuration's layers, a list each.
+
+    Raises:
+        UserError: the network that is built has other layers than the file, whose `side` this is.
+    """
+    from widedeep import costs
+    from widedeep.errors import UserError
+    from widedeep.names import Model
+
+    model = Model(**{key: network[key] for key in ("dataset", "family", "depth", "width", "fraction")})
+    images = costs.Images(
+        described.train_examples, described.test_examples, described.image_shape, len(described.classes)
+    )
+    layers, _ = costs.counted(costs.unfilled(model, images), images)
+    shapes = {layer.name: " x ".join(map(str, layer.shape)) for layer in layers}
+    if missing := [name for name in side.names if name not in shapes]:
+        raise UserError(f"{side.label}: its cka.h5 has a layer {missing[0]}, and the network none; dump it again.")
+    shapes = [shapes[name] for name in side.names]
+    return {"names": side.names, "kinds": side.kinds, "stages": side.stages, "shapes": shapes}
+
+
+def probes_of(path, side):
+    """[layer, "before" or "after" its addition, accuracy] of each probe of a network, none without the file."""
+    from widedeep import tables
+
+    if not path.exists():
+        return []
+    table = tables.read(path)
+    around = {"bn": "before", "add": "after"}
+    lines = zip(table.layer, table.kind, table.test_accuracy, strict=True)
+    return [[side.names.index(layer), around[kind], round(accuracy, 4)] for layer, kind, accuracy in lines]
+
+
+def deletion_of(path, side):
+    """[layer, "alone" or "from the end", accuracy] without each residual block; it stands at the block's last layer."""
+    from widedeep import tables
+
+    if not path.exists():
+        return []
+    table = tables.read(path)
+    outputs = {place: index for index, place in enumerate(zip(side.stages, side.blocks, strict=True))}
+    lines = zip(table.deletion, table.stage, table.block, table.accuracy, strict=True)
+    return [[outputs[stage, block], how, round(float(a), 4)] for how, stage, block, a in lines if how != "none"]
+
+
+def pair_of(comparison):
+    """What the page holds of a pair of networks."""
+    from widedeep import explorer
+
+    return {
+        "first": comparison.first.label,
+        "second": comparison.second.label,
+        "cka": explorer.packed(comparison.values),
+        "deflated": explorer.packed(comparison.deflated),
+    }
+
+
+def examples_of(networks, has_block):
+    """Views of the network with the largest block, and of the best without one, for the page's first lines.
+
+    Args:
+        networks: as of network_of.
+        has_block: share of layers from which on a network has a block structure.
+
+    Returns:
+        dict with `with` and `without`: the page's state, a layer pinned; None where there is no such network
+    """
+    parts = {True: [], False: []}
+    for network in networks:
+        parts[network["share_in_block"] >= has_block].append(network)
+    largest = max(parts[True], key=lambda network: network["share_in_block"], default=None)
+    best = max(parts[False], key=lambda network: network["test_accuracy"], default=None)
+    return {"with": largest and pinned(largest), "without": best and pinned(best)}
+
+
+def view_of(finding, networks, pairs):
+    """The page's state, a dict, that shows what a claim is about; None where the page holds nothing of it.
+
+    Args:
+        finding: a line of findings.csv.
+        networks, pairs: as of network_of and pair_of.
+    """
+    result, about_block = finding["result"], not finding["claim"].startswith(WITHOUT_BLOCK)
+    sign = 1 if about_block else -1
+    by_block = sorted(networks, key=lambda network: sign * network["share_in_block"], reverse=True)
+    resnets = [network for network in networks if network["family"] != "plain"]
+    if result in ("fig1, depth", "fig1, width"):
+        return side_by_side(*ends_of_row(resnets, *(("depth", "width") if "depth" in result else ("width", "depth"))))
+    if result == "fig1-seeds":
+        _, large = ends_of_row(resnets, "depth", "width")
+        same = [network for network in resnets if large and network["model"] == large["model"]]
+        return side_by_side(*same[:2]) if len(same) > 1 else None
+    if result == "fig2":
+        less = sorted((network for network in resnets if network["fraction"] < 1), key=lambda one: one["fraction"])
+        return next((view for one in less if (view := side_by_side(one, with_more_data(one, resnets)))), None)
+    if result == "fig3":
+        return {"first": by_block[0]["label"], "without": "1"} if by_block else None
+    if result in ("fig4-probes", "fig4-delete"):
+        probed = [network for network in by_block if network["probes"]]
+        return pinned(probed[0]) if probed else None
+    if result == "fig5":
+        places = {network["label"]: place for place, network in enumerate(by_block)}
+        # Of both orders the one whose first network is nearest to what the claim is about.
+        both_orders = (order for pair in pairs for order in itertools.permutations((pair["first"], pair["second"])))
+        ordered = [(places[first], places[second], first, second) for first, second in both_orders]
+        return dict(zip(("first", "second"), min(ordered)[2:], strict=True)) | {"view": "pair"} if ordered else None
+    if result == "C":
+        return next(({"first": network["label"]} for network in by_block if network["family"] == "plain"), None)
+    return None
+
+
+def side_by_side(first, second):
+    """The state with two networks beside each other; None if one is None."""
+    return {"first": first["label"], "second": second["label"], "view": "side"} if first and second else None
+
+
+def ends_of_row(networks, grown, fixed):
+    """First seeds of the smallest and the largest network of the row that findings decide on; (None, None) without."""
+    import pandas as pd
+
+    from widedeep import findings
+
+    table = pd.DataFrame(networks)
+    row = findings.longest_row(table, grown, fixed) if networks else None
+    if row is None:
+        return None, None
+    small, large = findings.ends(row, grown)
+    return networks[small.index[0]], networks[large.index[0]]
+
+
+def with_more_data(network, networks):
+    """The network of the same size that has most data; None without any."""
+    same = [one for one in networks if all(one[key] == network[key] for key in ("family", "depth", "width"))]
+    most = max(same, key=lambda one: one["fraction"])
+    return most if most["fraction"] > network["fraction"] else None
+
+
+def pinned(network):
+    """The state with one network, and pinned the middle layer of its block; of all layers without one."""
+    layers = [layer for layer, inside in enumerate(network["in_block"]) if inside] or range(len(network["in_block"]))
+    return {"first": network["label"], "pin": str(layers[len(layers) // 2])}
+
+
+if __name__ == "__main__":
+    command.run(main)

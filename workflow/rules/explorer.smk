@@ -1,0 +1,28 @@
+rule explorer:
+    input:
+        data=VERIFIED_DATA,
+        cka=files_of(ALL, "cka.h5"),
+        components=files_of(ALL, "pca.h5"),
+        metrics=files_of(ALL, "metrics.json"),
+        blocks=[file_of(*network, name) for network in PROBED for name in ("probes.csv", "deletion.csv")],
+        pairs=PAIR_FILES,
+        findings=f"{RESULTS}/findings.csv",
+    output:
+        f"{RESULTS}/explorer.html",
+    log:
+        f"{LOGS}/explorer.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    params:
+        timing=f"{TIMINGS}/explorer.tsv",
+        networks=[file_of(model, seed, "") for model, seed in EXPLORED],
+        pairs=explored_pairs(),
+        study=option("study", STUDY),
+        code=explorer_code(),
+    message:
+        "Making the explorer"
+    shell:
+        "python scripts/make_explorer.py {params.networks} --data {input.data} {params.pairs}"
+        " --findings {input.findings} {params.study} --threads {threads} --timing {params.timing}"
+        " --out {output} > {log} 2>&1"
