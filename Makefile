@@ -4,6 +4,7 @@
 # make test       set up and run all tests
 # make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
 # make lint       ruff, snakefmt, snakemake --lint
+# make explorer   results/STUDY/explorer.html, to look instead of read; `make` makes it too
 # make progress   how far the study is, while it runs or after it
 # make unlock     after a Snakemake that was killed: "Directory cannot be locked"
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BIN = $(VENV)/bin
 CONFIG ?= config/demo.yaml
 MINUTES ?= 120
 
-.PHONY: study cifar10-small cifar10-gpu test test-slurm lint progress unlock
+.PHONY: study cifar10-small cifar10-gpu explorer test test-slurm lint progress unlock
 
 study: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile $(CONFIG)
@@ -22,6 +23,9 @@ cifar10-small: $(VENV)/installed
 
 cifar10-gpu: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_within.py --minutes $(MINUTES) --configfile config/cifar10.yaml
+
+explorer: $(VENV)/installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --configfile $(CONFIG) --profile workflow/profiles/default explorer
 
 test: $(VENV)/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest

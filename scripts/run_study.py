@@ -48,7 +48,7 @@ def main(argv=None):
         make_report(snakemake, report, log, results)
     print("Finished." if something_ran else "Nothing to do: everything is up to date.")
     print_findings(findings)
-    print(f"Report:  {report}\nFigures: {results / 'figures'}")
+    print(f"Report:  {report}\nExplorer: {results / 'explorer.html'}\nFigures: {results / 'figures'}")
     print(f"Tables:  {results / 'summary.csv'}, {results / 'findings.md'}")
     return 0
 

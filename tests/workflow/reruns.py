@@ -29,17 +29,18 @@ COMPONENTS = "fig3 D"
 DRAWN = f"{HEATMAPS} {COMPONENTS} {BLOCKS} fig6 G A B"
 # The rules that read what a rule writes.
 READERS = {
-    "train": f"dump_activations probe_blocks summarise provenance {DRAWN}",
+    "train": f"dump_activations probe_blocks summarise provenance explorer {DRAWN}",
     "dump_activations": f"compute_cka compute_pairs {COMPONENTS} {BLOCKS} fig6 G summarise summarise_pairs provenance",
     "compute_cka": f"{WITHIN} {COMPONENTS} {BLOCKS} summarise",
-    "compute_pairs": f"{BETWEEN} summarise_pairs",
-    "probe_blocks": BLOCKS,
+    "compute_pairs": f"{BETWEEN} summarise_pairs explorer",
+    "probe_blocks": f"{BLOCKS} explorer",
     "summarise": "findings",
     "summarise_pairs": "findings",
     "E": "findings",
     "fig6": "findings",
     "G": "findings",
     "A": "findings",
+    "findings": "explorer",
 }
 
 

@@ -115,3 +115,18 @@ def test_a_figure_is_the_file_of_the_study(finished, browser, category, figure, 
     captions = browser.run("return Object.entries(results).map(([path, result]) => [path, result.caption])")
     assert any(caption in text for path, text in captions if path.endswith(f"{figure}.png"))
     assert not browser.errors()
+
+
+def test_the_report_is_linked_to_the_explorer_beside_it(finished, browser):
+    browser.open((finished.results / "report.html").as_uri())
+    browser.wait_for("return document.body.innerText.includes('A reproduction of Nguyen')")
+    address = browser.run("return [...document.querySelectorAll('a')].find(a => a.innerText === 'explorer').href")
+    assert address == (finished.results / "explorer.html").as_uri()
+    browser.open(address)
+    browser.wait_for("return document.documentElement.dataset.ready === 'yes'")
+    names = browser.run("return [...document.querySelectorAll('[data-network]')].map(button => button.ariaLabel)")
+    assert len(names) == 6
+    assert "ResNet-14 1x, seed 1, test accuracy" in names[0] + names[1] + names[2]
+    assert browser.run("return study.pairs.length") == 6
+    assert browser.run("return study.architectures['digits-resnet14-w1-f100'].shapes[0]") == "16 x 8 x 8"
+    assert not browser.errors()

@@ -13,12 +13,13 @@ COMPONENTS = {"fig3": 1, "D": 1}
 DRAWN = {**HEATMAPS, **COMPONENTS, **BLOCKS}
 PREDICTED = {"fig6": 1, "G": 1}
 ALL_DRAWN = {**DRAWN, **PREDICTED, "A": 1, "B": 1}
-TABLES = {"summarise": 1, "findings": 1}
+DECIDED = {"findings": 1, "explorer": 1}
+TABLES = {"summarise": 1, **DECIDED}
 BEHIND_CKA = {**DRAWN, **TABLES, "summarise_pairs": 1}
 WITHIN = {"compute_cka": 6, "fig1": 1, "fig1-seeds": 1, **COMPONENTS, **BLOCKS, **TABLES}
 BEHIND_DUMPS = {"compute_cka": 6, "compute_pairs": 4, **BEHIND_CKA}
 BEHIND_MODELS = {"dump_activations": 6, "provenance": 1, **PREDICTED, **BEHIND_DUMPS}
-BEHIND_PROBES = {"probe_blocks": 2, **BLOCKS, "findings": 1}
+BEHIND_PROBES = {"probe_blocks": 2, **BLOCKS, **DECIDED}
 BEHIND_TRAINING = {"A": 1, "train": 6, "B": 1, **BEHIND_PROBES, **BEHIND_MODELS}
 
 
@@ -123,8 +124,8 @@ CHANGES = {
         delete("models/digits-resnet8-w1-f100/seed2/cka.h5"),
         {"compute_cka": 1, "fig1-seeds": 1, "D": 1, **TABLES},
     ),
-    "the colour map": (set_key("figures", "colour_map", "viridis"), {**ALL_DRAWN, "findings": 1}),
-    "the heatmaps' code": (edit("scripts/widedeep/plots.py", "aspect=18", "aspect=19"), {**ALL_DRAWN, "findings": 1}),
+    "the colour map": (set_key("figures", "colour_map", "viridis"), {**ALL_DRAWN, **DECIDED}),
+    "the heatmaps' code": (edit("scripts/widedeep/plots.py", "aspect=18", "aspect=19"), {**ALL_DRAWN, **DECIDED}),
     "the code of first components": (
         edit("scripts/widedeep/pca.py", "_MOST_STEPS = 60", "_MOST_STEPS = 61"),
         BEHIND_MODELS,
@@ -158,7 +159,9 @@ CHANGES = {
         add_width,
         {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, "provenance": 1, **TABLES},
     ),
-    "a rule of the findings": (edit("scripts/widedeep/findings.py", "FALL = 0.2", "FALL = 0.3"), {"findings": 1}),
+    "a rule of the findings": (edit("scripts/widedeep/findings.py", "FALL = 0.2", "FALL = 0.3"), DECIDED),
+    "the explorer's page": (edit("scripts/explorer/page.css", "330px", "340px"), {"explorer": 1}),
+    "the explorer's code": (edit("scripts/make_explorer.py", "> 1 else None", "> 2 else None"), {"explorer": 1}),
     "one fraction more": (
         add_fraction,
         {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, "provenance": 1, **TABLES},
@@ -183,11 +186,11 @@ CHANGES = {
     "the code of deletion": (edit("scripts/widedeep/deletion.py", "reversed(", "sorted("), BEHIND_PROBES),
     "the code of the KL divergence": (
         edit("scripts/widedeep/agreement.py", "maximum(", "minimum("),
-        {"G": 1, "findings": 1},
+        {"G": 1, **DECIDED},
     ),
     "the code of Welch's test": (
         edit("scripts/widedeep/examples.py", "> 1e-12", "> 1e-11"),
-        {"fig6": 1, "findings": 1},
+        {"fig6": 1, **DECIDED},
     ),
     "the learning rate": (set_key("training", "learning_rate", 0.01), BEHIND_TRAINING),
     "the training's code": (

@@ -77,7 +77,7 @@ def test_every_job_left_a_log_and_a_timing(finished):
         for path in finished.results.glob("timings/**/*.tsv")
     }
     assert timings <= logs | {f"{network}/train" for network in NETWORKS}
-    assert len(timings) == 3 * 6 + 2 + 4 + 13 + 1 + 4
+    assert len(timings) == 3 * 6 + 2 + 4 + 13 + 1 + 5
     assert "test accuracy" in (finished.results / f"logs/{NETWORKS[0]}/train.log").read_text()
 
 
@@ -86,7 +86,7 @@ def test_the_user_is_told_where_the_results_are(finished):
     assert "Report:  results/tiny/report.html" in said
     assert "Figures: results/tiny/figures" in said
     assert "not decidable: Deep networks have a block structure" in said  # with two seeds
-    assert "of 43 jobs" in said
+    assert "of 44 jobs" in said
 
 
 def test_asking_again_runs_nothing_and_says_so(copied):

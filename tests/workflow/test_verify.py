@@ -23,7 +23,7 @@ OF_PROBES = [f"{NETWORK}/{name}" for name in expected.PROBED]
 OF_NETWORK = [*OF_TRAINING, *OF_DUMP, *OF_PROBES, f"{NETWORK}/cka.h5"]
 TABLES = ["summary.csv", "pairs.csv", "pairs_of_configurations.csv", "findings.csv", "provenance.csv"]
 DRAWN = ["figures/fig1.csv", "figures/fig1.png", "figures/fig1.pdf", "figures/B.md", "figures/fig6.csv"]
-ALL_KINDS = [*OF_NETWORK, f"{PAIRS}/seed2.h5", *DRAWN, *TABLES, "findings.md", "provenance.html"]
+ALL_KINDS = [*OF_NETWORK, f"{PAIRS}/seed2.h5", *DRAWN, *TABLES, "findings.md", "provenance.html", "explorer.html"]
 # A file of another form has no room for a checksum.
 CHECKSUMMED = [path for path in OF_NETWORK if "provenance" not in path] + [f"{PAIRS}/seed2.h5", "figures/fig1.png"]
 DATA = "data/digits/dataset.h5"
@@ -61,7 +61,7 @@ def test_a_finished_study_is_well(finished):
     assert (outcome.wrong, outcome.unmade, outcome.unknown) == ({}, {}, 0)
     counts = {"model.safetensors": 6, "activations.h5": 6, "probes.csv": 2, "pairs/*.h5": 4, "dataset.h5": 1}
     assert {kind: outcome.checked[kind] for kind in counts} == counts
-    assert outcome.checked.total() == 117
+    assert outcome.checked.total() == 118
 
 
 @pytest.mark.parametrize(

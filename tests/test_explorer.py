@@ -1,0 +1,143 @@
+"""What the explorer's page is made of; tests/workflow/test_explorer.py opens it."""
+
+import base64
+import gzip
+import json
+import re
+
+import make_explorer
+import numpy as np
+import pytest
+
+from widedeep import explorer
+
+NAN = float("nan")
+
+
+def unpacked(record):
+    """What data.js makes of a packed matrix."""
+    codes = np.frombuffer(gzip.decompress(base64.b64decode(record["data"])), "<u2")
+    rows, columns = record["rows"], record["columns"]
+    matrix = np.empty((rows, columns), "<u2")
+    if record["symmetric"]:
+        upper = np.triu_indices(rows)
+        matrix[upper] = codes
+        matrix.T[upper] = codes
+    else:
+        matrix[:] = codes.reshape(rows, columns)
+    return np.where(matrix == explorer.UNDEFINED, NAN, record["low"] + record["step"] * matrix)
+
+
+def with_holes(matrix):
+    matrix[2, :] = matrix[:, 2] = NAN
+    return matrix
+
+
+RANDOM = np.random.default_rng(0).uniform(-0.02, 1.01, (7, 7))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "symmetric"),
+    [
+        (RANDOM, False),
+        (RANDOM[:, :4], False),
+        (RANDOM + RANDOM.T, True),
+        (with_holes(RANDOM + RANDOM.T), True),
+        (np.full((3, 3), 0.25), True),
+        (np.full((2, 3), NAN), False),
+    ],
+)
+def test_a_packed_matrix_is_wrong_by_half_a_step_at_most(matrix, symmetric):
+    record = explorer.packed(matrix)
+    again = unpacked(record)
+    assert record["symmetric"] == symmetric
+    np.testing.assert_array_equal(np.isnan(again), np.isnan(matrix))
+    assert np.nanmax(abs(again - matrix), initial=0) <= record["step"] / 2 * (1 + 1e-9)
+    assert record["step"] <= 2.1 / explorer.LARGEST
+
+
+def test_the_smallest_and_the_largest_value_are_kept():
+    again = unpacked(explorer.packed(RANDOM))
+    assert again.min() == RANDOM.min()
+    assert again.max() == pytest.approx(RANDOM.max(), abs=1e-15)
+
+
+def test_the_first_records_that_fit_are_kept_and_the_others_are_not_even_read():
+    def records():
+        yield from ["x" * 96] * 3  # 100 bytes each with quotes and comma
+        raise AssertionError("read too far")
+
+    assert explorer.first_that_fit(records(), 250) == (["x" * 96] * 2, 50)
+
+
+def test_what_the_page_lacks_is_named():
+    assert make_explorer.left_out(3, 3, 5, 5) == ""
+    assert "holds 2 of 3 networks and 0 of 5 pairs" in make_explorer.left_out(2, 3, 0, 5)
+
+
+def test_no_string_ends_the_script_that_holds_the_data():
+    page = explorer.page({"study": "</script><script>alert(1)</script>{{data}}"}, "const library = 1;")
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1]
+    assert json.loads(data) == {"study": "</script><script>alert(1)</script>{{data}}"}
+    assert "alert(1)</script>" not in page
+
+
+def test_a_study_of_64_networks_of_100_layers_with_100_pairs_is_below_20_mb():
+    noise = np.random.default_rng(0)
+
+    def matrix():
+        return explorer.packed(noise.uniform(0, 1, (100, 100)))
+
+    networks = [{"cka": matrix(), "deflated": matrix(), "share": [0.1234] * 100} for _ in range(64)]
+    pairs = [{"cka": matrix(), "deflated": matrix()} for _ in range(100)]
+    library = "x" * 5_000_000 + str(noise.uniform(size=100_000).tolist())  # about 2 MB packed, as plotly.min.js
+    assert len(explorer.page({"study": "", "networks": networks, "pairs": pairs}, library)) < explorer.MOST_BYTES
+
+
+def network(label, share=0.0, accuracy=0.9, **keys):
+    model, seed = label.split("/")
+    known = {"family": "resnet", "depth": 14, "width": 1, "fraction": 1, "in_block": [0, 1, 1, 1], "probes": []}
+    return {"label": label, "model": model, "seed": seed, "share_in_block": share, "test_accuracy": accuracy} | (
+        known | keys
+    )
+
+
+NETWORKS = [
+    network("small/1", accuracy=0.8),
+    network("small/2", accuracy=0.85),
+    network("deep/1", 0.3, depth=38, probes=[[1, "after", 0.5]]),
+    network("deep/2", 0.1, depth=38),
+    network("less/1", 0.2, fraction=0.25),
+    network("plain/1", 0.9, family="plain"),
+]
+PAIRS = [{"first": "small/1", "second": "small/2"}, {"first": "small/1", "second": "deep/1"}]
+
+
+@pytest.mark.parametrize(
+    ("result", "claim", "view"),
+    [
+        ("fig1, depth", "", {"first": "small/1", "second": "deep/1", "view": "side"}),
+        ("fig1, width", "", None),
+        ("fig1-seeds", "", {"first": "deep/1", "second": "deep/2", "view": "side"}),
+        ("fig2", "", {"first": "less/1", "second": "small/1", "view": "side"}),
+        ("fig3", "", {"first": "plain/1", "without": "1"}),
+        ("fig4-probes", "Inside the block", {"first": "deep/1", "pin": "2"}),
+        ("fig5", "Without a block, alike.", {"first": "small/1", "second": "small/2", "view": "pair"}),
+        ("fig5", "The block of one", {"first": "deep/1", "second": "small/1", "view": "pair"}),
+        ("C", "", {"first": "plain/1"}),
+        ("A", "", None),
+    ],
+)
+def test_each_claim_is_linked_to_what_shows_it(result, claim, view):
+    assert make_explorer.view_of({"result": result, "claim": claim}, NETWORKS, PAIRS) == view
+
+
+@pytest.mark.parametrize("result", ["fig1, depth", "fig1-seeds", "fig2", "fig3", "fig4-delete", "fig5", "C"])
+def test_a_page_without_networks_has_no_views(result):
+    assert make_explorer.view_of({"result": result, "claim": ""}, [], []) is None
+
+
+def test_the_first_lines_show_the_largest_block_and_the_best_network_without():
+    found = make_explorer.examples_of(NETWORKS[:5], 0.04)
+    assert found == {"with": {"first": "deep/1", "pin": "2"}, "without": {"first": "small/2", "pin": "2"}}
+    assert make_explorer.examples_of(NETWORKS[:2], 0.04)["with"] is None
