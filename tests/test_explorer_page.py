@@ -267,7 +267,8 @@ def test_the_slider_outlines_the_block_of_the_block_size_rule(page):
         assert (f"{size} of 12 layers" if size > 1 else "no two layers") in page.text("#block")
         outlines = page.run(
             """document.getElementById("figure").layout.shapes
-                 .filter(({type, yref}) => type === "rect" && yref === "y").map(({x0, x1, y0, y1}) => [x1 - x0, y1 - y0])"""
+                 .filter(({type, yref}) => type === "rect" && yref === "y")
+                 .map(({x0, x1, y0, y1}) => [x1 - x0, y1 - y0])"""
         )
         assert outlines == ([[size, size]] * 2 if size > 1 else [])  # two lines, one around the other
 

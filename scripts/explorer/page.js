@@ -468,10 +468,6 @@ function connect() {
   for (const button of document.querySelectorAll("[data-export]")) {
     button.addEventListener("click", () => exportAs(button.dataset.export));
   }
-  $("copy").addEventListener("click", async () => {
-    await navigator.clipboard.writeText(location.href);
-    $("readout").textContent = "The link to this view is copied.";
-  });
   addEventListener("hashchange", () => {
     state = stateIn(location.hash);
     show();
