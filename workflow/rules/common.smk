@@ -63,7 +63,7 @@ def code_with_family(script):
     return fingerprint_of_both
 
 
-def explorer_code():
+def code_of_explorer():
     """The fingerprint of what the explorer is made with: its script, the families whose layers it shows, its page."""
     script = SCRIPTS / "make_explorer.py"
     used = sorted({families.path_of(model.family) for model in MODELS.values()})

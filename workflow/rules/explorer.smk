@@ -19,7 +19,7 @@ rule explorer:
         networks=[file_of(model, seed, "") for model, seed in EXPLORED],
         pairs=explored_pairs(),
         study=option("study", STUDY),
-        code=explorer_code(),
+        code=code_of_explorer(),
     message:
         "Making the explorer"
     shell:
