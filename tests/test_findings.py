@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import small
 import summarise_pairs
 
 from widedeep import blocks, cka, components, deflation, dumps, findings, similarities
@@ -168,7 +169,7 @@ def write_network(folder, label, layers, block):
     share = np.where(np.isin(np.arange(layers), block), 0.9, 0.2)
     first = components.FirstComponents([f"l{i}" for i in range(layers)], share, np.zeros(layers), values)
     model, seed = label.split("/seed")
-    components.write(folder / f"{model}-{seed}.h5", first, dumps.Origin(model, int(seed), "sum", "test"))
+    small.write_components(folder / f"{model}-{seed}.h5", first, dumps.Origin(model, int(seed), "sum", "test"))
     return str(folder / f"{model}-{seed}.h5")
 
 

@@ -43,7 +43,7 @@ def network_files(tmp_path):
     compute_cka.main([str(write(tmp_path / "a.h5", net=net)), "--out", str(tmp_path / "cka.h5")])
     layers = tracing.layers_of(net)
     first = pca.first_components(net, layers, small.split(30, 2, size=16).images, 16, small.CPU)
-    components.write(tmp_path / "pca.h5", first, ORIGIN)
+    small.write_components(tmp_path / "pca.h5", first, ORIGIN)
     (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
     return tmp_path / "cka.h5", tmp_path / "metrics.json"
 
@@ -199,7 +199,7 @@ def test_figure_3_holds_every_value_and_refuses_components_of_another_network(tm
         np.testing.assert_allclose(table[column].to_numpy(), values.ravel(), atol=1e-6)
     assert (tmp_path / "fig3.pdf").exists()
     other = dumps.Origin(ORIGIN.model, 2, ORIGIN.data_checksum, ORIGIN.split)
-    components.write(tmp_path / "pca.h5", first, other)
+    small.write_components(tmp_path / "pca.h5", first, other)
     with pytest.raises(UserError, match=r"pca\.h5: holds 28 layers of .*/seed2, and .*cka\.h5 28 layers of .*/seed1"):
         plot_components.main([*files, "--out", f"{tmp_path}/other.png"])
     assert not (tmp_path / "other.png").exists()

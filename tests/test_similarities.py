@@ -1,6 +1,7 @@
 """Many pairs at once against one pair at a time, and the files they end in."""
 
 import collections
+import itertools
 
 import compute_cka
 import compute_pairs
@@ -47,6 +48,29 @@ def test_many_pairs_equal_one_at_a_time_and_read_each_dump_once_a_minibatch(path
     assert not np.array_equal(together[2].share_first, together[2].share_second)
     assert together[3][0].values[5, 5] == pytest.approx(1)
     assert together[0][0].values[5, 5] < 0.999999
+
+
+@pytest.mark.parametrize("networks_at_once", [1, 2, 4])
+def test_more_dumps_than_the_memory_holds_give_the_same_in_groups(tmp_path, monkeypatch, networks_at_once):
+    opened = [
+        dumps.Dump(write(tmp_path / f"{seed}.h5", net=network(seed), origin=dumps.Origin("m", seed, "sum", "test")))
+        for seed in range(5)
+    ]
+    pairs = list(itertools.combinations_with_replacement(opened, 2))
+    at_once = similarities.compare(pairs)
+    largest, original = [], similarities._compare_in_memory
+    monkeypatch.setattr(
+        similarities, "_compare_in_memory", lambda used, pairs: largest.append(len(used)) or original(used, pairs)
+    )
+    of_one = similarities.grams_bytes(len(opened[0].layers), 16)
+    monkeypatch.setattr(similarities, "MEMORY", networks_at_once * of_one)
+    in_groups = similarities.compare(pairs)
+    assert max(largest) == max(2, networks_at_once)
+    assert similarities.memory([len(opened[0].layers)] * 5, 16) == max(2, networks_at_once) * of_one
+    for one, other in zip(at_once, in_groups, strict=True):
+        np.testing.assert_allclose(one.plain.values, other.plain.values, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(one.deflated.values, other.deflated.values, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(one.squared_cosine, other.squared_cosine, rtol=0, atol=1e-12)
 
 
 def test_a_file_holds_what_was_computed(paths, tmp_path):

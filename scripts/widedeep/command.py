@@ -96,10 +96,17 @@ def write_timing():
         return
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     processor = sum(one.ru_utime + one.ru_stime for one in used)
-    memory = used[0].ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     with contextlib.suppress(UserError), files.replacing(_timings[0]) as unfinished:
-        line = f"{time.monotonic() - _started:.2f}\t{processor:.2f}\t{memory:.1f}"
+        line = f"{time.monotonic() - _started:.2f}\t{processor:.2f}\t{_peak_memory():.1f}"
         unfinished.write_text(f"s\tcpu_time\tmax_rss\n{line}\n")
+
+
+def _peak_memory():
+    """MB (2**20 bytes) of this process."""
+    # Linux: what getrusage says begins with the peak of the process that started this one.
+    with contextlib.suppress(OSError), open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS: bytes
 
 
 def positive_int(text):
