@@ -184,6 +184,19 @@ def test_weights_of_other_data_are_refused(tmp_path):
     assert not (tmp_path / "a.h5").exists()
 
 
+def test_a_job_notes_its_own_time_and_memory_and_not_those_of_who_started_it(tmp_path):
+    timing = tmp_path / "timings/job.tsv"
+    held = bytearray(b"\1" * 300 * 2**20)
+    job = "from widedeep import command; command.start(command.parser(''), ['--timing', {!r}]); {}\ncommand.write_timing()"
+    for work, least, most in (("pass", 5, 100), ("held = b'1' * (150 * 2**20)", 155, 250)):
+        result = run("-c", job.format(str(timing), work), env={**os.environ, "PYTHONPATH": "scripts"})
+        assert result.returncode == 0, result.stderr
+        header, values = timing.read_text().splitlines()
+        assert header.split("\t") == ["s", "cpu_time", "max_rss"]
+        assert least < float(values.split("\t")[2]) < most
+    assert len(held) > 2**20
+
+
 def test_the_pins_of_conda_are_those_of_the_lock():
     def pins(lines):
         return {match[1] for line in lines if (match := re.match(r"\s*(?:- )?([a-z0-9-]+==[\w.]+)", line))}
