@@ -187,7 +187,7 @@ def test_weights_of_other_data_are_refused(tmp_path):
 def test_a_job_notes_its_own_time_and_memory_and_not_those_of_who_started_it(tmp_path):
     timing = tmp_path / "timings/job.tsv"
     held = bytearray(b"\1" * 300 * 2**20)
-    job = "from widedeep import command; command.start(command.parser(''), ['--timing', {!r}]); {}\ncommand.write_timing()"
+    job = "from widedeep import command as c; c.start(c.parser(''), ['--timing', {!r}]); {}\nc.write_timing()"
     for work, least, most in (("pass", 5, 100), ("held = b'1' * (150 * 2**20)", 155, 250)):
         result = run("-c", job.format(str(timing), work), env={**os.environ, "PYTHONPATH": "scripts"})
         assert result.returncode == 0, result.stderr
