@@ -164,10 +164,9 @@ def test_a_training_that_diverges_leaves_no_model(tmp_path):
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(tmp_path):
-    import torch
+    from widedeep.checkpoint import Checkpoint
 
-    (tmp_path / "out").mkdir()
-    torch.save({"settings": {"seed": 5}, "state": {}}, tmp_path / "out/checkpoint.pt")
+    Checkpoint(tmp_path / "out/checkpoint.pt", {"seed": 5}).save({})
     result = subprocess.run(train(tmp_path, "out", "--epochs", "1"), capture_output=True, text=True)
     assert result.returncode == 1
     assert "checkpoint.pt: is the checkpoint of another configuration" in result.stderr

@@ -18,7 +18,7 @@ import small
 from PIL import Image
 from torchvision.datasets import CIFAR10, FashionMNIST
 
-from widedeep import command, config, data, sources, transfer
+from widedeep import command, config, data, seals, sources, transfer
 from widedeep.errors import UserError
 
 
@@ -66,6 +66,9 @@ def test_refuses_files_that_are_missing_truncated_altered_or_something_else(tmp_
     path.write_bytes(whole)
     with h5py.File(path, "a") as file:
         file["train/images"][3, 0, 0, 0] += 1
+    with pytest.raises(UserError, match="is truncated or damaged"):
+        data.read(path, "train")
+    seals.write(path)
     with pytest.raises(UserError, match="the content of train does not have the checksum"):
         data.read(path, "train")
     data.read(path, "test")
