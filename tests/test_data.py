@@ -319,13 +319,13 @@ def test_hostile_members_of_an_archive_have_no_effect(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE])
 def test_a_link_or_device_in_place_of_a_member_is_refused(tmp_path, kind):
-    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
         member = tarfile.TarInfo("wanted")
         member.type, member.linkname = kind, "/etc/passwd"
         tar.addfile(member)
     (tmp_path / "out").mkdir()
     with pytest.raises(UserError, match="holds no regular file wanted"):
-        transfer.extract(tmp_path / "a.tar", ["wanted"], tmp_path / "out")
+        transfer.extract(tmp_path / "a.tar.gz", ["wanted"], tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
 
