@@ -34,7 +34,10 @@ def main(argv=None):
     parser.add_argument("--profile", default="workflow/profiles/default", help="of the machine (default: one machine)")
     args, rest = parser.parse_known_args(argv)
     snakemake = [sys.executable, "-m", "snakemake", "--configfile", args.configfile, "--profile", args.profile]
-    study = study_of(args.configfile)
+    from widedeep import config
+
+    # Before Snakemake, which runs the code in a config that asks for it (__use_yte__).
+    study = config.read(args.configfile)["study"]
     results = Path("results", study)
     log = log_in(results)
     status, something_ran = follow([*snakemake, *rest], log, results)
@@ -73,20 +76,6 @@ def print_findings(path):
     with open(path, newline="") as file:
         for finding in csv.DictReader(file):
             print(f"{finding['verdict']:>15}: {finding['claim']} ({finding['result']})")
-
-
-def study_of(configfile):
-    """The name of the study in a config; what else is wrong with the config, Snakemake says."""
-    import yaml
-
-    from widedeep.errors import UserError
-
-    try:
-        return yaml.safe_load(Path(configfile).read_text())["study"]
-    except OSError as error:
-        raise UserError(f"{configfile}: cannot be read ({error.strerror}); give an existing config.") from error
-    except (yaml.YAMLError, TypeError, KeyError) as error:
-        raise UserError(f"{configfile}: is not a config with a key study; see config/demo.yaml.") from error
 
 
 def follow(snakemake, log, results, until=None):

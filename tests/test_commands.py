@@ -110,6 +110,28 @@ def test_mistakes_give_one_sentence_and_status_1(words, sentence, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("study: demo", "study: ../../elsewhere"),
+        ("study: demo", "__use_yte__: true\nstudy:\n  ?open('trace', 'w').name\n"),  # Snakemake would run it
+        ("study: demo", "study: !!python/object/apply:os.mkdir [trace]"),
+    ],
+)
+def test_a_hostile_config_is_refused_before_anything_is_written(old, new, tmp_path):
+    folder = tmp_path / "a/b/c"
+    folder.mkdir(parents=True)
+    text = Path("config/demo.yaml").read_text()
+    assert old in text
+    (folder / "x.yaml").write_text(text.replace(old, new))
+    result = run(Path("scripts/run_study.py").resolve(), "--configfile", "x.yaml", cwd=folder)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: x.yaml: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["x.yaml"]
+    assert len(list(tmp_path.rglob("*"))) == 4
+
+
 @pytest.mark.parametrize("threads", {1, min(2, os.cpu_count())})
 def test_threads_reach_every_library(threads):
     code = f"""
@@ -164,10 +186,9 @@ def test_a_training_that_diverges_leaves_no_model(tmp_path):
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(tmp_path):
-    import torch
+    from widedeep.checkpoint import Checkpoint
 
-    (tmp_path / "out").mkdir()
-    torch.save({"settings": {"seed": 5}, "state": {}}, tmp_path / "out/checkpoint.pt")
+    Checkpoint(tmp_path / "out/checkpoint.pt", {"seed": 5}).save({})
     result = subprocess.run(train(tmp_path, "out", "--epochs", "1"), capture_output=True, text=True)
     assert result.returncode == 1
     assert "checkpoint.pt: is the checkpoint of another configuration" in result.stderr

@@ -87,7 +87,6 @@ def write_hdf5(path):
         for number in range(15):
             values = file.create_dataset(f"values{number}", (4, 300), chunks=(1, 300), dtype="float32")
             values[:] = number
-        hdf5.seal(file)
 
 
 def write_checkpoint(path):

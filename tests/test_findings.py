@@ -11,7 +11,7 @@ import pytest
 import small
 import summarise_pairs
 
-from widedeep import blocks, cka, components, deflation, dumps, findings, similarities
+from widedeep import blocks, cka, components, deflation, dumps, findings, hdf5, similarities
 from widedeep.errors import UserError
 
 PAIRS = pd.DataFrame(columns=summarise_pairs.COLUMNS)
@@ -178,8 +178,8 @@ def test_pairs_are_summarised_in_both_directions(tmp_path):
     paths = [write_network(tmp_path, "a/seed1", 4, [1, 2]), write_network(tmp_path, "b/seed1", 7, [5, 6])]
     values = np.random.default_rng(0).uniform(0, 1, (4, 7))
     values[0, 3] = np.nan
-    with h5py.File(tmp_path / "pairs.h5", "w") as file:
-        file.attrs.update({"kind": similarities.KIND, "schema_version": similarities.SCHEMA_VERSION})
+    with hdf5.creating(tmp_path / "pairs.h5") as file:
+        hdf5.stamp(file, similarities.KIND, similarities.SCHEMA_VERSION)
         group = file.create_group("seed1--seed1")
         group.attrs.update({"first": "a/seed1", "second": "b/seed1", "minibatches": 1, "batch_size": 8})
         group["cka"] = group["deflated"] = group["squared_cosine"] = values

@@ -82,7 +82,7 @@ def test_predictions_on_other_data_are_refused(tmp_path):
 
 def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "x.h5").write_bytes(b"no HDF5")
-    with pytest.raises(UserError, match="x.h5: is truncated or damaged"):
+    with pytest.raises(UserError, match="x.h5: is truncated, damaged or of an older version"):
         predictions.read_all([tmp_path / "x.h5"])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_dumps import ORIGIN, network, write
 
-from widedeep import cka, command, dumps, similarities
+from widedeep import cka, command, dumps, seals, similarities
 from widedeep.errors import UserError
 
 
@@ -130,6 +130,7 @@ def test_refuses_files_that_are_missing_something_else_or_without_the_pair(paths
         similarities.read(tmp_path / "cka.h5", "seed8--seed9")
     with h5py.File(tmp_path / "cka.h5", "a") as file:
         del file["first/kind"]
+    seals.write(tmp_path / "cka.h5")
     with pytest.raises(UserError, match=r"cka\.h5: is truncated or damaged"):
         similarities.read(tmp_path / "cka.h5")
 

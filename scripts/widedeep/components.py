@@ -16,7 +16,7 @@ import numpy as np
 from widedeep import hdf5
 
 KIND = "first components"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _REMEDY = "compute it again (scripts/dump_activations.py --components)"
 
 

@@ -20,7 +20,7 @@ from widedeep import hdf5
 from widedeep.errors import UserError
 
 KIND = "dataset"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 REMEDY = "delete it and run scripts/download.py again"
 # Images that are read at once to be checked.
 _BLOCK = 1000

@@ -230,7 +230,7 @@ def draw_classes(table, wide, deep):
         axis.plot([100 * line.low, 100 * line.high], [position] * 2, color="0.3", linewidth=0.9)
         look = {"color": "black", "markerfacecolor": "black" if differs else "white", "markersize": 4.5}
         axis.plot(100 * line.difference, position, marker="o", linestyle="none", **look)
-    axis.set_yticks(np.arange(len(ordered)), ordered["class"], fontsize=7)
+    axis.set_yticks(np.arange(len(ordered)), map(_as_it_is, ordered["class"]), fontsize=7)
     axis.tick_params(axis="x", labelsize=7, length=2)
     axis.set_xlabel(f"accuracy of {wide}\nless {deep}, percentage points", fontsize=7)
     axis.set_title("95 % intervals; filled: q < 0.05 after Benjamini and Hochberg", fontsize=7.5)
@@ -374,6 +374,11 @@ def save(figure, table, paths):
                 figure.savefig(unfinished, dpi=200, metadata=date)
 
 
+def _as_it_is(name):
+    """A name of a user's data, in which a dollar begins no formula."""
+    return str(name).replace("$", r"\$")
+
+
 def _colours(colour_map):
     if colour_map in matplotlib.colormaps:
         return matplotlib.colormaps[colour_map]
@@ -381,7 +386,7 @@ def _colours(colour_map):
 
     try:
         return sns.color_palette(colour_map, as_cmap=True)
-    except ValueError:
+    except (ValueError, TypeError, LookupError, AttributeError):
         raise UserError(
             f"colour map '{colour_map}' is unknown; use magma, viridis or another one of matplotlib."
         ) from None
@@ -456,7 +461,7 @@ def _draw_pictures(place, pictures):
     for axis, (words, image) in zip(axes, pictures, strict=False):
         pixels = image.transpose(1, 2, 0) if len(image) == 3 else image[0]
         axis.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axis.set_title(words, fontsize=6)
+        axis.set_title(_as_it_is(words), fontsize=6)
         axis.set_axis_off()
 
 

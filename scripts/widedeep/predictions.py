@@ -13,7 +13,7 @@ from widedeep import hdf5
 from widedeep.errors import UserError
 
 KIND = "predictions"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _REMEDY = "compute it again (scripts/dump_activations.py --predictions)"
 
 

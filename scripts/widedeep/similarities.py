@@ -2,7 +2,7 @@
 
 cka.h5          the root is the group of the network with itself
 pairs/*.h5      one group a pair, named `seed1--seed2`
-/               attributes: kind, schema_version, checksum (hdf5.seal)
+/               attributes: kind, schema_version
 
 group           attributes: first, second (labels), minibatches, batch_size
     cka         (layers of first, layers of second) float64, NaN where undefined
@@ -24,7 +24,7 @@ from widedeep import deflation, dumps, hdf5
 from widedeep.cka import Grams, Similarity, cross_hsic, ratio, self_hsic
 
 KIND = "cka"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 # Bytes of Gram matrices that a comparison holds at once; two networks that take more are still held together.
 MEMORY = 1_000_000_000
 _TEXT = h5py.string_dtype()
@@ -245,7 +245,6 @@ def write(path, named_pairs):
             group["squared_cosine"] = result.squared_cosine
             _write_side(group.create_group("first"), first.layers, plain.undefined_first, result.share_first)
             _write_side(group.create_group("second"), second.layers, plain.undefined_second, result.share_second)
-        hdf5.seal(file)
 
 
 def read(path, name="/"):
