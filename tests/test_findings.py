@@ -76,6 +76,7 @@ def verdict_of(result, table, pairs=PAIRS):
         ("fig2", [SMALL, (26, 1, 0.25, ALL)], "not decidable"),
         ("fig3", [(38, 1, 1, ALL)], "reproduced"),
         ("fig3", [(38, 1, 1, ALL, {"cka_in_block_without_first_component": 0.8})], "not reproduced"),
+        ("fig3", [(38, 1, 1, ALL, {"cka_in_block_without_first_component": np.nan})], "not decidable"),
         ("fig3", [SMALL], "not decidable"),
         ("fig3", [(38, 1, 1, (0.3, 0.4, 0))], "not decidable"),
         ("fig3", [SMALL, (38, 1, 1, ALL, {"train_accuracy": 0.85})], "not decidable"),
@@ -104,6 +105,7 @@ def pairs_table(count, **numbers):
         ("Without", pairs_table(4), "reproduced"),
         ("Without", pairs_table(4, equal_depth=0.5), "not reproduced"),
         ("Without", pairs_table(4, block_second=0.5), "not decidable"),
+        ("Without", pairs_table(4, equal_depth=np.nan), "not decidable"),
         ("Without", pairs_table(2), "not decidable"),
         ("Without", pairs_table(6, first="a"), "not decidable"),
         ("The", pairs_table(6, first="a", block_first=0.5, best_inside=0.3), "not decidable"),
@@ -185,7 +187,7 @@ def test_pairs_are_summarised_in_both_directions(tmp_path):
         for side, count in (("first", 4), ("second", 7)):
             layers = group.create_group(side)
             text = h5py.string_dtype()
-            for key in ("name", "kind", "undefined"):
+            for key in ("name", "kind", "undefined", "undefined_deflated"):
                 layers.create_dataset(key, data=[""] * count, dtype=text)
             layers["stage"] = layers["block"] = [0] * count
             layers["first_component_share"] = np.ones(count)
@@ -409,6 +411,7 @@ def convergence(*last):
         (convergence(0.01, -0.01), "reproduced"),
         (convergence(0.01, -0.03), "not reproduced"),
         (convergence(0.01), "not decidable"),
+        (convergence(np.nan, np.nan).assign(full_batch=np.nan), "not decidable"),
         (pd.DataFrame(), "not decidable"),
     ],
 )

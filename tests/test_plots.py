@@ -72,7 +72,8 @@ def test_block_size_of_a_known_block():
 def side(stages):
     count = len(stages)
     names = [f"l{i}" for i in range(count)]
-    return similarities.Side("x/seed1", names, ["relu"] * count, stages, [0] * count, [""] * count, np.ones(count))
+    none = [""] * count
+    return similarities.Side("x/seed1", names, ["relu"] * count, stages, [0] * count, none, np.ones(count), none)
 
 
 STAGES = [0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 0]
