@@ -102,3 +102,11 @@ def test_another_file_or_label_changes_the_checksum(tmp_path):
     assert data.listing_checksum(folder, paths, labels, 64) != before
     (folder / paths[0]).write_bytes(b"")
     assert data.listing_checksum(folder, paths, labels, 32) != before
+
+
+def test_images_that_changed_since_they_were_listed_are_noticed(listed, tmp_path):
+    data.check(listed, "train")
+    for image in (tmp_path / "images").rglob("*.jpeg"):
+        image.write_bytes(image.read_bytes() + b"x")  # another size: their content is not read
+    with pytest.raises(UserError, match="dataset.h5: the images of train in .*images are not those that it lists"):
+        data.check(listed, "train")
