@@ -255,7 +255,7 @@ def test_a_layer_that_is_constant_in_one_minibatch_only_is_defined():
         (lambda: cka.cka(np.ones((5, 2)), np.ones((6, 2))), "5 examples and y has 6"),
         (lambda: cka.cka(np.ones((3, 2)), np.ones((3, 2))), "3 examples"),
         (lambda: cka.cka(np.ones((9, 2)), np.ones((9, 2)), 3), "at least 4"),
-        (lambda: cka.cka(np.ones((9, 2)), np.ones((9, 2)), 10), "batch_size 10"),
+        (lambda: cka.cka(np.ones((9, 2)), np.ones((9, 2)), 10), "batch_size 10 is larger than the number of examples"),
         (lambda: cka.hsic1(np.eye(5), np.eye(6)), "Gram matrices have shapes"),
         (lambda: cka.MinibatchCKA().add([np.ones((5, 2)), np.ones((6, 2))]), r"layers have \[5, 6\]"),
         (lambda: cka.MinibatchCKA().add([np.ones((5, 2))], [np.ones((6, 2))]), "5 and 6"),

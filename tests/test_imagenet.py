@@ -90,6 +90,11 @@ def test_impossible_depths_are_one_sentence(family, depth, words):
         families.check_depth(family, depth)
 
 
+def test_a_width_that_leaves_no_filter_is_one_sentence():
+    with pytest.raises(UserError, match="width multiplier 0.001 leaves no filter in a stage"):
+        families.load("bottleneck").build(50, 0.001, 10, 3, 0.1)
+
+
 def test_layers_probes_and_deletable_blocks():
     made = network(depth=50, classes=3)
     layers = tracing.layers_of(made)

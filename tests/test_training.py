@@ -219,7 +219,7 @@ def test_refuses_weights_that_are_missing_damaged_or_something_else(saved, tmp_p
         with pytest.raises(UserError, match="is not a trained network of this workflow"):
             weights.load(path, small.CPU)
     path.write_bytes(whole.replace(b'\\"schema_version\\": 1', b'\\"schema_version\\": 9'))
-    with pytest.raises(UserError, match="schema version 9 where 1 is expected"):
+    with pytest.raises(UserError, match="schema version 9 where 1 is expected; train it again"):
         weights.load(path, small.CPU)
     path.write_bytes(whole.replace(b'\\"depth\\": 8', b'\\"depth\\": 9'))
     with pytest.raises(UserError, match=r"depth 9|do not fit"):
