@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_dumps import ORIGIN, network, write
 
-from widedeep import cka, command, dumps, similarities
+from widedeep import cka, command, dumps, hdf5, similarities
 from widedeep.errors import UserError
 
 
@@ -111,6 +111,15 @@ def test_refuses_files_that_are_missing_something_else_or_without_the_pair(paths
         del file["first/kind"]
     with pytest.raises(UserError, match=r"cka\.h5: is truncated or damaged"):
         similarities.read(tmp_path / "cka.h5")
+
+
+def test_an_altered_value_breaks_the_seal(paths, tmp_path):
+    compute_cka.main([str(paths[0]), "--out", str(tmp_path / "cka.h5")])
+    hdf5.check_seal(tmp_path / "cka.h5", "compute it again")
+    with h5py.File(tmp_path / "cka.h5", "a") as file:
+        file["cka"][3, 3] = 0.5
+    with pytest.raises(UserError, match=r"cka\.h5: its content does not have the checksum that it was written with"):
+        hdf5.check_seal(tmp_path / "cka.h5", "compute it again")
 
 
 def test_other_examples_leave_no_file_behind(paths, tmp_path):
