@@ -289,7 +289,9 @@ def test_content_that_is_not_the_data_set_is_refused(official, monkeypatch, tmp_
     archive, train, test = official
     monkeypatch.setitem(sources.CHECKSUMS, "cifar10", (data.content_checksum(train), "0" * 64))
     (tmp_path / "local.tar.gz").write_bytes(archive)
-    with pytest.raises(UserError, match="cifar10: the content of test has checksum .* where 000000000000 is expected"):
+    with pytest.raises(
+        UserError, match="cifar10: the content of test has checksum .* where 000000000000 is expected; the source holds"
+    ):
         get(tmp_path / "out", "--archive", tmp_path / "local.tar.gz")
     assert not (tmp_path / "out").exists()
 

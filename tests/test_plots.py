@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import oracles
 import pandas as pd
+import plot_blocks
 import plot_components
 import plot_heatmaps
 import pytest
@@ -72,7 +73,8 @@ def test_block_size_of_a_known_block():
 def side(stages):
     count = len(stages)
     names = [f"l{i}" for i in range(count)]
-    return similarities.Side("x/seed1", names, ["relu"] * count, stages, [0] * count, [""] * count, np.ones(count))
+    none = [""] * count
+    return similarities.Side("x/seed1", names, ["relu"] * count, stages, [0] * count, none, np.ones(count), none)
 
 
 STAGES = [0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 0]
@@ -149,6 +151,23 @@ def test_several_sources_are_averaged(network_files):
     np.testing.assert_allclose(panel.values, similarities.read(cka_file).values)
 
 
+def test_only_the_same_layers_are_averaged(network_files, tmp_path):
+    import compute_cka
+
+    net = network()
+    some = write(tmp_path / "some.h5", net=net, layers=tracing.layers_of(net)[:5])
+    compute_cka.main([str(some), "--out", str(tmp_path / "some_cka.h5")])
+    with pytest.raises(UserError, match=r"some_cka\.h5: has other layers than .*cka\.h5"):
+        plot_heatmaps.panel_of("row", [str(network_files[0]), str(tmp_path / "some_cka.h5")], {})
+
+
+def test_probes_and_deletions_are_read_from_their_tables_alone(tmp_path):
+    (tmp_path / "probes.csv").write_text("layer,kind\n")
+    for name in ("probes.csv", "missing.csv"):
+        with pytest.raises(UserError, match=rf"{name}: is no table of scripts/probe_blocks\.py"):
+            plot_blocks.read_probes(tmp_path / name)
+
+
 def test_refuses_unknown_colours_and_foreign_metrics(network_files, tmp_path):
     cka_file, metrics = network_files
     command = ["--panel", "depth", str(cka_file), "--out", f"{tmp_path}/a.png"]
@@ -164,6 +183,12 @@ def summary(tmp_path):
     """scripts/summarise.py on the files of `network_files`."""
     summarise.main([str(tmp_path), f"--out={tmp_path}/summary.csv"])
     return pd.read_csv(f"{tmp_path}/summary.csv").iloc[0]
+
+
+def test_the_files_of_a_summary_are_of_one_network(network_files, tmp_path):
+    network_files[1].write_text(json.dumps({**METRICS, "seed": 2}))
+    with pytest.raises(UserError, match="seed1 and its metrics.json of .*seed2; make them again"):
+        summary(tmp_path)
 
 
 def test_the_summary_has_a_line_a_network(network_files, tmp_path):

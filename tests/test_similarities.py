@@ -123,6 +123,9 @@ def test_pairs_are_those_of_the_larger_seed(paths, tmp_path):
 def test_refuses_files_that_are_missing_something_else_or_without_the_pair(paths, tmp_path):
     with pytest.raises(UserError, match="no such file"):
         similarities.read(tmp_path / "cka.h5")
+    h5py.File(tmp_path / "empty.h5", "w").close()
+    with pytest.raises(UserError, match=r"empty\.h5: holds something unknown where cka is expected"):
+        similarities.read(tmp_path / "empty.h5")
     with pytest.raises(UserError, match="holds activations where cka is expected"):
         similarities.read(paths[0])
     compute_cka.main([str(paths[0]), "--out", str(tmp_path / "cka.h5")])

@@ -8,7 +8,7 @@ import small
 import torch
 from PIL import Image
 
-from widedeep import augmentation, data, folders
+from widedeep import augmentation, data, folders, seals
 from widedeep.errors import UserError
 
 
@@ -135,6 +135,7 @@ def test_images_in_the_file_of_a_data_set_are_checked(tmp_path):
     with open(path, "r+b") as file:
         file.seek(last)
         file.write(bytes([255 - data.read(path, "test").images.flat[-1]]))
+    seals.write(path)
     with pytest.raises(UserError, match="the content of test does not have the checksum"), data.opened(path, "test"):
         pass
 
@@ -145,3 +146,11 @@ def test_a_file_that_is_cut_while_it_is_read_is_named(tmp_path):
         os.truncate(path, opened.images.offset + 10)
         with pytest.raises(UserError, match=r"dataset\.h5: was cut short while it was read"):
             batches(opened, [torch.tensor([0])])
+
+
+def test_images_that_changed_since_they_were_listed_are_noticed(listed, tmp_path):
+    data.check(listed, "train")
+    for image in (tmp_path / "images").rglob("*.jpeg"):
+        image.write_bytes(image.read_bytes() + b"x")  # another size: their content is not read
+    with pytest.raises(UserError, match="dataset.h5: the images of train in .*images are not those that it lists"):
+        data.check(listed, "train")

@@ -1,5 +1,6 @@
 """The recipe against hand-made steps, and resumption to the same bits."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -219,11 +220,18 @@ def test_refuses_weights_that_are_missing_damaged_or_something_else(saved, tmp_p
         with pytest.raises(UserError, match="is not a trained network of this workflow"):
             weights.load(path, small.CPU)
     path.write_bytes(whole.replace(b'\\"schema_version\\": 2', b'\\"schema_version\\": 9'))
-    with pytest.raises(UserError, match="schema version 9 where 2 is expected"):
+    with pytest.raises(UserError, match="schema version 9 where 2 is expected; train it again"):
         weights.load(path, small.CPU)
     path.write_bytes(whole.replace(b'\\"depth\\": 8', b'\\"depth\\": 9'))
-    with pytest.raises(UserError, match="is damaged"):
+    with pytest.raises(UserError, match=r"is damaged \(its checksum is another one"):
         weights.load(path, small.CPU)
+
+
+def test_refuses_weights_of_a_network_that_its_family_does_not_build_any_more(tmp_path):
+    larger, dataset = dataclasses.replace(small.MODEL, depth=14), weights_description(tmp_path)
+    weights.save(tmp_path / "m.safetensors", small.train().network, larger, {"seed": 1}, dataset)
+    with pytest.raises(UserError, match="the weights do not fit blobs-resnet14-w0.5-f100; the file is damaged"):
+        weights.load(tmp_path / "m.safetensors", small.CPU)
 
 
 def test_float64_oracle_of_the_images_scale():

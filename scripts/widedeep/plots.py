@@ -13,6 +13,8 @@ from widedeep import files  # noqa: E402
 from widedeep.errors import UserError  # noqa: E402
 
 _PANEL_INCHES = 2.3
+# The ground of a panel, seen where a value is undefined.
+_HATCHED = {"facecolor": "0.9", "edgecolor": "0.5", "hatch": "////", "linewidth": 0}
 # Apart for the colour-blind too.
 _COLOURS = plt.style.library["seaborn-v0_8-colorblind"]["axes.prop_cycle"].by_key()["color"]
 
@@ -241,6 +243,8 @@ def draw_classes(table, wide, deep):
 def draw_agreement(table, colour_map):
     """Appendix G: agreement, KL divergence and Hellinger distance of all pairs of configurations, values written in.
 
+    What is undefined is hatched.
+
     Args:
         table: DataFrame with first, second, agreement, kl, hellinger.
         colour_map: name of a matplotlib or seaborn colour map.
@@ -267,6 +271,7 @@ def draw_agreement(table, colour_map):
         sns.heatmap(
             values, annot=True, fmt=".2f", annot_kws={"fontsize": 7}, cmap=colours, cbar=False, square=True, ax=axis
         )
+        axis.patch.set(**_HATCHED)
         axis.set_title(title, fontsize=8)
         axis.set(xlabel="", ylabel="")
         axis.tick_params(labelsize=6.5, length=0)
@@ -278,7 +283,8 @@ def draw_agreement(table, colour_map):
 def draw_convergence(table, name, colour_map):
     """Appendix A: CKA by number of minibatches, a curve a batch size, above unbiased, below biased.
 
-    Bands are from the smallest to the largest of the repeats, curves their median; dashed is the full-batch value.
+    Bands are from the smallest to the largest of the repeats, curves their median; dashed is the full-batch value. What
+    is undefined is hatched.
 
     Args:
         table: DataFrame with first, second, batch_size, repeat, minibatches, unbiased, biased, full_batch.
@@ -312,7 +318,10 @@ def draw_convergence(table, name, colour_map):
         # One scale for both estimators of a pair, so that the bias is seen as what it is.
         values = np.concatenate([axis.dataLim.intervaly for axis in column])
         for axis in column:
-            axis.set_ylim(values.min() - 0.02, values.max() + 0.02)
+            if np.isfinite(values).all():
+                axis.set_ylim(values.min() - 0.02, values.max() + 0.02)
+            else:  # a layer without CKA
+                axis.patch.set(**_HATCHED)
         column[1].set_xlabel("minibatches", fontsize=7.5)
     for axis, estimator in zip(axes[:, 0], ("unbiased", "biased"), strict=True):
         axis.set_ylabel(f"CKA, {estimator} HSIC", fontsize=7.5)
@@ -421,7 +430,7 @@ def _draw(axis, panel, colours):
     image = axis.pcolormesh(values, vmin=0, vmax=1, cmap=colours, rasterized=True)
     axis.set(xlim=(0, values.shape[1]), ylim=(0, values.shape[0]))
     axis.set_box_aspect(1)  # also where the two networks differ in depth
-    axis.patch.set(facecolor="0.9", edgecolor="0.5", hatch="////", linewidth=0)
+    axis.patch.set(**_HATCHED)
     axis.set_title(panel.title, fontsize=8)
     for side, which, label in ((panel.second, "x", panel.labels[1]), (panel.first, "y", panel.labels[0])):
         _label_layers(axis, which, side.stages, label)

@@ -274,9 +274,10 @@ class _Study:
             sizes = {"minibatches": comparison.minibatches, "batch_size": comparison.batch_size}
             if self._data:
                 _compare(path, sizes, dict(zip(sizes, self._sample_ids.shape, strict=True)))
-            rows, columns = (np.array([bool(reason) for reason in side.undefined]) for side in sides)
-            if not np.array_equal(np.isfinite(comparison.values), ~(rows[:, None] | columns)):
-                raise UserError(f"{path}: holds a value that is not finite, without a reason in {name}; {_REMEDY}.")
+            for values, what in ((comparison.values, "undefined"), (comparison.deflated, "undefined_deflated")):
+                rows, columns = (np.array([bool(reason) for reason in getattr(side, what)]) for side in sides)
+                if not np.array_equal(np.isfinite(values), ~(rows[:, None] | columns)):
+                    raise UserError(f"{path}: holds a value that is not finite, without a reason in {name}; {_REMEDY}.")
 
     @functools.cached_property
     def _sample_ids(self):

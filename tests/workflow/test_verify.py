@@ -177,10 +177,11 @@ def test_tables_are_read(copied, path, old, new, words):
     assert words in found[path]
 
 
-def test_an_undefined_value_needs_a_reason(copied):
+@pytest.mark.parametrize("values", ["cka", "deflated"])
+def test_an_undefined_value_needs_a_reason(copied, values):
     place = copied.results / f"{NETWORK}/cka.h5"
     with h5py.File(place, "a") as file:
-        file["cka"][3, 3] = float("nan")
+        file[values][3, 3] = float("nan")
     seals.write(place)
     assert "not finite, without a reason" in wrong(copied)[f"{NETWORK}/cka.h5"]
 
