@@ -303,3 +303,24 @@ def test_a_file_that_is_no_config_is_one_sentence(tmp_path):
     path.write_text("study: x")
     with pytest.raises(UserError, match=r"study\.yaml: config key .* is missing"):
         config.read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\xff\xfe\x00", r"cannot be read \(it is not a text\); give an existing config"),
+        (b"study: [", r"is not YAML \(.*\); see config/demo.yaml"),
+        (b"seeds: 2021-13-45", r"is not YAML \(.*\); see config/demo.yaml"),
+        (
+            b"a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n"
+            b"c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]\n"
+            b"e: [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]",
+            "entries; no study has, see config/demo.yaml",
+        ),
+        (b"study: 0x" + b"f" * 5000, "holds what cannot be shown"),
+    ],
+)
+def test_a_config_that_cannot_be_read_or_shown_is_one_sentence(tmp_path, content, words):
+    (tmp_path / "mine.yaml").write_bytes(content)
+    with pytest.raises(UserError, match=rf"mine\.yaml: .*{words}"):
+        config.read(tmp_path / "mine.yaml")

@@ -91,6 +91,13 @@ def test_places_that_hold_no_file_are_one_sentence(tmp_path):
             seals.check(place, REMEDY)
 
 
+def test_a_seal_over_other_content_is_one_sentence(path):
+    with open(path, "ab") as file:
+        file.write(b"x")
+    with pytest.raises(UserError, match=r"is truncated or damaged \(its checksum is another one\); make it again"):
+        seals.check(path, "make it again")
+
+
 def test_a_file_is_read_once_a_process_until_it_changes(path, monkeypatch):
     seals.check(path, REMEDY)
     count = []

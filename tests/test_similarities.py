@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_dumps import ORIGIN, network, write
 
-from widedeep import cka, command, dumps, seals, similarities
+from widedeep import cka, command, dumps, hdf5, seals, similarities
 from widedeep.errors import UserError
 
 
@@ -123,7 +123,8 @@ def test_pairs_are_those_of_the_larger_seed(paths, tmp_path):
 def test_refuses_files_that_are_missing_something_else_or_without_the_pair(paths, tmp_path):
     with pytest.raises(UserError, match="no such file"):
         similarities.read(tmp_path / "cka.h5")
-    h5py.File(tmp_path / "empty.h5", "w").close()
+    with hdf5.creating(tmp_path / "empty.h5"):
+        pass
     with pytest.raises(UserError, match=r"empty\.h5: holds something unknown where cka is expected"):
         similarities.read(tmp_path / "empty.h5")
     with pytest.raises(UserError, match="holds activations where cka is expected"):
