@@ -19,6 +19,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import task
+from engine import timed
 from pairs import read
 
 from widedeep import cka, costs, dumps, hdf5, tracing
@@ -86,7 +87,7 @@ def layers_of(network, activations):
 def compressed(grams, rounds):
     """Lines of Markdown: what h5py's filters make of Gram matrices (cka.PackedGram), in memory."""
     stored = np.stack([gram.triangle for gram in grams]).astype(np.float32)
-    seconds = collections.defaultdict(list)
+    used = collections.defaultdict(list)
     sizes_of = {}
     for _ in range(rounds):
         for name, options in FILTERS.items():
@@ -96,10 +97,10 @@ def compressed(grams, rounds):
                 file.flush()
                 written = time.process_time()
                 assert np.array_equal(made[:], stored)
-                seconds[name].append((written - started, time.process_time() - written))
+                used[name].append((written - started, time.process_time() - written))
                 sizes_of[name] = made.id.get_storage_size()
     lines = ["| filter | size | written, MB / processor s | read |", "|---|---|---|---|"]
-    for name, pairs in seconds.items():
+    for name, pairs in used.items():
         write, back = (stored.nbytes / 1e6 / statistics.median(one) for one in zip(*pairs, strict=True))
         lines.append(f"| {name} | {sizes_of[name] / stored.nbytes:.2f} | {write:,.0f} | {back:,.0f} |")
     return lines
@@ -119,17 +120,17 @@ def rates(folder, layers, contents, rounds):
         path, copy = folder / "dump.h5", folder / "copy"
         pairs = collections.defaultdict(list)
         for _ in range(rounds):
-            ours = timed(write, path, form, layers, content)
-            pairs["written to the disk"].append((ours, dd(path, copy, "conv=fsync")))
+            ours = seconds(write, path, form, layers, content)
+            pairs["written to the disk"].append((ours, seconds(dd, path, copy, "conv=fsync")))
             for what, prepare in (("read from the disk", forget), ("read from memory", lambda _: None)):
                 prepare(path)
-                ours = timed(read_all, path)
+                ours = seconds(read_all, path)
                 prepare(copy)
-                pairs[what].append((ours, dd(copy, "/dev/null")))
+                pairs[what].append((ours, seconds(dd, copy, "/dev/null")))
         size = path.stat().st_size / 1e6
-        for what, seconds in pairs.items():
-            ours, theirs = (size / statistics.median(one) for one in zip(*seconds, strict=True))
-            ratio = statistics.median(other / own for own, other in seconds)
+        for what, rounds_of in pairs.items():
+            ours, theirs = (size / statistics.median(one) for one in zip(*rounds_of, strict=True))
+            ratio = statistics.median(other / own for own, other in rounds_of)
             lines.append(f"| {form}, {size:,.0f} MB | {what} | {ours:,.0f} | {theirs:,.0f} | {ratio:.2f} |")
     return lines
 
@@ -168,17 +169,13 @@ def forget(path):
 
 
 def dd(source, target, *options):
-    """Seconds of copying a file."""
-    return timed(
-        subprocess.run, ["dd", f"if={source}", f"of={target}", "bs=1M", *options], check=True, capture_output=True
-    )
+    """Copy a file."""
+    subprocess.run(["dd", f"if={source}", f"of={target}", "bs=1M", *options], check=True, capture_output=True)
 
 
-def timed(work, *arguments, **options):
-    """Seconds of wall time, which is what a disk takes."""
-    started = time.perf_counter()
-    work(*arguments, **options)
-    return time.perf_counter() - started
+def seconds(work, *arguments):
+    """Of wall time, which is what a disk takes."""
+    return timed(work, *arguments)[0].wall
 
 
 if __name__ == "__main__":

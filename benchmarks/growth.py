@@ -362,9 +362,7 @@ def table(axis, points):
     }
     if (PEER, "s") in columns:
         header.append(f"ours / {PEER} s")
-        ours, peer = (
-            dict(zip(columns[name, "s"].sizes, columns[name, "s"].values, strict=True)) for name in (OURS, PEER)
-        )
+        ours, peer = (columns[name, "s"].by_size() for name in (OURS, PEER))
         for size, cells in rows.items():
             cells.append(f"{ours[size] / peer[size]:.2f}" if size in peer else "")
     lines = [row([f"{size:,}", *cells]) for size, cells in rows.items()]

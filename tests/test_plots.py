@@ -102,6 +102,16 @@ def test_a_heatmap_has_layer_0_at_the_lower_left_and_a_scale_from_0_to_1():
     plt.close(figure)
 
 
+def test_numbers_of_layers_are_small_wherever_they_are():
+    """Stage 3 of ResNet-26 begins at 60, where matplotlib would have a tick of its own."""
+    layers = side([0] * 3 + [1] * 28 + [2] * 29 + [3] * 30 + [0])
+    figure = plots.draw_heatmaps([plots.Panel("row", "title", np.eye(91), layers, layers)], "magma")
+    figure.canvas.draw()
+    for labels in (figure.axes[0].get_xticklabels(minor=True), figure.axes[0].get_yticklabels(minor=True)):
+        assert [(label.get_text(), label.get_fontsize()) for label in labels] == [("3", 5.5), ("31", 5.5), ("60", 5.5)]
+    plt.close(figure)
+
+
 def test_stage_borders_are_drawn_where_the_stage_changes():
     assert plots.stage_borders(STAGES) == [2, 5, 7, 10]
     figure, axis = drawn(np.ones((11, 11)))

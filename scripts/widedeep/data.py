@@ -176,10 +176,11 @@ def opened(path, split):
             else:
                 # Held open, so that it is this file that is read even where another takes its place.
                 stored = files.enter_context(open(path, "rb", buffering=0))
-                images, labels = group["images"], group["labels"][:]
-                blocks = (images[start : start + _BLOCK] for start in range(0, len(images), _BLOCK))
+                images = StoredImages(stored, group["images"].id.get_offset(), group["images"].shape)
+                labels = group["labels"][:]
+                blocks = (images.read(range(len(images))[start:][:_BLOCK]) for start in range(0, len(images), _BLOCK))
                 _compare_checksum(path, split, _checksum(images.shape, blocks, labels), group.attrs["checksum"])
-                found = Split(StoredImages(stored, images.id.get_offset(), images.shape), labels)
+                found = Split(images, labels)
         yield found
 
 

@@ -521,10 +521,11 @@ def _label_layers(axis, which, stages, label):
     across = {"rotation": 90, "va": "center"} if which == "y" else {"rotation": 0}
     # The first layers of the stages by number, the stages by name below.
     named = [stage for stage in np.unique(numbered) if stage]
-    first_layers = [int(np.argmax(numbered == stage)) for stage in named]
-    one_axis.set_ticks(first_layers, [str(layer) for layer in first_layers], minor=True, fontsize=5.5, **across)
-    one_axis.set_tick_params(which="minor", length=2, pad=1, width=0.5)
     middles = [np.flatnonzero(numbered == stage).mean() + 0.5 for stage in named]
     one_axis.set_ticks(middles, [f"stage {stage}" for stage in named], fontsize=6.5, **across)
     one_axis.set_tick_params(which="major", length=0, pad=8)
+    # After the names, which replace the axis' own ticks: a number in the place of one of those would not get its font.
+    first_layers = [int(np.argmax(numbered == stage)) for stage in named]
+    one_axis.set_ticks(first_layers, [str(layer) for layer in first_layers], minor=True, fontsize=5.5, **across)
+    one_axis.set_tick_params(which="minor", length=2, pad=1, width=0.5)
     one_axis.set_label_text(f"{label} ({len(stages)} layers)" if label else f"{len(stages)} layers", fontsize=7)
