@@ -5,6 +5,7 @@ import contextlib
 import gc
 import os
 import resource
+import signal
 import sys
 import time
 
@@ -13,6 +14,8 @@ from widedeep.errors import UserError
 
 # Each library of linear algebra reads its own variable, once, when it is loaded.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# The exit status after Ctrl-C.
+INTERRUPTED = 128 + signal.SIGINT
 _held = contextlib.ExitStack()
 _started = time.monotonic()
 _timings = []  # files to write when this job has ended well
@@ -78,6 +81,8 @@ def run(main):
     except UserError as error:
         sys.stdout = None  # what it could not write, it would try to write again
         sys.exit(f"error: {error}")  # sys.exit prints to stderr, status 1
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     finally:
         release()
         # Else Python looks for garbage among all that torch or seaborn made before it ends: up to a second of processor
