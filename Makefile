@@ -3,6 +3,7 @@
 # make cifar10-gpu MINUTES=120   as much of the paper's grid as fits into these minutes on one GPU; again: goes on
 # make test       set up and run all tests
 # make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
+# make fuzz       damaged and hostile files, CASES=150 of each of 15 kinds
 # make lint       ruff, snakefmt, snakemake --lint
 # make explorer   results/STUDY/explorer.html, to look instead of read; `make` makes it too
 # make progress   how far the study is, while it runs or after it
@@ -12,8 +13,9 @@ VENV = .venv
 BIN = $(VENV)/bin
 CONFIG ?= config/demo.yaml
 MINUTES ?= 120
+CASES ?= 150
 
-.PHONY: study cifar10-small cifar10-gpu explorer test test-slurm lint progress unlock
+.PHONY: study cifar10-small cifar10-gpu explorer test test-slurm fuzz lint progress unlock
 
 study: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile $(CONFIG)
@@ -32,6 +34,9 @@ test: $(VENV)/installed
 
 test-slurm: $(VENV)/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest -m "long or not long" tests/slurm
+
+fuzz: $(VENV)/installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest tests/fuzz --fuzz-cases $(CASES) --timeout 0
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

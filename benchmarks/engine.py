@@ -129,9 +129,14 @@ def peak_memory(name, depth=task.DEPTH, minibatches=task.MINIBATCHES, batch_size
     if contestant.estimator:
         contestants.values_of(contestant, small, task.loader(inputs), ["layer0", "layer1"])
     arguments = task_of(contestant, task.network(0, depth), task.minibatches(minibatches, batch_size))
+    return peak_of(contestants.values_of, contestant, *arguments)
+
+
+def peak_of(work, *arguments):
+    """(peak, peak over base) MiB of this process during work(*arguments); the base is what is in use before it."""
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     base = _resident("VmRSS")
-    contestants.values_of(contestant, *arguments)
+    work(*arguments)
     peak = _resident("VmHWM")
     return peak, peak - base
 
@@ -142,14 +147,20 @@ def _resident(key):
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
 
 
-def in_own_process(function, *arguments):
-    """What function(*arguments) returns in a fresh Python, on one thread."""
+def in_own_process(function, *arguments, prepare=None):
+    """What function(*arguments) returns in a fresh Python, on one thread.
+
+    Args:
+        prepare: is called first in that process, without arguments; None: prepare_for_memory.
+    """
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context, initializer=_prepare) as pool:
+    initializer = prepare or prepare_for_memory
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context, initializer=initializer) as pool:
         return pool.submit(function, *arguments).result()
 
 
-def _prepare():
+def prepare_for_memory():
+    """One thread, and an allocator that keeps no large blocks, which costs time."""
     task.on_one_thread()
     # Blocks of a MiB and more go back to the system when they are freed: what counts is what is in use, not what the
     # allocator keeps (M_MMAP_THRESHOLD is -3).

@@ -50,10 +50,7 @@ def run(folder, configfile, cores):
     Returns:
         (wall seconds, processor seconds of all processes, list of what clock/sitecustomize.py noted of each Python)
     """
-    for name in WORKFLOW:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
-        copy(ROOT / name, folder / name)
-    shutil.copy2(configfile, folder / "study.yaml")
+    copy_workflow(folder, configfile)
     notes = folder / "notes"
     notes.mkdir()
     clock = ROOT / "benchmarks/clock"
@@ -64,6 +61,14 @@ def run(folder, configfile, cores):
     subprocess.run(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True)
     wall, processor = time.monotonic() - started, processor_seconds() - before
     return wall, processor, [json.loads(path.read_text()) for path in notes.iterdir()]
+
+
+def copy_workflow(folder, configfile):
+    """Copy the workflow without results into a folder, and a config file as its study.yaml."""
+    for name in WORKFLOW:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, folder / name)
+    shutil.copy2(configfile, folder / "study.yaml")
 
 
 def processor_seconds():

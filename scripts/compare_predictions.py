@@ -29,7 +29,7 @@ def main(argv=None):
 
 
 def table_of(read, known):
-    """A line an ordered pair of configurations; NaN within a configuration of one seed."""
+    """A line an ordered pair of configurations; NaN within one of a single seed, and with one whose answers are NaN."""
     import numpy as np
     import pandas as pd
 

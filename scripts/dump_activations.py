@@ -44,21 +44,22 @@ def main(argv=None):
     network, model, training = weights.load(args.model, device)
     description = data.describe(args.data)
     weights.check_data(args.model, training, description, args.data)
-    test = data.read(args.data, "test")
-    images = test.images[: args.examples]
-    sample_ids = dumps.minibatches(len(images), args.batch_size, args.passes, args.seed)
     chosen = sweep.choose(network, args.kinds, args.layers)
     origin = dumps.Origin(str(model), training["seed"], description.test_checksum, "test")
-    sweep.write_dump(args.out, network, chosen, images, sample_ids, args.form, origin, device)
-    print(f"{args.out}: {len(chosen)} layers, {len(sample_ids)} minibatches of {args.batch_size}")
-    if args.predictions:
-        answers = sweep.log_probabilities(network, test.images, args.batch_size, device)
-        predictions.write(args.predictions, answers, test.labels, origin)
-        print(f"{args.predictions}: accuracy {(answers.argmax(1) == test.labels).mean():.4f}")
-    if args.components:
-        first = pca.first_components(network, chosen, images, args.batch_size, device)
-        components.write(args.components, first, origin)
-        print(f"{args.components}: first components of {len(chosen)} layers")
+    with data.opened(args.data, "test") as test:
+        images = test.images[: args.examples]
+        sample_ids = dumps.minibatches(len(images), args.batch_size, args.passes, args.seed)
+        sweep.write_dump(args.out, network, chosen, images, sample_ids, args.form, origin, device)
+        print(f"{args.out}: {len(chosen)} layers, {len(sample_ids)} minibatches of {args.batch_size}")
+        if args.predictions:
+            answers = sweep.log_probabilities(network, test.images, args.batch_size, device)
+            predictions.write(args.predictions, answers, test.labels, origin)
+            print(f"{args.predictions}: accuracy {(answers.argmax(1) == test.labels).mean():.4f}")
+        if args.components:
+            names = [layer.name for layer in chosen]
+            with components.creating(args.components, names, len(images), origin) as first:
+                pca.first_components(network, chosen, images, args.batch_size, device, first)
+            print(f"{args.components}: first components of {len(chosen)} layers")
     if args.provenance:
         chosen_by = ("form", "batch_size", "passes", "examples", "seed", "kinds", "layers")
         made_from = {"weights": files.checksum(args.model), "data_checksum": description.test_checksum}

@@ -19,11 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from widedeep import command, files
+from widedeep import command, files, locking
 from widedeep.interruption import STOPPED
 
-# The exit status after Ctrl-C.
-INTERRUPTED = 128 + signal.SIGINT
 _STEPS = re.compile(r"(\d+) of (\d+) steps")
 _TOTAL = re.compile(r"^total\s+(\d+)$")
 
@@ -34,17 +32,36 @@ def main(argv=None):
     parser.add_argument("--profile", default="workflow/profiles/default", help="of the machine (default: one machine)")
     args, rest = parser.parse_known_args(argv)
     snakemake = [sys.executable, "-m", "snakemake", "--configfile", args.configfile, "--profile", args.profile]
-    study = study_of(args.configfile)
+    from widedeep import config
+
+    # Before Snakemake, which runs the code in a config that asks for it (__use_yte__).
+    study = config.read(args.configfile)["study"]
     results = Path("results", study)
+    with only_run(results):
+        return run(snakemake, rest, args.configfile, results)
+
+
+def only_run(results):
+    """Context in which no other run of the study goes on in this folder; it waits for one (locking.only_writer)."""
+    return locking.only_writer([log_in(results)])
+
+
+def run(snakemake, options, configfile, results):
+    """Run Snakemake to its end, and make and tell what a finished study has. Returns the exit status.
+
+    Args:
+        snakemake: words that start Snakemake for this study.
+        options: further words for the run, which the report does not take.
+    """
     log = log_in(results)
-    status, something_ran = follow([*snakemake, *rest], log, results)
+    status, something_ran = follow([*snakemake, *options], log, results)
     if status:
         return status
     findings, report = results / "findings.csv", results / "report.html"
     if not findings.exists():  # as after a dry run, or a run to a target of one's own
         print(f"Snakemake ended well, and the study is not finished; what Snakemake said: {log}")
         return 0
-    if is_stale(report, results, args.configfile):
+    if is_stale(report, results, configfile):
         make_report(snakemake, report, log, results)
     print("Finished." if something_ran else "Nothing to do: everything is up to date.")
     print_findings(findings)
@@ -75,20 +92,6 @@ def print_findings(path):
             print(f"{finding['verdict']:>15}: {finding['claim']} ({finding['result']})")
 
 
-def study_of(configfile):
-    """The name of the study in a config; what else is wrong with the config, Snakemake says."""
-    import yaml
-
-    from widedeep.errors import UserError
-
-    try:
-        return yaml.safe_load(Path(configfile).read_text())["study"]
-    except OSError as error:
-        raise UserError(f"{configfile}: cannot be read ({error.strerror}); give an existing config.") from error
-    except (yaml.YAMLError, TypeError, KeyError) as error:
-        raise UserError(f"{configfile}: is not a config with a key study; see config/demo.yaml.") from error
-
-
 def follow(snakemake, log, results, until=None):
     """Run Snakemake, its words into `log`, and show how far it is; on a failure print what it said.
 
@@ -96,7 +99,7 @@ def follow(snakemake, log, results, until=None):
         until: moment of time.monotonic() at which trainings are told to stop; without it they run to their end.
 
     Returns:
-        (exit status, whether a job ran); the status is STOPPED after `until`, and INTERRUPTED after Ctrl-C
+        (exit status, whether a job ran); the status is STOPPED after `until`, and command.INTERRUPTED after Ctrl-C
     """
     started = time.monotonic()
     with open(log, "w") as written, open(log) as reading:
@@ -132,7 +135,7 @@ def follow(snakemake, log, results, until=None):
         sys.stderr.write(f"\nThe whole log: {log}. What was finished is kept; {how_to_go_on(said, snakemake)}\n")
         if no_room:
             raise no_room
-    return INTERRUPTED if process.returncode and interrupted else process.returncode, something_ran
+    return command.INTERRUPTED if process.returncode and interrupted else process.returncode, something_ran
 
 
 def tell_to_stop(snakemake, seconds):

@@ -49,10 +49,12 @@ def main(argv=None):
 
     run = Run(with_archive(study_config.read(args.configfile)), until)
     try:
-        return run.make_data() or run.train() or run.settle() or run.analyse() or run.failed
+        with run_study.only_run(run.results):
+            status = run.make_data() or run.train() or run.settle()
+        return status or run.analyse() or run.failed
     except KeyboardInterrupt:  # while no Snakemake runs
         print("stopped; the same command goes on.")
-        return run_study.INTERRUPTED
+        return command.INTERRUPTED
 
 
 def with_archive(config):
@@ -77,14 +79,15 @@ class Run:
         until: moment of time.monotonic() at which the report is to be there.
 
     Attributes:
+        results: folder of the study.
         failed: exit status of Snakemake if a training failed; the others are analysed all the same.
     """
 
     def __init__(self, config, until):
         self._config, self._until, self.failed = config | {"study": f"{config['study']}-gpu"}, until, 0
-        self._results = Path("results", self._config["study"])
+        self.results = Path("results", self._config["study"])
         # All that may be trained, in the order of the plan, and what is finished of it.
-        self._grid, self._study = self._results / "grid.yaml", self._results / "study.yaml"
+        self._grid, self._study = self.results / "grid.yaml", self.results / "study.yaml"
         self._done, self._least = {}, 0.0
         self._outdated = None  # not known yet
         self._at_once = 1  # where nothing is left to train, and so nothing measured
@@ -124,7 +127,7 @@ class Run:
             self._done = self._shares_done(networks)
         if status == STOPPED:
             print("The time for trainings is over; those that ran have written checkpoints.")
-        if status == run_study.INTERRUPTED:
+        if status == command.INTERRUPTED:
             return status
         self.failed = 0 if status == STOPPED else status
         return 0
@@ -151,7 +154,7 @@ class Run:
             needed = in_words.duration(self._least)
             raise UserError(f"--minutes: too few for any network; the quickest takes {needed}, so give more.")
         raise UserError(
-            f"{self._results}: no training has ended; checkpoints are kept, so run the same command again to go on."
+            f"{self.results}: no training has ended; checkpoints are kept, so run the same command again to go on."
         )
 
     def analyse(self):
@@ -159,8 +162,8 @@ class Run:
         return run_study.main(["--configfile", str(self._study), "--profile", PROFILE, *self._shares_of_device()])
 
     def _follow(self, targets, until=None):
-        command = [*self._snakemake(), *map(str, targets), *self._shares_of_device()]
-        status, _ = run_study.follow(command, run_study.log_in(self._results), self._results, until)
+        words = [*self._snakemake(), *map(str, targets), *self._shares_of_device()]
+        status, _ = run_study.follow(words, run_study.log_in(self.results), self.results, until)
         return status
 
     def _snakemake(self):
@@ -173,7 +176,7 @@ class Run:
 
     def _weights(self, network):
         model, seed = network
-        return self._results / f"models/{model}/seed{seed}/model.safetensors"
+        return self.results / f"models/{model}/seed{seed}/model.safetensors"
 
     def _shares_done(self, networks):
         """dict from each network that is begun to the share of its training that is done, with 1 for finished ones."""

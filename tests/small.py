@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from widedeep import data, training
+from widedeep import components, data, training
 from widedeep.distributed import Group
 from widedeep.names import Model
 
@@ -35,6 +35,13 @@ def write_dataset(path, examples=50, test_examples=40, seed=0):
         path, "blobs", split(examples, seed), split(test_examples, seed + 1), ["dark", "grey", "light"], "a test"
     )
     return path
+
+
+def write_components(path, found, origin):
+    """The file of FirstComponents that are in memory."""
+    with components.creating(path, found.names, found.values.shape[1], origin) as file:
+        for name in ("share", "residual", "values"):
+            getattr(file, name)[...] = getattr(found, name)
 
 
 def recipe(**changes):

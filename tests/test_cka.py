@@ -183,7 +183,28 @@ CONSTANT = {
     "one example repeated": np.tile(np.linspace(-3, 1000.1, 6), (30, 1)),
     "large": np.full((30, 6), 1e6 + 0.1),
     "tiny": np.full((30, 6), 1e-12),
+    # HSIC_1 of these with themselves is zero, as of the others, but for rounding.
+    "a ReLU that one example alone passes": np.eye(30)[:, 3:4] * np.linspace(0.1, 7, 6),
+    "one example alone differs": np.eye(30)[:, 3:4] * np.linspace(0.1, 7, 6) + 3.3,
+    "each example in a direction of its own": 0.7 * np.eye(30),
 }
+
+
+@pytest.mark.parametrize("n", [4, 16, 256])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_is_not_taken_for_a_cka_where_one_example_alone_differs(n, dtype):
+    """Without the check these had CKA of 0 with others and of 1 with each other, by the sign of the rounding."""
+    rng = np.random.default_rng(0)
+    alone = np.zeros((n, 8), dtype)
+    alone[1] = rng.standard_normal(8)
+    nearly = alone.copy()
+    nearly[2] = 1e-3 * rng.standard_normal(8)
+    stream = cka.MinibatchCKA()
+    stream.add([features(0, n, 5, dtype), alone, alone + dtype(3.3), nearly])
+    result = stream.result()
+    assert result.undefined_first == ["", cka.CONSTANT, cka.CONSTANT, ""]
+    expected = oracles.minibatch_cka(nearly.astype(float), features(0, n, 5, dtype).astype(float), n)
+    assert result.values[0, 3] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -234,11 +255,11 @@ def test_a_layer_that_is_constant_in_one_minibatch_only_is_defined():
         (lambda: cka.cka(np.ones((5, 2)), np.ones((6, 2))), "5 examples and y has 6"),
         (lambda: cka.cka(np.ones((3, 2)), np.ones((3, 2))), "3 examples"),
         (lambda: cka.cka(np.ones((9, 2)), np.ones((9, 2)), 3), "at least 4"),
-        (lambda: cka.cka(np.ones((9, 2)), np.ones((9, 2)), 10), "batch_size 10"),
-        (lambda: cka.hsic1(np.eye(5), np.eye(6)), "shapes"),
-        (lambda: cka.MinibatchCKA().add([np.ones((5, 2)), np.ones((6, 2))]), "5, 6"),
+        (lambda: cka.cka(np.ones((9, 2)), np.ones((9, 2)), 10), "batch_size 10 is larger than the number of examples"),
+        (lambda: cka.hsic1(np.eye(5), np.eye(6)), "Gram matrices have shapes"),
+        (lambda: cka.MinibatchCKA().add([np.ones((5, 2)), np.ones((6, 2))]), r"layers have \[5, 6\]"),
         (lambda: cka.MinibatchCKA().add([np.ones((5, 2))], [np.ones((6, 2))]), "5 and 6"),
-        (lambda: cka.MinibatchCKA().result(), "no minibatch"),
+        (lambda: cka.MinibatchCKA().result(), "no minibatch was added"),
     ],
 )
 def test_refuses_in_one_sentence(call, words):

@@ -99,6 +99,10 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
             "no.yaml: cannot be read (No such file or directory)",
         ),
         (["run_study.py", "--configfile", "no.yaml"], "no.yaml: cannot be read (No such file or directory)"),
+        (
+            ["run_study.py", "--configfile", Path("requirements.in").resolve()],
+            f"{Path('requirements.in').resolve()}: is not a config with a key study; see config/demo.yaml.",
+        ),
     ],
 )
 def test_mistakes_give_one_sentence_and_status_1(words, sentence, tmp_path):
@@ -108,6 +112,28 @@ def test_mistakes_give_one_sentence_and_status_1(words, sentence, tmp_path):
     assert result.stderr.startswith(f"error: {sentence}")
     assert len(result.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("study: demo", "study: ../../elsewhere"),
+        ("study: demo", "__use_yte__: true\nstudy:\n  ?open('trace', 'w').name\n"),  # Snakemake would run it
+        ("study: demo", "study: !!python/object/apply:os.mkdir [trace]"),
+    ],
+)
+def test_a_hostile_config_is_refused_before_anything_is_written(old, new, tmp_path):
+    folder = tmp_path / "a/b/c"
+    folder.mkdir(parents=True)
+    text = Path("config/demo.yaml").read_text()
+    assert old in text
+    (folder / "x.yaml").write_text(text.replace(old, new))
+    result = run(Path("scripts/run_study.py").resolve(), "--configfile", "x.yaml", cwd=folder)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: x.yaml: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["x.yaml"]
+    assert len(list(tmp_path.rglob("*"))) == 4
 
 
 @pytest.mark.parametrize("threads", {1, min(2, os.cpu_count())})
@@ -164,10 +190,9 @@ def test_a_training_that_diverges_leaves_no_model(tmp_path):
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(tmp_path):
-    import torch
+    from widedeep.checkpoint import Checkpoint
 
-    (tmp_path / "out").mkdir()
-    torch.save({"settings": {"seed": 5}, "state": {}}, tmp_path / "out/checkpoint.pt")
+    Checkpoint(tmp_path / "out/checkpoint.pt", {"seed": 5}).save({})
     result = subprocess.run(train(tmp_path, "out", "--epochs", "1"), capture_output=True, text=True)
     assert result.returncode == 1
     assert "checkpoint.pt: is the checkpoint of another configuration" in result.stderr
@@ -182,6 +207,19 @@ def test_weights_of_other_data_are_refused(tmp_path):
     assert result.returncode == 1
     assert "was trained on data with checksum" in result.stderr
     assert not (tmp_path / "a.h5").exists()
+
+
+def test_a_job_notes_its_own_time_and_memory_and_not_those_of_who_started_it(tmp_path):
+    timing = tmp_path / "timings/job.tsv"
+    held = bytearray(b"\1" * 300 * 2**20)
+    job = "from widedeep import command as c; c.start(c.parser(''), ['--timing', {!r}]); {}\nc.write_timing()"
+    for work, least, most in (("pass", 5, 100), ("held = b'1' * (150 * 2**20)", 155, 250)):
+        result = run("-c", job.format(str(timing), work), env={**os.environ, "PYTHONPATH": "scripts"})
+        assert result.returncode == 0, result.stderr
+        header, values = timing.read_text().splitlines()
+        assert header.split("\t") == ["s", "cpu_time", "max_rss"]
+        assert least < float(values.split("\t")[2]) < most
+    assert len(held) > 2**20
 
 
 def test_the_pins_of_conda_are_those_of_the_lock():

@@ -135,6 +135,12 @@ REFUSED = [
     ("dataset.source", "npm", "config key dataset.source is npm; digits has embedded"),
     ("dataset.source", "floppy", "config key dataset.source is not one of"),
     ("dataset.folder", "x", "config key dataset.folder is for images of your own"),
+    (
+        "figures.A",
+        {"model": {"depth": 8, "width": 1}, "seed": 1, "batch_sizes": [16, 500]},
+        "A.batch_sizes: 500 is more than the 360 examples that are gone through",
+    ),
+    ("figures.fig6", {}, "figures.fig6: needs two configurations with two seeds or more"),
     ("dataset.mirrors", ["http://x"], "config key dataset.mirrors is for the source official"),
     ("dataset.mirrors", ["x"], r"config key dataset.mirrors\[0\] does not match"),
     ("dataset", {"name": "own", "folder": "x"}, "config key dataset.image_size is missing"),
@@ -280,3 +286,41 @@ def test_rows_of_figures_are_depths_then_widths_and_both_for_each_share_of_the_d
     assert named == {f"fraction {f / 100:g}": [f"{m}-f{f}" for m in (eight, fourteen, wide)] for f in (100, 50)}
     plain = config.rows_of(checked, "C")
     assert [str(model) for model in plain["depth_row"]] == ["digits-plain8-w1-f100", "digits-plain14-w1-f100"]
+
+
+def test_a_data_set_of_one_file_has_no_other_source(monkeypatch):
+    monkeypatch.setattr(config, "has_file", lambda name: name == "moons")
+    config.check_dataset({"name": "moons"})
+    with pytest.raises(UserError, match=r"dataset.folder: moons comes from .*moons\.py alone, remove it"):
+        config.check_dataset({"name": "moons", "folder": "x"})
+
+
+def test_a_file_that_is_no_config_is_one_sentence(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("study: [")
+    with pytest.raises(UserError, match=r"study\.yaml: is not YAML"):
+        config.read(path)
+    path.write_text("study: x")
+    with pytest.raises(UserError, match=r"study\.yaml: config key .* is missing"):
+        config.read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\xff\xfe\x00", r"cannot be read \(it is not a text\); give an existing config"),
+        (b"study: [", r"is not YAML \(.*\); see config/demo.yaml"),
+        (b"seeds: 2021-13-45", r"is not YAML \(.*\); see config/demo.yaml"),
+        (
+            b"a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n"
+            b"c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]\n"
+            b"e: [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]",
+            "entries; no study has, see config/demo.yaml",
+        ),
+        (b"study: 0x" + b"f" * 5000, "holds what cannot be shown"),
+    ],
+)
+def test_a_config_that_cannot_be_read_or_shown_is_one_sentence(tmp_path, content, words):
+    (tmp_path / "mine.yaml").write_bytes(content)
+    with pytest.raises(UserError, match=rf"mine\.yaml: .*{words}"):
+        config.read(tmp_path / "mine.yaml")

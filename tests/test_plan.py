@@ -11,8 +11,8 @@ import study
 import torch
 import yaml
 
-from widedeep import components, costs, data, dumps, models, pca, predictions, similarities, sweep, tracing
 from widedeep import config as study_config
+from widedeep import costs, data, dumps, models, pca, predictions, similarities, sweep, tracing
 from widedeep import training as widedeep_training
 from widedeep import weights as widedeep_weights
 from widedeep.errors import UserError
@@ -107,7 +107,7 @@ def test_sizes_on_disk_are_within_5_percent_of_a_real_run(tmp_path, dumped):
     answers = sweep.log_probabilities(network, test.images, 16, small.CPU)
     predictions.write(tmp_path / "predictions.h5", answers, test.labels, origin)
     first = pca.first_components(network, layers, images, 16, small.CPU)
-    components.write(tmp_path / "pca.h5", first, origin)
+    small.write_components(tmp_path / "pca.h5", first, origin)
     with dumps.Dump(paths["gram", 1]) as one, dumps.Dump(paths["gram", 2]) as other:
         similarities.write(tmp_path / "cka.h5", {"/": (one, one)})
         similarities.write(tmp_path / "pairs.h5", {"seed1--seed2": (one, other)})

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import oracles
 import pandas as pd
+import plot_blocks
 import plot_components
 import plot_heatmaps
 import pytest
@@ -43,7 +44,7 @@ def network_files(tmp_path):
     compute_cka.main([str(write(tmp_path / "a.h5", net=net)), "--out", str(tmp_path / "cka.h5")])
     layers = tracing.layers_of(net)
     first = pca.first_components(net, layers, small.split(30, 2, size=16).images, 16, small.CPU)
-    components.write(tmp_path / "pca.h5", first, ORIGIN)
+    small.write_components(tmp_path / "pca.h5", first, ORIGIN)
     (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
     return tmp_path / "cka.h5", tmp_path / "metrics.json"
 
@@ -72,7 +73,8 @@ def test_block_size_of_a_known_block():
 def side(stages):
     count = len(stages)
     names = [f"l{i}" for i in range(count)]
-    return similarities.Side("x/seed1", names, ["relu"] * count, stages, [0] * count, [""] * count, np.ones(count))
+    none = [""] * count
+    return similarities.Side("x/seed1", names, ["relu"] * count, stages, [0] * count, none, np.ones(count), none)
 
 
 STAGES = [0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 0]
@@ -97,6 +99,16 @@ def test_a_heatmap_has_layer_0_at_the_lower_left_and_a_scale_from_0_to_1():
     assert [tick.get_text() for tick in axis.get_xticklabels()] == ["stage 1", "stage 2", "stage 3"]
     assert [tick.get_text() for tick in axis.get_yticklabels(minor=True)] == ["2", "5", "7"]
     assert figure.axes[-1].get_ylabel() == "CKA"
+    plt.close(figure)
+
+
+def test_numbers_of_layers_are_small_wherever_they_are():
+    """Stage 3 of ResNet-26 begins at 60, where matplotlib would have a tick of its own."""
+    layers = side([0] * 3 + [1] * 28 + [2] * 29 + [3] * 30 + [0])
+    figure = plots.draw_heatmaps([plots.Panel("row", "title", np.eye(91), layers, layers)], "magma")
+    figure.canvas.draw()
+    for labels in (figure.axes[0].get_xticklabels(minor=True), figure.axes[0].get_yticklabels(minor=True)):
+        assert [(label.get_text(), label.get_fontsize()) for label in labels] == [("3", 5.5), ("31", 5.5), ("60", 5.5)]
     plt.close(figure)
 
 
@@ -149,6 +161,23 @@ def test_several_sources_are_averaged(network_files):
     np.testing.assert_allclose(panel.values, similarities.read(cka_file).values)
 
 
+def test_only_the_same_layers_are_averaged(network_files, tmp_path):
+    import compute_cka
+
+    net = network()
+    some = write(tmp_path / "some.h5", net=net, layers=tracing.layers_of(net)[:5])
+    compute_cka.main([str(some), "--out", str(tmp_path / "some_cka.h5")])
+    with pytest.raises(UserError, match=r"some_cka\.h5: has other layers than .*cka\.h5"):
+        plot_heatmaps.panel_of("row", [str(network_files[0]), str(tmp_path / "some_cka.h5")], {})
+
+
+def test_probes_and_deletions_are_read_from_their_tables_alone(tmp_path):
+    (tmp_path / "probes.csv").write_text("layer,kind\n")
+    for name in ("probes.csv", "missing.csv"):
+        with pytest.raises(UserError, match=rf"{name}: is no table of scripts/probe_blocks\.py"):
+            plot_blocks.read_probes(tmp_path / name)
+
+
 def test_refuses_unknown_colours_and_foreign_metrics(network_files, tmp_path):
     cka_file, metrics = network_files
     command = ["--panel", "depth", str(cka_file), "--out", f"{tmp_path}/a.png"]
@@ -164,6 +193,12 @@ def summary(tmp_path):
     """scripts/summarise.py on the files of `network_files`."""
     summarise.main([str(tmp_path), f"--out={tmp_path}/summary.csv"])
     return pd.read_csv(f"{tmp_path}/summary.csv").iloc[0]
+
+
+def test_the_files_of_a_summary_are_of_one_network(network_files, tmp_path):
+    network_files[1].write_text(json.dumps({**METRICS, "seed": 2}))
+    with pytest.raises(UserError, match="seed1 and its metrics.json of .*seed2; make them again"):
+        summary(tmp_path)
 
 
 def test_the_summary_has_a_line_a_network(network_files, tmp_path):
@@ -199,7 +234,7 @@ def test_figure_3_holds_every_value_and_refuses_components_of_another_network(tm
         np.testing.assert_allclose(table[column].to_numpy(), values.ravel(), atol=1e-6)
     assert (tmp_path / "fig3.pdf").exists()
     other = dumps.Origin(ORIGIN.model, 2, ORIGIN.data_checksum, ORIGIN.split)
-    components.write(tmp_path / "pca.h5", first, other)
+    small.write_components(tmp_path / "pca.h5", first, other)
     with pytest.raises(UserError, match=r"pca\.h5: holds 28 layers of .*/seed2, and .*cka\.h5 28 layers of .*/seed1"):
         plot_components.main([*files, "--out", f"{tmp_path}/other.png"])
     assert not (tmp_path / "other.png").exists()

@@ -2,6 +2,7 @@
 
 import compare_examples
 import compare_predictions
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ import scipy.stats
 import small
 import torch
 
-from widedeep import agreement, data, dumps, files, predictions, sweep
+from widedeep import agreement, data, dumps, files, plots, predictions, sweep, tables
 from widedeep.errors import UserError
 
 RNG = np.random.default_rng(5)
@@ -82,7 +83,7 @@ def test_predictions_on_other_data_are_refused(tmp_path):
 
 def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "x.h5").write_bytes(b"no HDF5")
-    with pytest.raises(UserError, match="x.h5: is truncated or damaged"):
+    with pytest.raises(UserError, match="x.h5: is truncated, damaged or of an older version"):
         predictions.read_all([tmp_path / "x.h5"])
 
 
@@ -115,6 +116,28 @@ def write_networks(folder, configurations, examples=40):
 def networks(tmp_path):
     small.write_dataset(tmp_path / "blobs.h5")
     return write_networks(tmp_path, [("w", 8, 2.0, 1.5), ("d", 14, 1.0, 1.5), ("x", 20, 1.0, 9.0)])
+
+
+def test_a_network_that_answers_nothing_is_never_right_and_its_row_of_table_g_is_hatched(networks, tmp_path):
+    (read,) = predictions.read_all([networks[0] / "predictions.h5"])
+    for place in networks[:2]:  # both seeds of ResNet-8 2x
+        answers = read.log_probabilities.copy()
+        answers[7] = np.nan
+        origin = dumps.Origin("w", int(place.name[-1]), read.data_checksum, "test")
+        predictions.write(place / "predictions.h5", answers, np.zeros(len(answers)), origin)
+    (damaged,) = predictions.read_all([networks[0] / "predictions.h5"])
+    assert np.flatnonzero(damaged.classes != read.classes).tolist() == [7]
+    assert damaged.classes[7] != damaged.labels[7] == 0  # argmax takes NaN for the largest
+    out = str(tmp_path / "G.csv")
+    compare_predictions.main([*options(networks), "--out", out, str(tmp_path / "G.png")])
+    table = tables.read(out)
+    of_damaged = (table["first"] == "ResNet-8 2x") | (table["second"] == "ResNet-8 2x")
+    for measure in ("agreement", "kl", "hellinger"):
+        assert table[measure].isna().equals(of_damaged)
+    figure = plots.draw_agreement(table, "magma")
+    assert all(axis.patch.get_hatch() for axis in figure.axes)
+    assert np.ma.getmaskarray(figure.axes[0].collections[0].get_array()).sum() == 5
+    plt.close("all")
 
 
 def options(networks):

@@ -134,5 +134,10 @@ def test_weights_that_do_not_stay_finite_are_refused(network):
         trained(network, recipe=probes.ProbeRecipe(3, 16, 1e38, 0.9, True, False))
 
 
+def test_a_network_without_residual_blocks_has_no_place_for_probes():
+    with pytest.raises(UserError, match="figure 4 needs networks with residual blocks"):
+        probes.probed(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)))
+
+
 def test_labels_follow_the_split():
     assert training.labels_on(small.split(), small.CPU).tolist() == small.split().labels.tolist()

@@ -1,6 +1,7 @@
 """Many pairs at once against one pair at a time, and the files they end in."""
 
 import collections
+import itertools
 
 import compute_cka
 import compute_pairs
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from test_dumps import ORIGIN, network, write
 
-from widedeep import cka, command, dumps, similarities
+from widedeep import cka, command, dumps, hdf5, seals, similarities
 from widedeep.errors import UserError
 
 
@@ -47,6 +48,29 @@ def test_many_pairs_equal_one_at_a_time_and_read_each_dump_once_a_minibatch(path
     assert not np.array_equal(together[2].share_first, together[2].share_second)
     assert together[3][0].values[5, 5] == pytest.approx(1)
     assert together[0][0].values[5, 5] < 0.999999
+
+
+@pytest.mark.parametrize("networks_at_once", [1, 2, 4])
+def test_more_dumps_than_the_memory_holds_give_the_same_in_groups(tmp_path, monkeypatch, networks_at_once):
+    opened = [
+        dumps.Dump(write(tmp_path / f"{seed}.h5", net=network(seed), origin=dumps.Origin("m", seed, "sum", "test")))
+        for seed in range(5)
+    ]
+    pairs = list(itertools.combinations_with_replacement(opened, 2))
+    at_once = similarities.compare(pairs)
+    largest, original = [], similarities._compare_in_memory
+    monkeypatch.setattr(
+        similarities, "_compare_in_memory", lambda used, pairs: largest.append(len(used)) or original(used, pairs)
+    )
+    of_one = similarities.grams_bytes(len(opened[0].layers), 16)
+    monkeypatch.setattr(similarities, "MEMORY", networks_at_once * of_one)
+    in_groups = similarities.compare(pairs)
+    assert max(largest) == max(2, networks_at_once)
+    assert similarities.memory([len(opened[0].layers)] * 5, 16) == max(2, networks_at_once) * of_one
+    for one, other in zip(at_once, in_groups, strict=True):
+        np.testing.assert_allclose(one.plain.values, other.plain.values, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(one.deflated.values, other.deflated.values, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(one.squared_cosine, other.squared_cosine, rtol=0, atol=1e-12)
 
 
 def test_a_file_holds_what_was_computed(paths, tmp_path):
@@ -99,6 +123,10 @@ def test_pairs_are_those_of_the_larger_seed(paths, tmp_path):
 def test_refuses_files_that_are_missing_something_else_or_without_the_pair(paths, tmp_path):
     with pytest.raises(UserError, match="no such file"):
         similarities.read(tmp_path / "cka.h5")
+    with hdf5.creating(tmp_path / "empty.h5"):
+        pass
+    with pytest.raises(UserError, match=r"empty\.h5: holds something unknown where cka is expected"):
+        similarities.read(tmp_path / "empty.h5")
     with pytest.raises(UserError, match="holds activations where cka is expected"):
         similarities.read(paths[0])
     compute_cka.main([str(paths[0]), "--out", str(tmp_path / "cka.h5")])
@@ -106,6 +134,7 @@ def test_refuses_files_that_are_missing_something_else_or_without_the_pair(paths
         similarities.read(tmp_path / "cka.h5", "seed8--seed9")
     with h5py.File(tmp_path / "cka.h5", "a") as file:
         del file["first/kind"]
+    seals.write(tmp_path / "cka.h5")
     with pytest.raises(UserError, match=r"cka\.h5: is truncated or damaged"):
         similarities.read(tmp_path / "cka.h5")
 

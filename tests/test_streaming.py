@@ -1,12 +1,14 @@
 """Images that stay in their files: the same content as reading them all, and crops that follow from their seeds."""
 
+import os
+
 import numpy as np
 import pytest
 import small
 import torch
 from PIL import Image
 
-from widedeep import augmentation, data, folders
+from widedeep import augmentation, data, folders, seals
 from widedeep.errors import UserError
 
 
@@ -102,3 +104,53 @@ def test_another_file_or_label_changes_the_checksum(tmp_path):
     assert data.listing_checksum(folder, paths, labels, 64) != before
     (folder / paths[0]).write_bytes(b"")
     assert data.listing_checksum(folder, paths, labels, 32) != before
+
+
+def test_images_in_the_file_of_a_data_set_are_those_of_an_array(tmp_path):
+    path = small.write_dataset(tmp_path / "dataset.h5", test_examples=2500)
+    whole = data.read(path, "test")
+    parts = [torch.tensor([3, 0, 2499]), torch.tensor([7]), torch.arange(100)]
+    with data.opened(path, "test") as opened:
+        np.testing.assert_array_equal(opened.labels, whole.labels)
+        assert opened.images.shape == whole.images.shape
+        for kept, streamed in zip(batches(whole, parts), batches(opened, parts), strict=True):
+            assert torch.equal(kept, streamed)
+            assert kept.stride() == streamed.stride()
+        fewer = data.Split(opened.images[10:50], opened.labels)
+        assert len(fewer.images) == 40
+        assert torch.equal(*(batches(split, [torch.tensor([2])])[0] for split in (fewer, _part(whole, 10, 50))))
+        # What replaces the file while it is read is not what was checked.
+        small.write_dataset(tmp_path / "other.h5", test_examples=2500, seed=8).rename(path)
+        assert torch.equal(batches(opened, parts)[0], batches(whole, parts)[0])
+
+
+def _part(split, start, stop):
+    return data.Split(split.images[start:stop], split.labels[start:stop])
+
+
+def test_images_in_the_file_of_a_data_set_are_checked(tmp_path):
+    path = small.write_dataset(tmp_path / "dataset.h5")
+    with data.opened(path, "test") as opened:
+        last = opened.images.offset + 40 * 64 - 1
+    with open(path, "r+b") as file:
+        file.seek(last)
+        file.write(bytes([255 - data.read(path, "test").images.flat[-1]]))
+    seals.write(path)
+    with pytest.raises(UserError, match="the content of test does not have the checksum"), data.opened(path, "test"):
+        pass
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_named(tmp_path):
+    path = small.write_dataset(tmp_path / "dataset.h5")
+    with data.opened(path, "test") as opened:
+        os.truncate(path, opened.images.offset + 10)
+        with pytest.raises(UserError, match=r"dataset\.h5: was cut short while it was read"):
+            batches(opened, [torch.tensor([0])])
+
+
+def test_images_that_changed_since_they_were_listed_are_noticed(listed, tmp_path):
+    data.check(listed, "train")
+    for image in (tmp_path / "images").rglob("*.jpeg"):
+        image.write_bytes(image.read_bytes() + b"x")  # another size: their content is not read
+    with pytest.raises(UserError, match="dataset.h5: the images of train in .*images are not those that it lists"):
+        data.check(listed, "train")

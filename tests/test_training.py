@@ -1,5 +1,6 @@
 """The recipe against hand-made steps, and resumption to the same bits."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -174,10 +175,10 @@ def test_refuses_checkpoints_that_are_damaged_hostile_or_of_another_training(tmp
     whole = path.read_bytes()
     for length in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(UserError, match=r"checkpoint\.pt: is not a readable checkpoint .* delete it"):
+        with pytest.raises(UserError, match=r"checkpoint\.pt: is truncated.* delete it to train from"):
             checkpoint.load(small.CPU)
     trace = tmp_path / "trace"
-    torch.save({"settings": checkpoint.settings, "state": Hostile(trace)}, path)
+    checkpoint.save(Hostile(trace))
     with pytest.raises(UserError, match="is not a readable checkpoint"):
         checkpoint.load(small.CPU)
     assert not trace.exists()
@@ -218,12 +219,19 @@ def test_refuses_weights_that_are_missing_damaged_or_something_else(saved, tmp_p
         path.write_bytes(whole[:length])
         with pytest.raises(UserError, match="is not a trained network of this workflow"):
             weights.load(path, small.CPU)
-    path.write_bytes(whole.replace(b'\\"schema_version\\": 1', b'\\"schema_version\\": 9'))
-    with pytest.raises(UserError, match="schema version 9 where 1 is expected"):
+    path.write_bytes(whole.replace(b'\\"schema_version\\": 2', b'\\"schema_version\\": 9'))
+    with pytest.raises(UserError, match="schema version 9 where 2 is expected; train it again"):
         weights.load(path, small.CPU)
     path.write_bytes(whole.replace(b'\\"depth\\": 8', b'\\"depth\\": 9'))
-    with pytest.raises(UserError, match=r"depth 9|do not fit"):
+    with pytest.raises(UserError, match=r"is damaged \(its checksum is another one"):
         weights.load(path, small.CPU)
+
+
+def test_refuses_weights_of_a_network_that_its_family_does_not_build_any_more(tmp_path):
+    larger, dataset = dataclasses.replace(small.MODEL, depth=14), weights_description(tmp_path)
+    weights.save(tmp_path / "m.safetensors", small.train().network, larger, {"seed": 1}, dataset)
+    with pytest.raises(UserError, match="the weights do not fit blobs-resnet14-w0.5-f100; the file is damaged"):
+        weights.load(tmp_path / "m.safetensors", small.CPU)
 
 
 def test_float64_oracle_of_the_images_scale():

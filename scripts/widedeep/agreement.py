@@ -7,12 +7,15 @@ def agreement(classes):
     """Shares of examples on which pairs of networks predict the same class (paper, appendix G).
 
     Args:
-        classes: (networks, examples) int.
+        classes: (networks, examples) int; -1 where a network has no answer.
 
     Returns:
-        (networks, networks) float64, ones on the diagonal
+        (networks, networks) float64, ones on the diagonal; NaN for a network without some answer
     """
-    return np.stack([(classes == one).mean(axis=1) for one in np.asarray(classes)])
+    classes = np.asarray(classes)
+    shares = np.stack([(classes == one).mean(axis=1) for one in classes])
+    silent = (classes < 0).any(axis=1)
+    return np.where(silent[:, None] | silent, np.nan, shares)
 
 
 def kl_divergence(log_probabilities):
@@ -24,7 +27,7 @@ def kl_divergence(log_probabilities):
         log_probabilities: (networks, examples, classes).
 
     Returns:
-        (networks, networks) float64, zeros on the diagonal
+        (networks, networks) float64, zeros on the diagonal; NaN where one of the two has NaN
     """
     logs = np.asarray(log_probabilities, np.float64)
     networks, examples, _ = logs.shape
@@ -37,13 +40,15 @@ def class_shares(classes, number):
     """For each example the share of networks that predict each class.
 
     Args:
-        classes: (networks, examples) int.
+        classes: (networks, examples) int; -1 where a network has no answer.
         number: of classes.
 
     Returns:
-        (examples, number) float64, rows that sum to 1
+        (examples, number) float64, rows that sum to 1; NaN where a network has no answer
     """
-    return np.stack([(np.asarray(classes) == one).mean(axis=0) for one in range(number)], axis=1)
+    classes = np.asarray(classes)
+    shares = np.stack([(classes == one).mean(axis=0) for one in range(number)], axis=1)
+    return np.where((classes < 0).any(axis=0)[:, None], np.nan, shares)
 
 
 def hellinger(first, second):

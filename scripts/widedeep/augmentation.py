@@ -1,8 +1,9 @@
 """Random crops with reflection padding and random flips, drawn for each image, computed for the whole batch at once."""
 
+import numpy as np
 import torch
 
-from widedeep.streaming import ImageFiles, crops
+from widedeep.streaming import ImageFiles, channels_last, crops, scaled
 
 
 def crop_padding(size):
@@ -14,14 +15,14 @@ def on_device(images, device):
     """The images of a data.Split as the functions here take them, on `device`.
 
     Args:
-        images: uint8 (examples, channels, height, width) array, or streaming.ImageFiles.
+        images: uint8 (examples, channels, height, width) array, or images that stay in their files (streaming).
 
     Returns:
-        uint8 (examples, height, width, channels) tensor, or streaming.ImageFiles
+        uint8 (examples, height, width, channels) tensor, or what streams them
     """
-    if isinstance(images, ImageFiles):
-        return images.to(device)
-    return torch.from_numpy(images).permute(0, 2, 3, 1).contiguous().to(device)
+    if isinstance(images, np.ndarray):
+        return channels_last(images).to(device)
+    return images.to(device)
 
 
 def plain_batches(images, parts):
@@ -34,11 +35,10 @@ def plain_batches(images, parts):
     Yields:
         float32 (batch, channels, height, width), in channels_last layout
     """
-    if isinstance(images, ImageFiles):
-        _, central = crops(images.size)
-        yield from images.batches([[(index, 0) for index in part.tolist()] for part in parts], central)
-    else:
+    if isinstance(images, torch.Tensor):
         yield from (plain(images, part) for part in parts)
+    else:
+        yield from images.plain_batches(parts)
 
 
 def augmented_batches(images, parts, flip, generators, share=lambda batch: batch):
@@ -84,19 +84,15 @@ def augmented(images, indices, flip, generator):
         mirrored = torch.rand(batch, 1, generator=generator) < 0.5
         columns = torch.where(mirrored, columns.flip(1), columns)
     rows, columns = rows.to(images.device), columns.to(images.device)
-    return _scaled(images[indices[:, None, None], rows[:, :, None], columns[:, None, :]])
+    return scaled(images[indices[:, None, None], rows[:, :, None], columns[:, None, :]])
 
 
 def plain(images, indices):
     """The images as they are; same arguments and result as `augmented`."""
-    return _scaled(images[indices])
+    return scaled(images[indices])
 
 
 def _shifted(size, offsets):
     """Source positions (batch, size) of a crop at `offsets` (batch, 1) from an axis that is padded by reflection."""
     positions = (torch.arange(size) + offsets - crop_padding(size)).abs()
     return torch.where(positions < size, positions, 2 * (size - 1) - positions)
-
-
-def _scaled(images):
-    return images.permute(0, 3, 1, 2).to(torch.float32).div_(255)

@@ -1,11 +1,11 @@
-"""Checkpoints of a training: atomic, free of code, and refused by any other training."""
+"""Checkpoints of a training: atomic, sealed (seals.py), free of code, and refused by any other training."""
 
 import io
 from pathlib import Path
 
 import torch
 
-from widedeep import files
+from widedeep import files, seals
 from widedeep.errors import UserError
 
 
@@ -29,9 +29,11 @@ class Checkpoint:
         content = {"settings": self.settings, "attempts": [*self.attempts, *attempt], "state": state}
         # By way of memory: torch's own writer says nothing of why a file cannot be written.
         buffer = io.BytesIO()
+        buffer.write(bytes(seals.SIZE))
         torch.save(content, buffer)
         with files.replacing(self.path) as unfinished:
             unfinished.write_bytes(buffer.getbuffer())
+            seals.write(unfinished)
 
     def load(self, device):
         """The saved state with its tensors on `device`, or None if there is no checkpoint.
@@ -41,8 +43,10 @@ class Checkpoint:
         """
         if not self.path.exists():
             return None
+        seals.check(self.path, "delete it to train from the beginning")
         try:
-            content = torch.load(self.path, map_location=device, weights_only=True)
+            saved = io.BytesIO(self.path.read_bytes()[seals.SIZE :])
+            content = torch.load(saved, map_location=device, weights_only=True)
             settings, state, attempts = content["settings"], content["state"], content.get("attempts", [])
         except Exception as error:  # torch.load raises many kinds for damaged or hostile files
             raise UserError(

@@ -32,12 +32,15 @@ from widedeep.errors import UserError
 
 # Centring a Gram matrix loses the bits that the squared mean has more than the variance: 2 at this ratio.
 _LARGE_MEAN = 4.0
-# A layer is constant when what is left after centring is rounding: its share of the squared norm, in units of eps^2.
+# What is left where terms cancel is rounding: up to this share of the sum of their squares, in units of eps^2.
 _CONSTANT = 16.0**2
 # Columns that are centred at once: 256 examples x 4,096 features x 4 bytes stay in the cache.
 _BLOCK = 4096
 
-CONSTANT = "constant: the layer's output is the same for all examples of each minibatch, so it has no CKA"
+CONSTANT = (
+    "constant: the layer's output is the same for all examples of each minibatch, or no two examples vary together (as "
+    "where only one differs from the rest), so it has no CKA"
+)
 NOT_FINITE = "not finite: the layer's output, or its Gram matrix, holds NaN or infinity"
 
 
@@ -129,13 +132,13 @@ def packed(gram):
     return gram.ravel().take(_flat_triangle(len(gram)))
 
 
-def rounding_of(squared_norm, dtype):
-    """What rounding in `dtype` may leave of a constant after centring: less variance (times n) than this is none.
+def rounding_of(squares, dtype):
+    """What rounding in `dtype` may leave of a sum of squares where its terms cancel: what is not above this is nothing.
 
     Args:
-        squared_norm: of the uncentred features, summed over examples.
+        squares: the sum without what is subtracted from it, as of uncentred features, over examples and features.
     """
-    return _CONSTANT * np.finfo(dtype).eps ** 2 * squared_norm
+    return _CONSTANT * np.finfo(dtype).eps ** 2 * squares
 
 
 def has_large_mean(gram):
@@ -252,11 +255,16 @@ def cross_hsic(first, second):
 
 
 def self_hsic(grams):
-    """HSIC_1 of every layer with itself, (layers,) float64."""
+    """HSIC_1 of every layer with itself, (layers,) float64; exactly zero where no two examples vary together.
+
+    Such a layer differs for one example alone (a ReLU that is nearly dead), or in another direction for each. The terms
+    then cancel but for the rounding of the Gram matrix, which would pass for a CKA.
+    """
     n = grams.n
     traces, rows = _squared_sums(grams.triangles), _squared_sums(grams.row_sums)
     totals = grams.row_sums.sum(axis=1) ** 2 / ((n - 1) * (n - 2))
-    return (2 * traces + totals - 2 / (n - 2) * rows) / (n * (n - 3))
+    terms = 2 * traces + totals - 2 / (n - 2) * rows
+    return terms * (terms > rounding_of(2 * traces, np.float32)) / (n * (n - 3))
 
 
 def _squared_sums(rows):
@@ -310,7 +318,7 @@ class MinibatchCKA:
         cross = cross_hsic(first, second)
         self.minibatches += 1
         self._cross = self._cross + cross
-        self._first = self._first + (cross.diagonal() if second is first else self_hsic(first))
+        self._first = self._first + self_hsic(first)
         self._second = self._first if second is first else self._second + self_hsic(second)
 
     def result(self):

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import os
 import resource
+import signal
 import sys
 import time
 
@@ -13,6 +14,8 @@ from widedeep.errors import UserError
 
 # Each library of linear algebra reads its own variable, once, when it is loaded.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# The exit status after Ctrl-C.
+INTERRUPTED = 128 + signal.SIGINT
 _held = contextlib.ExitStack()
 _started = time.monotonic()
 _timings = []  # files to write when this job has ended well
@@ -78,6 +81,8 @@ def run(main):
     except UserError as error:
         sys.stdout = None  # what it could not write, it would try to write again
         sys.exit(f"error: {error}")  # sys.exit prints to stderr, status 1
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     finally:
         release()
         # Else Python looks for garbage among all that torch or seaborn made before it ends: up to a second of processor
@@ -96,10 +101,17 @@ def write_timing():
         return
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     processor = sum(one.ru_utime + one.ru_stime for one in used)
-    memory = used[0].ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     with contextlib.suppress(UserError), files.replacing(_timings[0]) as unfinished:
-        line = f"{time.monotonic() - _started:.2f}\t{processor:.2f}\t{memory:.1f}"
+        line = f"{time.monotonic() - _started:.2f}\t{processor:.2f}\t{_peak_memory():.1f}"
         unfinished.write_text(f"s\tcpu_time\tmax_rss\n{line}\n")
+
+
+def _peak_memory():
+    """MB (2**20 bytes) of this process."""
+    # Linux: what getrusage says begins with the peak of the process that started this one.
+    with contextlib.suppress(OSError), open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS: bytes
 
 
 def positive_int(text):

@@ -7,6 +7,7 @@ pca.h5          attributes: kind, schema_version, model, seed, data_checksum, sp
     name        (layers,) of the layers in forward order
 """
 
+import contextlib
 from dataclasses import dataclass
 
 import h5py
@@ -15,7 +16,7 @@ import numpy as np
 from widedeep import hdf5
 
 KIND = "first components"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _REMEDY = "compute it again (scripts/dump_activations.py --components)"
 
 
@@ -35,6 +36,11 @@ class FirstComponents:
     residual: np.ndarray
     values: np.ndarray
 
+    @classmethod
+    def unfilled(cls, names, examples):
+        """In memory, to be filled."""
+        return cls(names, np.empty(len(names)), np.empty(len(names)), np.empty((len(names), examples)))
+
     @property
     def agreement(self):
         """Squared cosines between the first components of all pairs of layers (paper, figure 3).
@@ -44,14 +50,29 @@ class FirstComponents:
         return np.minimum((self.values @ self.values.T) ** 2, 1.0)
 
 
-def write(path, components, origin):
-    """Write FirstComponents of the network that `origin` (dumps.Origin) names."""
+@contextlib.contextmanager
+def creating(path, names, examples, origin):
+    """Make a file of first components that is filled while they are computed, so that they take no memory.
+
+    Args:
+        path: of the HDF5 file, which takes its place when the block ends well.
+        names: of the layers.
+        examples: their number.
+        origin: dumps.Origin.
+
+    Yields:
+        FirstComponents whose arrays are the file's datasets, to be filled.
+    """
     with hdf5.creating(path) as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
         file.attrs.update(vars(origin))
-        for name in ("share", "residual", "values"):
-            file[name] = getattr(components, name)
-        file.create_dataset("name", data=components.names, dtype=h5py.string_dtype())
+        file.create_dataset("name", data=names, dtype=h5py.string_dtype())
+        shapes = (len(names),), (len(names),), (len(names), examples)
+        made = (
+            file.create_dataset(name, shape, np.float64)
+            for name, shape in zip(("share", "residual", "values"), shapes, strict=True)
+        )
+        yield FirstComponents(names, *made)
 
 
 def read(path):

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 from pathlib import Path
 
 import jsonschema
@@ -25,6 +26,9 @@ ARCHIVES = {"cifar10": "cifar-10-python.tar.gz", "cifar100": "cifar-100-python.t
 # Data sets of the user's own: scripts/datasets/NAME.py with a function load().
 DATASETS = Path(__file__).parents[1] / "datasets"
 SCHEMA = Path(__file__).parents[2] / "workflow/schemas/config.schema.yaml"
+# Entries of a config, and networks of its grid: a few lines of YAML with aliases or lists can stand for more than any
+# memory holds.
+LARGEST = 100_000
 SOURCES = {
     "digits": ("embedded",),
     "cifar10": ("official", "npm"),
@@ -47,12 +51,29 @@ def read(path):
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text"
         raise UserError(f"{path}: cannot be read ({reason}); give an existing config.") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: is not YAML ({' '.join(str(error).split())}); see config/demo.yaml.") from error
+    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:  # as of a date in no calendar
+        raise UserError(f"{path}: is not YAML ({_short(str(error))}); see config/demo.yaml.") from error
+    if _is_larger(content, LARGEST):
+        raise UserError(f"{path}: has more than {LARGEST} entries; no study has, see config/demo.yaml.")
     try:
         return checked(content, yaml.safe_load(SCHEMA.read_text()))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+    except ValueError as error:  # a number of more digits than Python writes
+        raise UserError(f"{path}: holds what cannot be shown ({_short(str(error))}); see config/demo.yaml.") from error
+
+
+def _is_larger(content, most):
+    """Whether a value of YAML has more than so many entries, each alias written out; it may hold itself."""
+    left, count = [content], 0
+    while left and count <= most:
+        value = left.pop()
+        if isinstance(value, dict):
+            left += [*value, *value.values()]
+        elif isinstance(value, list | tuple | set):
+            left += value
+        count += 1
+    return count + len(left) > most
 
 
 def checked(config, schema):
@@ -224,8 +245,13 @@ _Base = jsonschema.Draft202012Validator
 _Validator = jsonschema.validators.extend(
     _Base,
     {"properties": _fill_defaults(_Base.VALIDATORS["properties"])},
-    # YAML's numbers: 1.0 is no seed, and true is no number.
-    type_checker=_Base.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
+    # YAML's numbers: 1.0 is no seed, true is no number, and neither are .nan and .inf.
+    type_checker=_Base.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: type(value) in (int, float) and abs(value) < math.inf,
+        }
+    ),
 )
 
 
@@ -233,7 +259,7 @@ def _sentence(error):
     """One sentence for a jsonschema error: the key, what was found, what is expected."""
     key = _dotted(error.absolute_path)
     if error.validator == "additionalProperties":
-        unknown = sorted(set(error.instance) - set(error.schema["properties"]))[0]
+        unknown = _short(sorted(map(str, set(error.instance) - set(error.schema["properties"])))[0])
         known = ", ".join(sorted(error.schema["properties"]))
         where = f"{key}.{unknown}" if key else unknown
         return f"config key {where} is unknown; the keys there are {known}."
@@ -250,13 +276,20 @@ def _sentence(error):
         "maximum": lambda value: f"is greater than {value}",
         "exclusiveMinimum": lambda value: f"is not greater than {value}",
         "exclusiveMaximum": lambda value: f"is not less than {value}",
+        "maxLength": lambda value: f"is longer than {value} characters",
         "minItems": lambda value: f"has fewer than {value} item",
         "uniqueItems": lambda _: "holds an item twice",
         "dependentRequired": lambda needs: f"has {next(iter(needs))} without the other of {', '.join(needs)}",
         "anyOf": lambda ways: f"has none of {', '.join(way['required'][0] for way in ways)}",
     }[error.validator](error.validator_value)
     description = error.schema.get("description", "")
-    return f"config key {key or 'at the top'} {expected}: {error.instance!r}. {description}".strip()
+    return f"config key {key or 'at the top'} {expected}: {_short(repr(error.instance))}. {description}".strip()
+
+
+def _short(text):
+    """The text on one line, its end left out where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= 200 else f"{line[:200]}..."
 
 
 def _dotted(path):
@@ -266,6 +299,10 @@ def _dotted(path):
 
 
 def _check_grid(config):
+    lists = [[len(entry[key]) for key in ("depths", "widths", "fractions", "seeds")] for entry in config["grid"]]
+    networks = sum(map(math.prod, lists))
+    if networks > LARGEST:
+        raise UserError(f"config key grid: asks for {networks} networks, more than {LARGEST}; shorten its lists.")
     for position, entry in enumerate(config["grid"]):
         try:
             key = "family"

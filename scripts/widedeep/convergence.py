@@ -33,15 +33,16 @@ def gram_of(network, layer, images, batch_size, device):
         device: torch.device.
 
     Returns:
-        (examples, examples) float64
+        (examples, examples) float64; NaN in it where the outputs or their products are not finite
     """
     images, parts = augmentation.on_device(images, device), []
     with tracing.watching([layer], lambda _, output: parts.append(tracing.features(output).cpu().numpy())):
         for batch in augmentation.plain_batches(images, torch.arange(len(images)).split(batch_size)):
             network(batch)
     features = np.concatenate(parts)
-    features -= features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return cka.double_centred(features @ features.T)
+    with np.errstate(over="ignore", invalid="ignore"):
+        features -= features.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return cka.double_centred(features @ features.T)
 
 
 def course(grams, sample_ids):

@@ -284,7 +284,7 @@ def _pairs_file(first, second, largest, section):
     return PairsFile(
         size=number * comparison_size(first.layers, second.layers),
         dumps_read=sum(cost.dumps[section["form"]] for cost in read),
-        memory=comparison_memory([cost.layers for cost in read], section["batch_size"]),
+        memory=comparison_memory([len(cost.layers) for cost in read], section["batch_size"]),
     )
 
 
@@ -398,8 +398,8 @@ def _memory(config, model, network, layers, images):
     figures, weights = config["figures"], weights_size(network)
     memory = {
         "train": _training_memory(layers, weights, images, config),
-        "dump_activations": _dump_memory(layers, weights, images, config),
-        "compute_cka": comparison_memory([layers], config["dumps"]["batch_size"]),
+        "dump_activations": _dump_memory(layers, weights, config),
+        "compute_cka": comparison_memory([len(layers)], config["dumps"]["batch_size"]),
     }
     if "fig4" in figures and model in study_config.models_of(config, "fig4"):
         memory["probe_blocks"] = _probe_memory(network, layers, weights, images, config)
@@ -427,12 +427,11 @@ def _training_memory(layers, weights, images, config):
     return _TORCH_PROCESS + splits + 4 * weights + 4 * config["training"]["batch_size"] * kept
 
 
-def _dump_memory(layers, weights, images, config):
+def _dump_memory(layers, weights, config):
     """The vectors of Lanczos' method for all layers, if none converges early, and a few layers of a minibatch."""
     features = _features(layers)
     minibatch = 4 * 4 * config["dumps"]["batch_size"] * max(features)
-    splits = _split_bytes(config, images, images.test_examples)
-    return _TORCH_PROCESS + splits + weights + _LANCZOS_BYTES * sum(features) + minibatch
+    return _TORCH_PROCESS + weights + _LANCZOS_BYTES * sum(features) + minibatch
 
 
 def _probe_memory(network, layers, weights, images, config):
@@ -451,9 +450,12 @@ def _convergence_memory(network, layers, images, config):
     return _TORCH_PROCESS + max(_CONVERGENCE_BYTES * examples**2, 40 * examples**2 + 2 * 4 * examples * widest)
 
 
-def comparison_memory(networks, batch_size):
-    """Gram matrices of the layers of all `networks` (lists of LayerInfo) on one minibatch, and sums of all pairs."""
-    layers = sum(map(len, networks))
-    grams = similarities.memory([len(network) for network in networks], batch_size)
+def comparison_memory(layers, batch_size):
+    """About the bytes that a job needs that compares networks.
+
+    Args:
+        layers: list of the numbers of layers of its networks.
+        batch_size: examples a minibatch.
+    """
     # Three sums of each pair of layers, and those of a minibatch on their way to them.
-    return _NUMPY_PROCESS + grams + 2 * 3 * 8 * layers**2
+    return _NUMPY_PROCESS + similarities.memory(layers, batch_size) + 2 * 3 * 8 * sum(layers) ** 2

@@ -7,6 +7,7 @@
     paths       (examples,) of str, relative to the folder: in place of images, where these are streamed
 """
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ from widedeep import hdf5
 from widedeep.errors import UserError
 
 KIND = "dataset"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 REMEDY = "delete it and run scripts/download.py again"
+# Images that are read at once to be checked.
+_BLOCK = 1000
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,15 @@ class Description:
 
 def content_checksum(split):
     """SHA-256 over shape, images and labels: the same for every source of the same content, whatever its container."""
-    digest = hashlib.sha256(repr(split.images.shape).encode())
-    digest.update(np.ascontiguousarray(split.images, dtype=np.uint8))
-    digest.update(np.ascontiguousarray(split.labels, dtype="<i8"))
+    return _checksum(split.images.shape, [split.images], split.labels)
+
+
+def _checksum(shape, blocks, labels):
+    """The content_checksum of images that come in blocks."""
+    digest = hashlib.sha256(repr(shape).encode())
+    for block in blocks:
+        digest.update(np.ascontiguousarray(block, dtype=np.uint8))
+    digest.update(np.ascontiguousarray(labels, dtype="<i8"))
     return digest.hexdigest()
 
 
@@ -138,10 +147,46 @@ def read(path, split, fraction=1.0):
             return _read_listing(file, group, fraction)
         whole = Split(group["images"][:], group["labels"][:])
         checksum = group.attrs["checksum"]
-    if content_checksum(whole) != checksum:
-        raise UserError(f"{path}: the content of {split} does not have the checksum {checksum[:12]}; {REMEDY}.")
+    _compare_checksum(path, split, content_checksum(whole), checksum)
     examples = round(fraction * len(whole.labels))
     return Split(whole.images[:examples], whole.labels[:examples])
+
+
+@contextlib.contextmanager
+def opened(path, split):
+    """Check a split as `read` does, in blocks, and keep its images in the file, so that they take no memory.
+
+    Args:
+        path: of the data set file.
+        split: `train` or `test`.
+
+    Yields:
+        Split, whose images are streaming.StoredImages or streaming.ImageFiles.
+
+    Raises:
+        UserError: as `read`.
+    """
+    from widedeep.streaming import StoredImages
+
+    with contextlib.ExitStack() as files:
+        with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, REMEDY) as file, hdf5.explaining_damage(path, REMEDY):
+            group = file[split]
+            if "paths" in group:
+                found = _read_listing(file, group, 1.0)
+            else:
+                # Held open, so that it is this file that is read even where another takes its place.
+                stored = files.enter_context(open(path, "rb", buffering=0))
+                images = StoredImages(stored, group["images"].id.get_offset(), group["images"].shape)
+                labels = group["labels"][:]
+                blocks = (images.read(range(len(images))[start:][:_BLOCK]) for start in range(0, len(images), _BLOCK))
+                _compare_checksum(path, split, _checksum(images.shape, blocks, labels), group.attrs["checksum"])
+                found = Split(images, labels)
+        yield found
+
+
+def _compare_checksum(path, split, found, recorded):
+    if found != recorded:
+        raise UserError(f"{path}: the content of {split} does not have the checksum {recorded[:12]}; {REMEDY}.")
 
 
 def _read_listing(file, group, fraction):

@@ -25,7 +25,7 @@ from widedeep.layers import LayerInfo
 from widedeep.names import random_seed
 
 KIND = "activations"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 FORMS = {"gram": None, "raw": np.float32, "raw16": np.float16}
 
 
@@ -84,7 +84,7 @@ class Writer:
     def __init__(self, file, form, origin, sample_ids, versions):
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
         said = {**vars(origin), "form": form, "versions": json.dumps(versions, sort_keys=True)}
-        file.attrs.update({key: hdf5.fixed(value) if isinstance(value, str) else value for key, value in said.items()})
+        file.attrs.update(said)
         file.create_dataset("sample_ids", data=sample_ids)
         self._layers = file.create_group("layers", track_order=True)
         self._dtype = FORMS[form]
@@ -94,8 +94,7 @@ class Writer:
     def add_layer(self, layer):
         """Declare the next layer in forward order (LayerInfo)."""
         group = self._layers.create_group(layer.name)
-        attributes = {"kind": hdf5.fixed(layer.kind), "stage": layer.stage, "block": layer.block, "shape": layer.shape}
-        group.attrs.update(attributes)
+        group.attrs.update({"kind": layer.kind, "stage": layer.stage, "block": layer.block, "shape": layer.shape})
 
     def put_gram(self, name, minibatch, gram):
         """Store a cka.PackedGram, and the scores of its first component."""
@@ -147,7 +146,7 @@ class Dump:
         self._file = hdf5.open_stamped(path, KIND, SCHEMA_VERSION, "dump the activations again")
         with hdf5.explaining_damage(path, "dump the activations again"):
             attributes = self._file.attrs
-            words = (hdf5.text(attributes[name]) for name in ("form", "model", "split", "data_checksum"))
+            words = (attributes[name] for name in ("form", "model", "split", "data_checksum"))
             self.form, self.model, self.split, self.data_checksum = words
             self.seed = int(attributes["seed"])
             self.sample_ids = self._file["sample_ids"][:]
@@ -231,4 +230,4 @@ def gram_size(layers, batch_size, batches):
 
 def _layer_info(name, attributes):
     shape = tuple(int(size) for size in attributes["shape"])
-    return LayerInfo(name, hdf5.text(attributes["kind"]), int(attributes["stage"]), int(attributes["block"]), shape)
+    return LayerInfo(name, attributes["kind"], int(attributes["stage"]), int(attributes["block"]), shape)

@@ -173,6 +173,8 @@ def first_component(networks):
     """Figure 3: the CKA among the block's layers falls when the first component is removed."""
     result, claim = "fig3", "The block structure vanishes when the first principal component is removed."
     blocks = networks[networks.layers_in_block >= HAS_BLOCK]
+    # Layers that are nothing but their first component have no CKA without it.
+    blocks = blocks.dropna(subset=["cka_in_block", "cka_in_block_without_first_component"])
     if len(blocks) < FEWEST_SEEDS:
         return Finding(result, claim, "", NOT_DECIDABLE, f"fewer than {FEWEST_SEEDS} networks have a block structure")
     falls = blocks.cka_in_block - blocks.cka_in_block_without_first_component
@@ -237,7 +239,7 @@ def comparison(result, claim, what, lines):
 def same_depth(pairs):
     """Figure 5: without a block, layers at the same relative depth are similar across seeds and architectures."""
     result, claim = "fig5", "Without a block, layers at the same relative depth are similar in different networks."
-    without = pairs[(pairs.block_first < HAS_BLOCK) & (pairs.block_second < HAS_BLOCK)]
+    without = pairs[(pairs.block_first < HAS_BLOCK) & (pairs.block_second < HAS_BLOCK)].dropna(subset="equal_depth")
     if without["first"].nunique() < FEWEST_SEEDS:
         return Finding(result, claim, "", NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks without a block")
     number, why = f"CKA at equal relative depth {spread(without.equal_depth)}", f"{len(without)} ordered pairs"
@@ -328,6 +330,9 @@ def by_batch_size(convergence):
     result, claim = "A", "Minibatch CKA reaches the full-batch value, whatever the batch size."
     if convergence.empty or convergence.batch_size.nunique() < 2:
         return Finding(result, claim, "", NOT_DECIDABLE, "the config has no figure A with several batch sizes")
+    convergence = convergence.dropna(subset=["unbiased", "full_batch"])
+    if convergence.empty:
+        return Finding(result, claim, "", NOT_DECIDABLE, "no two layers of the network have a CKA")
     last = convergence[convergence.minibatches == convergence.groupby("batch_size").minibatches.transform("max")]
     means = last.groupby(["first", "second", "batch_size"])[["unbiased", "biased", "full_batch"]].mean()
     apart = means[["unbiased", "biased"]].sub(means.full_batch, axis=0).abs().max()

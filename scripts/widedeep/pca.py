@@ -20,15 +20,16 @@ _MOST_STEPS = 60
 
 
 @torch.inference_mode()
-def first_components(network, layers, images, batch_size, device):
+def first_components(network, layers, images, batch_size, device, found=None):
     """Compute them by Lanczos over repeated forward passes.
 
     Args:
         network: in evaluation mode, on `device`.
         layers: list of tracing.Layer.
-        images: uint8 (examples, channels, height, width) numpy array.
+        images: uint8 (examples, channels, height, width) numpy array, or images that stay in their files (streaming).
         batch_size: examples a forward pass takes at once; the result does not depend on it.
         device: torch.device.
+        found: components.FirstComponents to fill, in memory or in a file; by default one in memory.
 
     Returns:
         components.FirstComponents
@@ -37,30 +38,34 @@ def first_components(network, layers, images, batch_size, device):
     n = len(images)
 
     def sweep(see):
-        """One pass over all examples; see(layer's index, rows, features (rows, p))."""
-        with tracing.watching(layers, lambda index, output: see(index, rows, tracing.features(output))):
-            parts = torch.arange(n, device=device).split(batch_size)
-            for rows, batch in zip(parts, augmentation.plain_batches(images, parts), strict=True):  # noqa: B007 (seen)
+        """One pass over all examples; see(layer's index, number of the first row, features (rows, p))."""
+        start = 0
+        with tracing.watching(layers, lambda index, output: see(index, start, tracing.features(output))):
+            for batch in augmentation.plain_batches(images, torch.arange(n, device=device).split(batch_size)):
                 network(batch)
+                start += len(batch)
 
     means = [0.0] * len(layers)
 
-    def add_to_mean(index, _rows, features):
+    def add_to_mean(index, _start, features):
         means[index] = means[index] + features.sum(dim=0, dtype=torch.float64) / n
 
     sweep(add_to_mean)
     solvers = [_Lanczos(layer.name, mean.float()) for layer, mean in zip(layers, means, strict=True)]
     while any(not solver.done for solver in solvers):
-        sweep(lambda index, _rows, features: solvers[index].multiply(features))
+        sweep(lambda index, _start, features: solvers[index].multiply(features))
         for solver in solvers:
             solver.step()
-    values = torch.zeros(len(layers), n, dtype=torch.float64)
+    found = found or FirstComponents.unfilled([layer.name for layer in layers], n)
 
-    def project(index, rows, features):
-        values[index, rows.cpu()] = solvers[index].project(features).double().cpu()
+    def project(index, start, features):
+        found.values[index, start : start + len(features)] = solvers[index].project(features).double().cpu().numpy()
 
     sweep(project)
-    return _normalised([layer.name for layer in layers], values.numpy(), solvers)
+    for index, solver in enumerate(solvers):
+        found.values[index], found.share[index] = solver.normalised(found.values[index])
+        found.residual[index] = solver.residual
+    return found
 
 
 class _Lanczos:
@@ -114,17 +119,15 @@ class _Lanczos:
         """The component's value for some examples, (rows,)."""
         return (features - self.mean) @ self._vector
 
+    def normalised(self, values):
+        """From what `project` gave for all examples, (unit vector (examples,), share of the variance).
 
-def _normalised(names, values, solvers):
-    """FirstComponents of the components' values before they are unit vectors."""
-    variances = np.array([solver.total for solver in solvers])
-    sizes = np.linalg.norm(values, axis=1)
-    squared_means = np.array([solver.mean.double().square().sum().item() for solver in solvers])
-    # NaN counts as constant too.
-    constant = ~(variances > cka.rounding_of(values.shape[1] * squared_means, np.float32))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(constant, np.nan, sizes**2 / variances)
-        values = np.where(constant[:, None], np.nan, values / sizes[:, None])
-    largest = np.take_along_axis(values, np.abs(values).argmax(axis=1)[:, None], axis=1)
-    residual = np.array([solver.residual for solver in solvers])
-    return FirstComponents(names, share, residual, np.where(largest < 0, -values, values))
+        Both are NaN for a constant layer.
+        """
+        squared_mean = self.mean.double().square().sum().item()
+        # NaN counts as constant too.
+        if not self.total > cka.rounding_of(len(values) * squared_mean, np.float32):
+            return np.full(len(values), np.nan), np.nan
+        size = np.linalg.norm(values)
+        largest = values[np.abs(values).argmax()]
+        return values / np.copysign(size, largest), size**2 / self.total

@@ -13,6 +13,8 @@ from widedeep import files  # noqa: E402
 from widedeep.errors import UserError  # noqa: E402
 
 _PANEL_INCHES = 2.3
+# The ground of a panel, seen where a value is undefined.
+_HATCHED = {"facecolor": "0.9", "edgecolor": "0.5", "hatch": "////", "linewidth": 0}
 # Apart for the colour-blind too.
 _COLOURS = plt.style.library["seaborn-v0_8-colorblind"]["axes.prop_cycle"].by_key()["color"]
 
@@ -230,7 +232,7 @@ def draw_classes(table, wide, deep):
         axis.plot([100 * line.low, 100 * line.high], [position] * 2, color="0.3", linewidth=0.9)
         look = {"color": "black", "markerfacecolor": "black" if differs else "white", "markersize": 4.5}
         axis.plot(100 * line.difference, position, marker="o", linestyle="none", **look)
-    axis.set_yticks(np.arange(len(ordered)), ordered["class"], fontsize=7)
+    axis.set_yticks(np.arange(len(ordered)), map(_as_it_is, ordered["class"]), fontsize=7)
     axis.tick_params(axis="x", labelsize=7, length=2)
     axis.set_xlabel(f"accuracy of {wide}\nless {deep}, percentage points", fontsize=7)
     axis.set_title("95 % intervals; filled: q < 0.05 after Benjamini and Hochberg", fontsize=7.5)
@@ -240,6 +242,8 @@ def draw_classes(table, wide, deep):
 
 def draw_agreement(table, colour_map):
     """Appendix G: agreement, KL divergence and Hellinger distance of all pairs of configurations, values written in.
+
+    What is undefined is hatched.
 
     Args:
         table: DataFrame with first, second, agreement, kl, hellinger.
@@ -267,6 +271,7 @@ def draw_agreement(table, colour_map):
         sns.heatmap(
             values, annot=True, fmt=".2f", annot_kws={"fontsize": 7}, cmap=colours, cbar=False, square=True, ax=axis
         )
+        axis.patch.set(**_HATCHED)
         axis.set_title(title, fontsize=8)
         axis.set(xlabel="", ylabel="")
         axis.tick_params(labelsize=6.5, length=0)
@@ -278,7 +283,8 @@ def draw_agreement(table, colour_map):
 def draw_convergence(table, name, colour_map):
     """Appendix A: CKA by number of minibatches, a curve a batch size, above unbiased, below biased.
 
-    Bands are from the smallest to the largest of the repeats, curves their median; dashed is the full-batch value.
+    Bands are from the smallest to the largest of the repeats, curves their median; dashed is the full-batch value. What
+    is undefined is hatched.
 
     Args:
         table: DataFrame with first, second, batch_size, repeat, minibatches, unbiased, biased, full_batch.
@@ -312,7 +318,10 @@ def draw_convergence(table, name, colour_map):
         # One scale for both estimators of a pair, so that the bias is seen as what it is.
         values = np.concatenate([axis.dataLim.intervaly for axis in column])
         for axis in column:
-            axis.set_ylim(values.min() - 0.02, values.max() + 0.02)
+            if np.isfinite(values).all():
+                axis.set_ylim(values.min() - 0.02, values.max() + 0.02)
+            else:  # a layer without CKA
+                axis.patch.set(**_HATCHED)
         column[1].set_xlabel("minibatches", fontsize=7.5)
     for axis, estimator in zip(axes[:, 0], ("unbiased", "biased"), strict=True):
         axis.set_ylabel(f"CKA, {estimator} HSIC", fontsize=7.5)
@@ -374,6 +383,11 @@ def save(figure, table, paths):
                 figure.savefig(unfinished, dpi=200, metadata=date)
 
 
+def _as_it_is(name):
+    """A name of a user's data, in which a dollar begins no formula."""
+    return str(name).replace("$", r"\$")
+
+
 def _colours(colour_map):
     if colour_map in matplotlib.colormaps:
         return matplotlib.colormaps[colour_map]
@@ -381,7 +395,7 @@ def _colours(colour_map):
 
     try:
         return sns.color_palette(colour_map, as_cmap=True)
-    except ValueError:
+    except (ValueError, TypeError, LookupError, AttributeError):
         raise UserError(
             f"colour map '{colour_map}' is unknown; use magma, viridis or another one of matplotlib."
         ) from None
@@ -416,7 +430,7 @@ def _draw(axis, panel, colours):
     image = axis.pcolormesh(values, vmin=0, vmax=1, cmap=colours, rasterized=True)
     axis.set(xlim=(0, values.shape[1]), ylim=(0, values.shape[0]))
     axis.set_box_aspect(1)  # also where the two networks differ in depth
-    axis.patch.set(facecolor="0.9", edgecolor="0.5", hatch="////", linewidth=0)
+    axis.patch.set(**_HATCHED)
     axis.set_title(panel.title, fontsize=8)
     for side, which, label in ((panel.second, "x", panel.labels[1]), (panel.first, "y", panel.labels[0])):
         _label_layers(axis, which, side.stages, label)
@@ -456,7 +470,7 @@ def _draw_pictures(place, pictures):
     for axis, (words, image) in zip(axes, pictures, strict=False):
         pixels = image.transpose(1, 2, 0) if len(image) == 3 else image[0]
         axis.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axis.set_title(words, fontsize=6)
+        axis.set_title(_as_it_is(words), fontsize=6)
         axis.set_axis_off()
 
 
@@ -507,10 +521,11 @@ def _label_layers(axis, which, stages, label):
     across = {"rotation": 90, "va": "center"} if which == "y" else {"rotation": 0}
     # The first layers of the stages by number, the stages by name below.
     named = [stage for stage in np.unique(numbered) if stage]
-    first_layers = [int(np.argmax(numbered == stage)) for stage in named]
-    one_axis.set_ticks(first_layers, [str(layer) for layer in first_layers], minor=True, fontsize=5.5, **across)
-    one_axis.set_tick_params(which="minor", length=2, pad=1, width=0.5)
     middles = [np.flatnonzero(numbered == stage).mean() + 0.5 for stage in named]
     one_axis.set_ticks(middles, [f"stage {stage}" for stage in named], fontsize=6.5, **across)
     one_axis.set_tick_params(which="major", length=0, pad=8)
+    # After the names, which replace the axis' own ticks: a number in the place of one of those would not get its font.
+    first_layers = [int(np.argmax(numbered == stage)) for stage in named]
+    one_axis.set_ticks(first_layers, [str(layer) for layer in first_layers], minor=True, fontsize=5.5, **across)
+    one_axis.set_tick_params(which="minor", length=2, pad=1, width=0.5)
     one_axis.set_label_text(f"{label} ({len(stages)} layers)" if label else f"{len(stages)} layers", fontsize=7)

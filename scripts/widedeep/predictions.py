@@ -13,7 +13,7 @@ from widedeep import hdf5
 from widedeep.errors import UserError
 
 KIND = "predictions"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _REMEDY = "compute it again (scripts/dump_activations.py --predictions)"
 
 
@@ -43,8 +43,8 @@ class Predictions:
 
     @property
     def classes(self):
-        """(examples,) int64, the most probable class of each."""
-        return self.log_probabilities.argmax(axis=1)
+        """(examples,) int64, the most probable class of each; -1, which is never right, where they are not numbers."""
+        return np.where(np.isnan(self.log_probabilities).any(axis=1), -1, self.log_probabilities.argmax(axis=1))
 
 
 def write(path, log_probabilities, labels, origin):

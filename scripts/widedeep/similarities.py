@@ -2,14 +2,15 @@
 
 cka.h5          the root is the group of the network with itself
 pairs/*.h5      one group a pair, named `seed1--seed2`
-/               attributes: kind, schema_version, checksum (hdf5.seal)
+/               attributes: kind, schema_version
 
 group           attributes: first, second (labels), minibatches, batch_size
     cka         (layers of first, layers of second) float64, NaN where undefined
     deflated    the same without each layer's first component, taken away in each minibatch
     squared_cosine    the same shape: between the first components of a minibatch, mean over minibatches
-    first, second    groups of arrays over layers: name, kind, stage, block, undefined (why, or empty), and
-                     first_component_share of the variance of a minibatch, mean over minibatches
+    first, second    groups of arrays over layers: name, kind, stage, block, undefined and undefined_deflated (why cka
+                     and deflated are NaN, or empty), and first_component_share of the variance of a minibatch, mean
+                     over minibatches
 """
 
 import collections
@@ -24,7 +25,7 @@ from widedeep import deflation, dumps, hdf5
 from widedeep.cka import Grams, Similarity, cross_hsic, ratio, self_hsic
 
 KIND = "cka"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 # Bytes of Gram matrices that a comparison holds at once; two networks that take more are still held together.
 MEMORY = 1_000_000_000
 _TEXT = h5py.string_dtype()
@@ -32,7 +33,7 @@ _TEXT = h5py.string_dtype()
 
 @dataclass(frozen=True)
 class Side:
-    """One network of a comparison: its label and, over its layers, names, kinds, stages, blocks, reasons and shares."""
+    """One network of a comparison: its label and, over its layers, what the file's groups hold."""
 
     label: str
     names: list
@@ -41,6 +42,7 @@ class Side:
     blocks: list
     undefined: list
     share: np.ndarray
+    undefined_deflated: list
 
 
 @dataclass(frozen=True)
@@ -237,15 +239,18 @@ def write(path, named_pairs):
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
         for (name, (first, second)), result in zip(named_pairs.items(), results, strict=True):
             group = file.require_group(name)
-            plain = result.plain
+            plain, deflated = result.plain, result.deflated
             sizes = {"minibatches": plain.minibatches, "batch_size": first.sample_ids.shape[1]}
             group.attrs.update({"first": first.label, "second": second.label, **sizes})
             group["cka"] = plain.values
-            group["deflated"] = result.deflated.values
+            group["deflated"] = deflated.values
             group["squared_cosine"] = result.squared_cosine
-            _write_side(group.create_group("first"), first.layers, plain.undefined_first, result.share_first)
-            _write_side(group.create_group("second"), second.layers, plain.undefined_second, result.share_second)
-        hdf5.seal(file)
+            for side, layers, share in (
+                ("first", first.layers, result.share_first),
+                ("second", second.layers, result.share_second),
+            ):
+                reasons = (getattr(similarity, f"undefined_{side}") for similarity in (plain, deflated))
+                _write_side(group.create_group(side), layers, *reasons, share)
 
 
 def read(path, name="/"):
@@ -271,16 +276,18 @@ def names(path):
         return [name for name in file if "--" in name]
 
 
-def _write_side(group, layers, undefined, share):
+def _write_side(group, layers, undefined, undefined_deflated, share):
     group.create_dataset("name", data=[layer.name for layer in layers], dtype=_TEXT)
     group.create_dataset("kind", data=[layer.kind for layer in layers], dtype=_TEXT)
     group["stage"] = [layer.stage for layer in layers]
     group["block"] = [layer.block for layer in layers]
     group.create_dataset("undefined", data=undefined, dtype=_TEXT)
+    group.create_dataset("undefined_deflated", data=undefined_deflated, dtype=_TEXT)
     group["first_component_share"] = share
 
 
 def _read_side(group, label):
-    names, kinds, undefined = (group[key].asstr()[:].tolist() for key in ("name", "kind", "undefined"))
+    words = ("name", "kind", "undefined", "undefined_deflated")
+    names, kinds, undefined, undefined_deflated = (group[key].asstr()[:].tolist() for key in words)
     places = group["stage"][:].tolist(), group["block"][:].tolist()
-    return Side(label, names, kinds, *places, undefined, group["first_component_share"][:])
+    return Side(label, names, kinds, *places, undefined, group["first_component_share"][:], undefined_deflated)

@@ -122,8 +122,8 @@ def cifar10_from_npm(folder):
         try:
             images = [np.asarray(Image.open(place / page).convert("RGB")) for page in pages]
             images = [page.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2) for page in images]
-            train_labels, test_labels = (np.array(json.loads((place / file).read_text())) for file in labels)
-        except (OSError, ValueError) as error:
+            train_labels, test_labels = (np.array(json.loads((place / file).read_text()), np.int64) for file in labels)
+        except (*transfer.DAMAGED, TypeError, SyntaxError, RecursionError, Image.DecompressionBombError) as error:
             raise UserError(f"npm: {NPM_PACKAGE} is not as expected ({error}); use the source official.") from error
     train, test = Split(np.concatenate(images[:5]), train_labels), Split(images[5], test_labels)
     return _verified("cifar10", train, test, CIFAR10_CLASSES)
@@ -258,11 +258,18 @@ def _read_idx(path, place):
 
     unpacked = place / path.stem
     try:
-        with files.explaining_os_errors(unpacked), gzip.open(path) as packed, open(unpacked, "wb") as file:
-            shutil.copyfileobj(packed, file)
+        with gzip.open(path) as packed:
+            content = packed.read(transfer.LARGEST // 4 + 1)
+        if len(content) > transfer.LARGEST // 4:
+            raise ValueError(f"it unpacks to more than {transfer.LARGEST // 4} bytes")
+        with files.explaining_os_errors(unpacked):
+            unpacked.write_bytes(content)
         read = read_image_file if "images" in path.name else read_label_file
         return read(str(unpacked)).numpy()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; the folder must hold the four official files.") from None
-    except (OSError, EOFError, ValueError, AssertionError, RuntimeError, KeyError) as error:
-        raise UserError(f"{path}: is truncated or no IDX file ({error}); get it again.") from error
+    except UserError:
+        raise
+    except (*transfer.DAMAGED, AssertionError, RuntimeError, KeyError, TypeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path}: is truncated or no IDX file ({reason}); get it again.") from error

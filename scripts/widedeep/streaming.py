@@ -1,5 +1,6 @@
-"""Images that stay in their files, for data sets that fit no memory: decoded and cropped by worker processes."""
+"""Images that stay in their files: a minibatch at a time from a data set's file, or decoded and cropped by workers."""
 
+import math
 import os
 from pathlib import Path
 
@@ -9,6 +10,48 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from widedeep.errors import UserError
+
+
+class StoredImages:
+    """The images of a data set's file in the place of an array of them; a slice of it is one of fewer images.
+
+    Args:
+        file: open for reading, unbuffered, as long as images are asked for.
+        offset: bytes before the first image.
+        shape: (examples, channels, height, width) of the uint8 images, which lie one behind the other.
+        device: torch.device of the batches.
+    """
+
+    def __init__(self, file, offset, shape, device=None):
+        self.file, self.offset, self.shape, self.device = file, offset, shape, device
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, part):
+        start, stop, _ = part.indices(len(self))
+        shape = (stop - start, *self.shape[1:])
+        return StoredImages(self.file, self.offset + start * self._size, shape, self.device)
+
+    def to(self, device):
+        return StoredImages(self.file, self.offset, self.shape, device)
+
+    def plain_batches(self, parts):
+        """As augmentation.plain_batches."""
+        for part in parts:
+            yield scaled(channels_last(self.read(part.tolist())).to(self.device))
+
+    def read(self, indices):
+        """uint8 (indices, channels, height, width) array of some images."""
+        images = np.empty((len(indices), *self.shape[1:]), np.uint8)
+        for image, index in zip(images, indices, strict=True):
+            if os.preadv(self.file.fileno(), [image], self.offset + index * self._size) != self._size:
+                raise UserError(f"{self.file.name}: was cut short while it was read; make it again.")
+        return images
+
+    @property
+    def _size(self):
+        return math.prod(self.shape[1:])
 
 
 class ImageFiles:
@@ -38,6 +81,11 @@ class ImageFiles:
 
     def to(self, device):
         return ImageFiles(self.folder, self.paths, self.size, device)
+
+    def plain_batches(self, parts):
+        """As augmentation.plain_batches, of central crops."""
+        _, central = crops(self.size)
+        yield from self.batches([[(index, 0) for index in part.tolist()] for part in parts], central)
 
     def batches(self, parts, crop):
         """Float32 (batch, 3, size, size) in [0, 1] on the device, one a part.
@@ -69,6 +117,16 @@ def crops(size, flip=False):
 
     random = [v2.RandomResizedCrop(size, antialias=True), *([v2.RandomHorizontalFlip()] if flip else [])]
     return v2.Compose(random), v2.Compose([v2.Resize(round(size * 8 / 7), antialias=True), v2.CenterCrop(size)])
+
+
+def channels_last(images):
+    """uint8 (batch, channels, height, width) array to (batch, height, width, channels) tensor."""
+    return torch.from_numpy(images).permute(0, 2, 3, 1).contiguous()
+
+
+def scaled(images):
+    """uint8 (batch, height, width, channels) to float32 (batch, channels, height, width) in [0, 1], channels_last."""
+    return images.permute(0, 3, 1, 2).to(torch.float32).div_(255)
 
 
 class _Decoded(Dataset):

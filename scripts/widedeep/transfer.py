@@ -1,11 +1,13 @@
 """Getting archives: downloads that resume, checksums, and extraction that trusts nothing."""
 
+import gzip
 import hashlib
 import http.client
 import shutil
 import tarfile
 import urllib.error
 import urllib.request
+import zlib
 from pathlib import Path
 
 from widedeep import files
@@ -13,6 +15,11 @@ from widedeep.errors import UserError
 
 _TIMEOUT = 60
 _CHUNK = 1 << 20
+# Bytes that an archive may have, packed and unpacked, and its number of members; the official ones stay far below.
+LARGEST = 1 << 30
+_MEMBERS = 1000
+# What Python raises where it unpacks damaged archives.
+DAMAGED = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError, MemoryError)
 
 
 def fetch(addresses, path, md5):
@@ -55,21 +62,25 @@ def md5_of(path):
 
 
 def extract(archive, members, folder):
-    """Copy the named regular files out of a tar archive, and nothing else.
+    """Copy the named regular files out of a gzipped tar archive, and nothing else.
 
     Each is written under its own last name, so no path, link or device in the archive has any effect.
 
     Args:
-        archive: path of a tar file, compressed or not.
+        archive: path of a .tar.gz.
         members: names in the archive.
         folder: where the files go; it must exist.
 
     Raises:
-        UserError: the archive is damaged, or a member is missing or no regular file.
+        UserError: the archive is damaged or unpacks to more than LARGEST, or a member is missing or no regular file.
     """
     try:
-        with tarfile.open(archive) as tar:
-            present = {member.name: member for member in tar}
+        with gzip.open(archive) as unpacked, tarfile.open(fileobj=_AtMost(unpacked, LARGEST), mode="r:") as tar:
+            present = {}
+            for member in tar:
+                present[member.name] = member
+                if len(present) > _MEMBERS:
+                    raise UserError(f"{archive}: holds more than {_MEMBERS} files; give the official archive.")
             for name in members:
                 if name not in present or not present[name].isreg():
                     raise UserError(f"{archive}: holds no regular file {name}; give the official archive.")
@@ -78,10 +89,34 @@ def extract(archive, members, folder):
                     shutil.copyfileobj(tar.extractfile(present[name]), file)
     except FileNotFoundError:
         raise UserError(f"{archive}: no such file; give the path of the official archive.") from None
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise
+    except UserError:
+        raise
+    except DAMAGED as error:
         raise UserError(f"{archive}: is truncated or no tar archive ({error}); get it again.") from error
+
+
+class _AtMost:
+    """An open file of which no more than so many bytes are read: a small archive can unpack to more than a disk holds.
+
+    Of the methods of files those that tarfile needs.
+    """
+
+    def __init__(self, file, most):
+        self._file, self._most = file, most
+        self.tell = file.tell
+
+    def read(self, size):
+        self._check(size)
+        self._check(self.tell() + size)
+        return self._file.read(size)
+
+    def seek(self, position):
+        self._check(position)
+        return self._file.seek(position)
+
+    def _check(self, number):
+        if not 0 <= number <= self._most:
+            raise ValueError(f"it asks for byte {number} where it may have {self._most}")
 
 
 def _transfer(address, partial):
@@ -89,8 +124,8 @@ def _transfer(address, partial):
     from tqdm import tqdm
 
     have = partial.stat().st_size if partial.exists() else 0
-    request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})
     try:
+        request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
             if have and response.status != http.client.PARTIAL_CONTENT:
                 have = 0  # the server sends the whole file again
@@ -102,6 +137,8 @@ def _transfer(address, partial):
                 tqdm(desc=partial.stem, initial=have, total=total, unit="B", unit_scale=True) as progress,
             ):
                 while chunk := response.read(_CHUNK):
+                    if file.tell() > LARGEST:
+                        return f"sends more than {LARGEST} bytes"
                     file.write(chunk)
                     progress.update(len(chunk))
     except urllib.error.HTTPError as error:
@@ -110,7 +147,7 @@ def _transfer(address, partial):
         return f"answers {error.code} ({error.reason})"
     except UserError:
         raise
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: of the address
         return f"fails ({getattr(error, 'reason', None) or error})"
     arrived = partial.stat().st_size
     if total is not None and arrived < total:

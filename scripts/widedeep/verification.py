@@ -1,7 +1,7 @@
 """Whether the files of a study are there, whole, what its config asks for, and of one piece with each other.
 
-Jobs with a provenance file (trainings, dumps, probes) recorded the checksum of each file that they wrote. Files of CKA
-carry a checksum of their content, and so do data sets and the parts of a PNG. Tables and PDF have none: their form is
+Jobs with a provenance file (trainings, dumps, probes) recorded the checksum of each file that they wrote. All HDF5
+files carry a checksum (seals.py), and so do networks and the parts of a PNG. Tables and PDF have none: their form is
 checked.
 """
 
@@ -26,6 +26,7 @@ from widedeep import (
     predictions,
     probes,
     provenance,
+    seals,
     similarities,
     sweep,
     tables,
@@ -236,10 +237,10 @@ class _Study:
     def _check_dump(self, path, model, seed):
         """activations.h5, pca.h5 and predictions.h5: what they are of, and that every value can be read."""
         remedy = "dump the activations again"
+        seals.check(path, remedy)
         with hdf5.explaining_damage(path, remedy), h5py.File(path, "r") as file:
             origin = {"model": str(model), "seed": seed, "split": "test", **self._checksum_of("test")}
-            _compare(path, {key: hdf5.text(value) for key, value in file.attrs.items()}, origin)
-            hdf5.content_checksum(file)
+            _compare(path, dict(file.attrs), origin)
         if path.name == "activations.h5":
             with dumps.Dump(path) as dump:
                 names, form, sample_ids = [layer.name for layer in dump.layers], dump.form, dump.sample_ids
@@ -256,13 +257,12 @@ class _Study:
                 _compare(path, {"shape": answers.log_probabilities.shape}, {"shape": shape})
 
     def _check_comparisons(self, path, groups):
-        """A file of CKA: its seal, its pairs, their layers, and that nothing is undefined without a reason.
+        """A file of CKA: its pairs, their layers, and that nothing is undefined without a reason.
 
         Args:
             groups: dict from each expected group to its two networks.
         """
         found = similarities.names(path) or ["/"]
-        hdf5.check_seal(path, _REMEDY)
         if {*found} != {*groups}:
             raise UserError(f"{path}: holds the pairs {', '.join(found)} where {', '.join(groups)} are expected.")
         for name, pair in groups.items():
@@ -274,9 +274,10 @@ class _Study:
             sizes = {"minibatches": comparison.minibatches, "batch_size": comparison.batch_size}
             if self._data:
                 _compare(path, sizes, dict(zip(sizes, self._sample_ids.shape, strict=True)))
-            rows, columns = (np.array([bool(reason) for reason in side.undefined]) for side in sides)
-            if not np.array_equal(np.isfinite(comparison.values), ~(rows[:, None] | columns)):
-                raise UserError(f"{path}: holds a value that is not finite, without a reason in {name}; {_REMEDY}.")
+            for values, what in ((comparison.values, "undefined"), (comparison.deflated, "undefined_deflated")):
+                rows, columns = (np.array([bool(reason) for reason in getattr(side, what)]) for side in sides)
+                if not np.array_equal(np.isfinite(values), ~(rows[:, None] | columns)):
+                    raise UserError(f"{path}: holds a value that is not finite, without a reason in {name}; {_REMEDY}.")
 
     @functools.cached_property
     def _sample_ids(self):

@@ -1,5 +1,6 @@
 """Trained networks on disk: safetensors with all that is needed to build the network again."""
 
+import hashlib
 import json
 from dataclasses import asdict
 
@@ -11,7 +12,7 @@ from widedeep import files, models
 from widedeep.errors import UserError
 from widedeep.names import Model
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def save(path, network, model, settings, description):
@@ -35,6 +36,7 @@ def save(path, network, model, settings, description):
     }
     # channels_last is how it was computed, not what it is.
     tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    header["checksum"] = _checksum(header, tensors)
     with files.replacing(path) as unfinished:
         # Not save_file, whose files only their owner can read.
         unfinished.write_bytes(safetensors.torch.save(tensors, {"widedeep": json.dumps(header, sort_keys=True)}))
@@ -62,12 +64,23 @@ def load(path, device):
         ) from error
     if version != SCHEMA_VERSION:
         raise UserError(f"{path}: has schema version {version} where {SCHEMA_VERSION} is expected; train it again.")
+    if header.pop("checksum", None) != _checksum(header, tensors):
+        raise UserError(f"{path}: is damaged (its checksum is another one); train it again.")
     network = models.build(model.family, model.depth, model.width, header["classes"], header["channels"])
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
         raise UserError(f"{path}: the weights do not fit {model}; the file is damaged, train it again.") from error
     return network.to(device, memory_format=torch.channels_last).eval(), model, header["training"]
+
+
+def _checksum(header, tensors):
+    """SHA-256 of all that a file of weights holds; safetensors compares none itself."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def check_data(path, settings, description, data_path):

@@ -8,7 +8,8 @@ import sys
 import time
 
 import study
-import torch
+
+from widedeep.checkpoint import Checkpoint
 
 TRAINING = "digits-resnet8-w1-f100/seed{}/train"
 
@@ -50,7 +51,7 @@ def test_running_failed_and_stopped_are_told_apart(tmp_path):
     made.edit_config(long_trainings)
     models = made.results / "models/digits-resnet8-w1-f100"
     (models / "seed2").mkdir(parents=True)
-    torch.save({"settings": {"seed": 5}, "state": {}}, models / "seed2/checkpoint.pt")
+    Checkpoint(models / "seed2/checkpoint.pt", {"seed": 5}).save({})
     path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
     words = [sys.executable, "-m", "snakemake", "--configfile", study.CONFIG, "--cores", "2", "--keep-going"]
     with subprocess.Popen(

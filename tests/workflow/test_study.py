@@ -129,12 +129,12 @@ def test_a_results_folder_without_write_permission_is_one_sentence(tmp_path):
 
 def test_an_error_in_one_network_is_shown_and_stops_no_other(copied):
     """A checkpoint of another configuration lies in the folder of a new network."""
-    import torch
+    from widedeep.checkpoint import Checkpoint
 
     copied.edit_config(lambda config: config["grid"][0].update(seeds=[1, 2, 3]))
     folder = copied.results / "models/digits-resnet8-w1-f100/seed3"
     folder.mkdir()
-    torch.save({"settings": {"seed": 5}, "state": {}}, folder / "checkpoint.pt")
+    Checkpoint(folder / "checkpoint.pt", {"seed": 5}).save({})
     result = copied.run_study(check=False)
     assert result.returncode == 1
     assert "is the checkpoint of another configuration" in result.stderr

@@ -14,7 +14,7 @@ import run_within
 import study
 import yaml
 
-from widedeep import budget, side_by_side
+from widedeep import budget, command, side_by_side
 from widedeep.errors import UserError
 from widedeep.interruption import STOPPED
 
@@ -126,8 +126,8 @@ def test_where_all_trainings_fail_that_is_the_exit_status(folder, monkeypatch):
 
 def test_after_ctrl_c_nothing_is_analysed(folder, monkeypatch):
     with_data(folder)
-    monkeypatch.setattr(run_study, "follow", lambda *_: (run_study.INTERRUPTED, True))
-    assert run() == run_study.INTERRUPTED
+    monkeypatch.setattr(run_study, "follow", lambda *_: (command.INTERRUPTED, True))
+    assert run() == command.INTERRUPTED
     assert not STUDY.exists()
 
 

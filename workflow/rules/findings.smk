@@ -56,7 +56,6 @@ rule summarise_pairs:
         "Summarising all pairs of networks"
     shell:
         "python scripts/summarise_pairs.py --pairs {input.pairs} --components {input.components}"
-        ""
         " --threads {threads} --timing {params.timing} --out {output.csv} --configurations {output.configurations}"
         " > {log} 2>&1"
 

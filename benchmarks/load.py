@@ -1,0 +1,102 @@
+"""A study of very many very small networks: does anything leak, and does any step grow faster than the study?
+
+Runs it from nothing in a temporary copy of this folder: ResNet-8s of 0.25x on a tenth to a fifth of the digits, one
+epoch, each with its dump and CKA. While it runs, it looks at Snakemake's open files and memory and counts the jobs that
+have ended. Before, Snakemake's dry runs of a quarter, half and all of it. Linux only.
+
+Example (from the folder of the workflow, on an idle machine; 5,000 jobs on two cores take hours):
+  python benchmarks/load.py --jobs 5000
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import yaml
+from dag import dry_run
+from overhead import copy_workflow
+
+FRACTIONS = [0.1, 0.12, 0.14, 0.16, 0.18, 0.2]
+JOBS_OF_A_NETWORK = 3
+PARTS = 8
+SECONDS_BETWEEN_LOOKS = 2
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=5000, help="about (default: 5000)")
+    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="default: all")
+    args = parser.parse_args(argv)
+    networks = args.jobs // JOBS_OF_A_NETWORK
+    print("| jobs | dry run, processor s | peak MiB | processor ms a job |\n|---|---|---|---|")
+    for number in (networks // 4, networks // 2, networks):
+        with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+            prepare(Path(folder), number)
+            jobs, _, processor, memory = dry_run(folder)
+        print(f"| {jobs:,} | {processor:.1f} | {memory:.0f} | {1000 * processor / jobs:.1f} |", flush=True)
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        prepare(Path(folder), networks)
+        looks = run(folder, args.cores)
+    print("\n".join(["", *table(looks)]))
+
+
+def prepare(folder, networks):
+    """Make a copy of the workflow, with a study of so many networks, in a folder."""
+    seeds = list(range(1, networks // len(FRACTIONS) + 1))
+    study = {
+        "study": "load",
+        "dataset": {"name": "digits"},
+        "grid": [{"depths": [8], "widths": [0.25], "fractions": FRACTIONS, "seeds": seeds}],
+        "training": {"epochs": 1, "batch_size": 64, "learning_rate": 0.05, "batchnorm_momentum": 0.1, "flip": False},
+        "dumps": {"batch_size": 64, "passes": 1, "keep": False},
+    }
+    written = folder / "load.yaml"
+    written.write_text(yaml.safe_dump(study))
+    copy_workflow(folder, written)
+
+
+def run(folder, cores):
+    """Run the study; a list of (seconds, jobs that have ended, open files, MiB) of Snakemake while it ran."""
+    words = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--cores", str(cores), "--quiet", "rules"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    started, looks, ended = time.monotonic(), [], 0
+    with open(Path(folder, "said"), "w+") as said:
+        process = subprocess.Popen(words, cwd=folder, env={**os.environ, "PATH": path}, stdout=said, stderr=said)
+        snakemake = psutil.Process(process.pid)
+        while process.poll() is None:
+            with open(said.name) as reading:
+                steps = re.findall(r"^(\d+) of \d+ steps", reading.read(), re.MULTILINE)
+            ended = int(steps[-1]) if steps else 0
+            try:
+                looks.append(
+                    (time.monotonic() - started, ended, snakemake.num_fds(), snakemake.memory_info().rss / 2**20)
+                )
+            except psutil.Error:  # just ended
+                break
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        if process.wait():
+            raise SystemExit(f"the study failed:\n{Path(said.name).read_text()[-3000:]}")
+    return looks
+
+
+def table(looks):
+    """Lines of Markdown: a row for each part of the jobs."""
+    lines = ["| jobs ended | after s | wall s a job, of this part | open files | MiB |", "|---|---|---|---|---|"]
+    total = looks[-1][1]
+    before, jobs_before = next(look for look in looks if look[1])[:2]
+    for part in range(1, PARTS + 1):
+        seconds, jobs, files, memory = next(look for look in looks if look[1] >= total * part // PARTS)
+        pace = (seconds - before) / max(jobs - jobs_before, 1)
+        lines.append(f"| {jobs:,} | {seconds:,.0f} | {pace:.2f} | {files} | {memory:.0f} |")
+        before, jobs_before = seconds, jobs
+    return lines
+
+
+if __name__ == "__main__":
+    main()

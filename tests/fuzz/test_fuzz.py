@@ -1,0 +1,257 @@
+"""Thousands of damaged and hostile files: each gives the result of the whole file or one sentence, within bounds.
+
+`make fuzz` runs many cases of each kind, the other tests a sample, always the same one. A case that fails leaves its
+number; `pytest tests/fuzz --fuzz-cases N` runs the first N of each kind.
+"""
+
+import functools
+import gzip
+import random
+import shutil
+
+import children
+import compute_cka
+import compute_pairs
+import configs
+import download
+import dump_activations
+import numpy as np
+import pandas  # noqa: F401 (before the children are born, for each would import it)
+import pytest
+import small
+import summarise_pairs
+import test_data
+import torch  # noqa: F401
+import train
+import yaml
+from damage import damaged
+from torchvision.datasets import FashionMNIST
+
+from widedeep import command, config, data, expected, files, predictions, provenance, sources
+from widedeep.checkpoint import Checkpoint
+
+TRAINING = ["--depth", "8", "--width", "0.5", "--seed", "1", "--epochs", "2", "--batch-size", "16", "--device", "cpu"]
+DUMP = ["--batch-size", "8", "--passes", "1", "--kinds", "add", "relu", "--device", "cpu"]
+
+
+def run(stage, *words):
+    """A stage in this process."""
+    try:
+        assert not stage.main([str(word) for word in words])
+    finally:
+        command.release()
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A folder with all files of a study of two networks, and a checkpoint of the first from the middle."""
+    folder = tmp_path_factory.mktemp("study")
+    small.write_dataset(folder / "dataset.h5")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "_git", lambda *_: None)  # the children may not start it
+        saved, save = [], Checkpoint.save
+
+        def save_and_keep(checkpoint, *content):
+            save(checkpoint, *content)
+            saved.append(checkpoint.path.read_bytes())
+
+        patch.setattr(Checkpoint, "save", save_and_keep)
+        for seed in (1, 2):
+            out = folder / f"seed{seed}"
+            words = ["--data", folder / "dataset.h5", "--out", out, *TRAINING, "--seed", seed]
+            run(train, *words, "--checkpoint-minutes", 0)
+            parts = ["--out", out / "activations.h5", "--components", out / "pca.h5"]
+            parts += ["--predictions", out / "predictions.h5"]
+            run(dump_activations, out / "model.safetensors", "--data", folder / "dataset.h5", *DUMP, *parts)
+            (out / "checkpoint.kept").write_bytes(saved[len(saved) // 2])
+            saved.clear()
+        run(compute_cka, folder / "seed1/activations.h5", "--out", folder / "cka.h5")
+        both = [folder / f"seed{seed}/activations.h5" for seed in (1, 2)]
+        run(compute_pairs, "--first", *both, "--out", folder / "pairs.h5")
+        yield folder
+
+
+def cka_of_dump():
+    compute_cka.main(["activations.h5", "--out", "out/cka.h5"])
+
+
+def table_of_pairs():
+    words = ["--pairs", "pairs.h5", "--components", "seed1.pca.h5", "pca.h5", "--out", "out/pairs.csv"]
+    summarise_pairs.main(words)
+
+
+def answers():
+    (read,) = predictions.read_all(["predictions.h5"])
+    files.write_csv("out/answers.csv", [{"label": read.label, "class": int(one)} for one in read.classes])
+
+
+def dump_of_network():
+    words = ["--out", "out/activations.h5", "--components", "out/pca.h5", "--predictions", "out/predictions.h5"]
+    dump_activations.main(["model.safetensors", "--data", "dataset.h5", *DUMP, *words])
+
+
+def resumed_training():
+    status = train.main(["--data", "dataset.h5", "--checkpoint", "checkpoint.pt", "--out", "out", *TRAINING])
+    for name in ("provenance.json", "metrics.json"):  # of times
+        (children.Path("out") / name).unlink()
+    return status
+
+
+# A main program, the file of the study that is damaged, its name there, and those that stay whole.
+STAGES = {
+    "dump": (cka_of_dump, "activations.h5", "seed1/activations.h5", {}),
+    "pairs": (table_of_pairs, "pairs.h5", "pairs.h5", {"seed1.pca.h5": "seed1/pca.h5", "pca.h5": "seed2/pca.h5"}),
+    "components": (table_of_pairs, "pca.h5", "seed2/pca.h5", {"pairs.h5": "pairs.h5", "seed1.pca.h5": "seed1/pca.h5"}),
+    "predictions": (answers, "predictions.h5", "seed1/predictions.h5", {}),
+    "weights": (dump_of_network, "model.safetensors", "seed1/model.safetensors", {"dataset.h5": "dataset.h5"}),
+    "data set": (dump_of_network, "dataset.h5", "dataset.h5", {"model.safetensors": "seed1/model.safetensors"}),
+    "checkpoint": (resumed_training, "checkpoint.pt", "seed1/checkpoint.kept", {"dataset.h5": "dataset.h5"}),
+}
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def results_of(outcome, folder):
+    """What a child wrote, where that was one of the two right ways to end; else the test fails."""
+    assert outcome.is_right, outcome
+    left = contents(folder / "out") if (folder / "out").exists() else {}
+    assert not [name for name in left if "unfinished" in name or "partial" in name]
+    return left if outcome.status == 0 else None
+
+
+@pytest.mark.parametrize("kind", STAGES)
+def test_damaged_files_of_a_study(kind, study, tmp_path, fuzz_cases):
+    main, name, source, beside = STAGES[kind]
+    for other, path in beside.items():
+        shutil.copy(study / path, tmp_path / other)
+    shutil.copy(study / source, tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    right = results_of(children.run(main, tmp_path), tmp_path)
+    assert right
+    refused = 0
+    for case in range(fuzz_cases):
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        (tmp_path / name).write_bytes(damaged(whole, random.Random(f"{kind} {case}")))
+        outcome = children.run(main, tmp_path)
+        found = results_of(outcome, tmp_path)
+        assert found in (None, right), f"case {case}: another result"
+        assert outcome.status == 0 or f"error: {name}: " in outcome.said, f"case {case}: {outcome.said}"
+        refused += outcome.status
+    assert refused > fuzz_cases / 2
+
+
+@pytest.fixture
+def archives(monkeypatch, tmp_path):
+    """A folder with both archives, which are believed to be the official ones."""
+    train_split, test_split = test_data.cifar_like()
+    archive, sums = test_data.cifar_archive(train_split, test_split)
+    test_data.believe(monkeypatch, archive, sums)
+    monkeypatch.setitem(sources.CHECKSUMS, "cifar10", tuple(map(data.content_checksum, (train_split, test_split))))
+    (tmp_path / "cifar.tar.gz").write_bytes(archive)
+    splits = [small.split(n, n, 1, 28, 10) for n in (60, 20)]
+    monkeypatch.setitem(sources.CHECKSUMS, "fashion-mnist", tuple(map(data.content_checksum, splits)))
+    for name, content in test_data.idx_files(*splits).items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+IMAGES = FashionMNIST.resources[0][0]
+ARCHIVES = {
+    "cifar.tar.gz": ["--dataset", "cifar10", "--archive", "cifar.tar.gz"],
+    IMAGES: ["--dataset", "fashion-mnist", "--archive", "."],
+    FashionMNIST.resources[3][0]: ["--dataset", "fashion-mnist", "--archive", "."],
+}
+
+
+@pytest.mark.parametrize("unpacked", [False, True], ids=["packed", "before packing"])
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_damaged_archives(name, unpacked, archives, fuzz_cases):
+    """Before packing: what gzip's own checksum does not see."""
+
+    def main():
+        download.main([*ARCHIVES[name], "--out", "out/dataset.h5"])
+
+    whole = (archives / name).read_bytes()
+    right = results_of(children.run(main, archives), archives)
+    assert right
+    for case in range(fuzz_cases):
+        shutil.rmtree(archives / "out", ignore_errors=True)
+        rng = random.Random(f"{name} {unpacked} {case}")
+        content = gzip.compress(damaged(gzip.decompress(whole), rng), 1) if unpacked else damaged(whole, rng)
+        (archives / name).write_bytes(content)
+        found = results_of(children.run(main, archives), archives)
+        assert found in (None, right), f"case {case}: another result"
+
+
+def checked_config():
+    """What the workflow does with a config before the first job, and what progress.py and verify.py do."""
+    checked = config.read("config.yaml")
+    jobs = len(expected.jobs(checked))
+    children.Path("out").mkdir()
+    children.Path("out/config.yaml").write_text(yaml.safe_dump({"config": checked, "jobs": jobs}))
+
+
+def read_again(folder):
+    """A config that was taken is complete: it stays as it is when it is checked once more."""
+    written = yaml.safe_load((folder / "out/config.yaml").read_text())["config"]
+    assert config.checked(written, yaml.safe_load(config.SCHEMA.read_text())) == written
+
+
+@pytest.mark.parametrize("mutate", [configs.mutated, configs.as_bytes], ids=["values", "bytes"])
+def test_mutated_configs(mutate, tmp_path, fuzz_cases):
+    taken = 0
+    for case in range(fuzz_cases):
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        (tmp_path / "config.yaml").write_bytes(mutate(random.Random(case)))
+        outcome = children.run(checked_config, tmp_path)
+        assert outcome.is_right, f"case {case}: {outcome}"
+        if outcome.status == 0:
+            read_again(tmp_path)
+            taken += 1
+        else:
+            assert outcome.said.startswith("error: config.yaml: "), f"case {case}: {outcome}"
+    assert 0 < taken < fuzz_cases
+
+
+@pytest.mark.parametrize("name", configs.HOSTILE)
+def test_hostile_configs(name, tmp_path):
+    (tmp_path / "config.yaml").write_bytes(configs.HOSTILE[name])
+    outcome = children.run(checked_config, tmp_path)
+    assert outcome.is_right, outcome
+    assert outcome.status == 1, outcome
+    assert len(outcome.said) < 1000
+
+
+# The harness itself: a child that does what no stage may is noticed.
+
+
+def crash():
+    import ctypes
+
+    ctypes.string_at(0)
+
+
+def hang():
+    while True:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("main", "words"),
+    [
+        (lambda: 1 / 0, "ZeroDivisionError"),
+        (lambda: children.Path("../outside").write_text(""), "not allowed: open"),
+        (lambda: children.os.mkdir("/tmp/outside-of-a-study"), "not allowed: os.mkdir"),
+        (lambda: children.os.system("true"), "not allowed: os.system"),
+        (functools.partial(np.ones, 1 << 30), "MemoryError"),
+        (crash, ""),
+        (hang, ""),
+    ],
+)
+def test_what_no_stage_may_do_is_noticed(main, words, tmp_path, monkeypatch):
+    monkeypatch.setattr(children, "SECONDS", 1)
+    outcome = children.run(main, tmp_path)
+    assert not outcome.is_right
+    assert words in outcome.said
