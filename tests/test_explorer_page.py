@@ -128,7 +128,7 @@ class Page:
     def traces(self, kind):
         self.run("drawn")
         return self.run(
-            """kind => document.getElementById("figure").data.filter(trace => trace.type === kind)
+            """kind => document.getElementById("figure").data.filter(trace => trace.type === kind && !trace.fill)
                  .map(({name, x, y, z}) => ({name, x, y: y && [...y], z}))""",
             kind,
         )
@@ -207,12 +207,17 @@ def test_hovering_tells_both_layers_and_the_value(page):
     assert value in page.text("#readout")
 
 
-def test_an_undefined_value_is_grey_and_tells_why(page):
+def test_an_undefined_value_is_hatched_and_tells_why(page):
     assert page.hover(CONSTANT, 1)[2] == "undefined: constant"
     heat, grey = page.traces("heatmap")
     assert heat["z"][CONSTANT] == [None] * 12
     assert grey["z"][CONSTANT] == [1] * 12
-    assert "Grey is undefined" in page.text("#notes")
+    assert "Hatched is undefined" in page.text("#notes")
+    hatched = page.run("document.getElementById('figure').data.find(trace => trace.fill)")
+    corners = [list(zip(hatched[axis][::6], hatched[axis][2::6], strict=True)) for axis in "xy"]
+    # Below, at and above the layer: a column, the row, a column.
+    assert corners == [[(3.5, 4.5), (-0.5, 11.5), (3.5, 4.5)], [(-0.5, 3.5), (3.5, 4.5), (4.5, 11.5)]]
+    assert page.run("document.querySelectorAll('#figure pattern').length")
 
 
 def test_a_click_pins_a_layer_and_draws_its_row_beside_the_other_curves(page):

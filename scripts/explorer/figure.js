@@ -60,6 +60,33 @@ function runs(shown, holds) {
   return found;
 }
 
+/** Rectangles that cover the undefined cells of an array of rows: {x: [first, last], y: [first, last]} positions. */
+function undefinedParts(shown) {
+  const found = [];
+  let ending = new Map(); // those that reach the row before, by their columns
+  shown.forEach((row, y) => {
+    const reaching = new Map();
+    for (const x of runs(row, Number.isNaN)) {
+      const part = ending.get(String(x)) ?? { x, y: [y, y] };
+      if (part.y[0] === y) found.push(part);
+      part.y[1] = y;
+      reaching.set(String(x), part);
+    }
+    ending = reaching;
+  });
+  return found;
+}
+
+/** A trace of hatched rectangles, which the cursor passes through. */
+function hatched(parts, theme) {
+  const corners = { x: [0, 1, 1, 0, 0], y: [0, 0, 1, 1, 0] };
+  const along = (letter) =>
+    parts.flatMap((part) => [...corners[letter].map((end) => part[letter][end] + (end ? 0.5 : -0.5)), null]);
+  const fillpattern = { shape: "/", size: 6, solidity: 0.25, fgcolor: theme.paper, bgcolor: theme.undefined };
+  const hidden = { mode: "none", hoverinfo: "skip", showlegend: false };
+  return { type: "scatter", x: along("x"), y: along("y"), fill: "toself", fillpattern, ...hidden };
+}
+
 /** Traces and layout for the library. */
 function drawingOf(panels, places, { architectures, colours, theme, zooming }) {
   const traces = [];
@@ -174,6 +201,7 @@ function drawingOf(panels, places, { architectures, colours, theme, zooming }) {
         ],
         showscale: false,
       });
+      traces.push({ ...hatched(undefinedParts(shown), theme), xaxis: axis.x, yaxis: axis.y[0] });
     }
     panel.title.toReversed().forEach((words, line) => write(words, place.top - 4 - 17 * line, 13));
 

@@ -27,6 +27,7 @@ const initial = {
 let state = { ...initial };
 let shown = []; // the panels that are drawn
 let places = null; // and where
+let shownState = null; // the state that they show
 let cursor = null; // {panel, row, column}: positions in it, row null beside the heatmap
 
 /** The state in an address; what it does not say, or says wrong, is as at the start. */
@@ -122,9 +123,9 @@ function show() {
     setControls();
     const panels = await panelsOf();
     if (wanted !== state) return;
-    shown = panels;
-    cursor = null;
-    await draw();
+    const onlyFrames = shownState && Object.keys(wanted).every((key) => key === "threshold" || wanted[key] === shownState[key]);
+    [shown, shownState, cursor] = [panels, wanted, null];
+    await (onlyFrames ? drawFrames() : draw());
     describe();
   });
   return drawn;
@@ -143,14 +144,23 @@ function theme() {
 
 async function draw() {
   places = placesOf(shown.length, $("view").clientWidth);
-  const { traces, layout } = drawingOf(shown, places, {
+  const { traces, layout } = drawing();
+  await Plotly.react("figure", traces, layout, { displayModeBar: false, doubleClick: "reset" });
+  drawCursor();
+}
+
+/** Draw what the threshold changes; large heatmaps would take a second. */
+async function drawFrames() {
+  await Plotly.relayout("figure", { shapes: drawing().layout.shapes });
+}
+
+function drawing() {
+  return drawingOf(shown, places, {
     architectures: study.architectures,
     colours: study.colour_maps[state.map],
     theme: theme(),
     zooming: !narrow.matches,
   });
-  await Plotly.react("figure", traces, layout, { displayModeBar: false, doubleClick: "reset" });
-  drawCursor();
 }
 
 /** What the drawing says, in words. */
@@ -172,7 +182,7 @@ function describe() {
       (first === second ? "." : ", where those of both networks meet."),
     "Shaded layers are in the block structure: their first component holds most of the variance and is the same.",
     first === second ? "" : `The two lower curves are of ${second.name}.`,
-    undefinedValues ? "Grey is undefined; hover for the reason." : "",
+    undefinedValues ? "Hatched is undefined; hover for the reason." : "",
     `Values are stored in 16 bits, wrong by ${study.error.toExponential(0)} at most.`,
     narrow.matches ? "" : "Drag in the heatmap to zoom, double-click to go back.",
   ].join(" ");
