@@ -32,7 +32,7 @@ from widedeep.optimizer import SGD  # noqa: E402
 
 NETWORKS = [(14, 1), (38, 1), (14, 4)]
 SIDES = [8, 32]
-SECONDS = 3  # of a measurement, at least
+SECONDS, STEPS = 3, 3  # of a measurement, at least
 SEEDS_TOGETHER = 4
 RECIPE = training.Recipe(
     epochs=1,
@@ -55,10 +55,11 @@ def main(argv=None):
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     print(f"torch {torch.__version__}, {args.threads} thread(s), batch {RECIPE.batch_size}")
-    print("\n".join(header()))
-    for side, (depth, width) in itertools.product(SIDES, NETWORKS):
+    for number, (side, (depth, width)) in enumerate(itertools.product(SIDES, NETWORKS)):
         entries = contestants(depth, width, side, args.compiled)
-        print(line(depth, width, side, race(entries, args.rounds)), flush=True)
+        if number == 0:
+            print("\n".join(header(entries)))
+        print(line(f"ResNet-{depth} {width}x, {side} x {side}", race(entries, args.rounds)), flush=True)
 
 
 def contestants(depth, width, side, compiled=False):
@@ -179,7 +180,7 @@ def ours(depth, width, split):
         def after_step(_state):
             nonlocal steps
             steps += 1
-            if time.process_time() - started > SECONDS:
+            if is_enough(steps, started):
                 raise _Enough
 
         try:
@@ -238,9 +239,13 @@ def rate(steps):
     started = time.process_time()
     for number, step in enumerate(steps, start=1):
         step()
-        if time.process_time() - started > SECONDS:
+        if is_enough(number, started):
             return number * RECIPE.batch_size / (time.process_time() - started)
     return 0.0
+
+
+def is_enough(steps, started):
+    return steps >= STEPS and time.process_time() - started > SECONDS
 
 
 def race(entries, rounds):
@@ -254,20 +259,19 @@ def race(entries, rounds):
     return found
 
 
-def header():
-    return ["", "| network, side | floor, images/s | times the floor: |", "|---|---|---|"]
+def header(entries):
+    names = [name for name in entries if name != "floor"]
+    return ["", f"| network, side | floor, images/s | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
 
 
-def line(depth, width, side, found):
-    """A row: the floor's median rate, and the median ratio of the others to it."""
-    floor = found["floor"]
-    ratios = {
-        name: statistics.median(one / other for one, other in zip(rates, floor, strict=True))
-        for name, rates in found.items()
-        if name != "floor"
-    }
-    cells = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
-    return f"| ResNet-{depth} {width}x, {side} x {side} | {statistics.median(floor):,.0f} | {cells} |"
+def line(name, found):
+    """A row: the floor's median rate, and the median ratio of each of the others to it."""
+    floor = found.pop("floor")
+    ratios = [
+        statistics.median(one / other for one, other in zip(rates, floor, strict=True)) for rates in found.values()
+    ]
+    cells = " | ".join(f"{ratio:.2f}" for ratio in ratios)
+    return f"| {name} | {statistics.median(floor):,.0f} | {cells} |"
 
 
 if __name__ == "__main__":

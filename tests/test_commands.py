@@ -101,7 +101,7 @@ def test_the_examples_of_the_stages_run_one_after_the_other(tmp_path):
         (["run_study.py", "--configfile", "no.yaml"], "no.yaml: cannot be read (No such file or directory)"),
         (
             ["run_study.py", "--configfile", Path("requirements.in").resolve()],
-            f"{Path('requirements.in').resolve()}: is not a config with a key study; see config/demo.yaml.",
+            f"{Path('requirements.in').resolve()}: is not YAML (expected '<document start>'",
         ),
     ],
 )

@@ -29,7 +29,7 @@ _IMAGENET = (1_281_167, 50_000, 1000)
 # chunked data set, the fixed part of each kind of file, and a string of a layer's name, kind or reason.
 _LAYER_GROUP = 1600
 _CHUNKED_DATASET = 260
-_DUMP_FILE, _COMPONENTS_FILE, _PREDICTIONS_FILE, _COMPARISON_GROUP = 6000, 5650, 6230, 14500
+_DUMP_FILE, _COMPONENTS_FILE, _PREDICTIONS_FILE, _COMPARISON_GROUP = 6500, 6150, 6740, 14500
 _NAME_IN_COMPONENTS, _LAYER_IN_COMPARISON = 56, 136
 # What safetensors writes beside the tensors: a line a tensor, and our header.
 _TENSOR_LINE, _WEIGHTS_HEADER = 100, 700

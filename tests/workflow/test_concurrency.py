@@ -13,6 +13,9 @@ from test_interruptions import differences
 
 RUN_STUDY = ["scripts/run_study.py", "--configfile", study.CONFIG]
 SNAKEMAKE = ["-m", "snakemake", "--configfile", study.CONFIG, "--cores", "1"]
+# What four jobs write that need little time, and what is made of it.
+CKA = "digits-resnet8-w2-f100/seed*/compute_cka.tsv"
+MISSING = [f"timings/{CKA}", "models/digits-resnet8-w2-f100/seed*/cka.h5", "figures/G.*", "figures/fig6-*"]
 WAITING = "results/tiny/logs/snakemake.log: another process writes this; waiting until it has ended.\n"
 
 
@@ -28,20 +31,28 @@ def start(made, *words):
 
 
 def until_it_works(made):
-    """Wait until a job has ended and others run."""
+    """Wait until a job of the torn study has ended and others run."""
     deadline = time.monotonic() + 120
-    while not list(made.results.glob("timings/**/*.tsv")):
+    while not list(made.results.glob(f"timings/{CKA}")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 @pytest.fixture
-def working(tmp_path):
-    """A new study, and the process that runs it."""
-    made = study.Study.new(tmp_path)
-    with start(made, *RUN_STUDY) as first:
-        until_it_works(made)
-        yield made, first
+def torn(copied):
+    """A study of which some files are missing."""
+    for pattern in MISSING:
+        for path in copied.results.glob(pattern):
+            path.unlink()
+    return copied
+
+
+@pytest.fixture
+def working(torn):
+    """A study, and the process that runs it."""
+    with start(torn, *RUN_STUDY) as first:
+        until_it_works(torn)
+        yield torn, first
         if first.poll() is None:
             first.kill()
 
@@ -64,21 +75,20 @@ def test_a_second_run_of_a_study_waits_and_finds_all_done(working, finished):
     assert differences(made, finished) == []
 
 
-def test_two_snakemakes_that_do_not_look_at_locks_leave_what_one_leaves(tmp_path, finished):
+def test_two_snakemakes_that_do_not_look_at_locks_leave_what_one_leaves(torn, finished):
     """They take each other's files away before they make them anew, so jobs may fail; no file is half there."""
-    made = study.Study.new(tmp_path)
-    with start(made, *SNAKEMAKE, "--nolock", "--keep-going") as first:
-        until_it_works(made)
-        with start(made, *SNAKEMAKE, "--nolock", "--keep-going") as second:
+    with start(torn, *SNAKEMAKE, "--nolock", "--keep-going") as first:
+        until_it_works(torn)
+        with start(torn, *SNAKEMAKE, "--nolock", "--keep-going") as second:
             said = first.communicate()[0], second.communicate()[0]
     assert "waiting until it has ended" in "".join(
-        path.read_text() for path in made.results.glob("logs/**/*.log") if path.name != "snakemake.log"
+        path.read_text() for path in torn.results.glob("logs/**/*.log") if path.name != "snakemake.log"
     ), said
-    assert not list(made.folder.rglob(".*.unfinished*"))
-    assert not list(made.folder.rglob(".*.lock"))
-    made.run_study()
-    assert differences(made, finished) == []
-    assert made.jobs_of_dry_run() == {}
+    assert not list(torn.folder.rglob(".*.unfinished*"))
+    assert not list(torn.folder.rglob(".*.lock"))
+    torn.run_study()
+    assert differences(torn, finished) == []
+    assert torn.jobs_of_dry_run() == {}
 
 
 def test_two_runs_to_one_file_that_is_missing_make_it_once(copied, finished):
