@@ -124,7 +124,8 @@ def network_of(folder, described, architectures):
     known = metrics.read([folder / "metrics.json"])
     if side.label not in known:
         raise UserError(
-            f"{folder}: its cka.h5 is of {side.label} and its metrics.json of {next(iter(known))}; redo it."
+            f"{folder}: its cka.h5 is of {side.label} where its metrics.json is of {next(iter(known))}; "
+            "give a folder whose files are of one network."
         )
     network = known[side.label]
     if network["model"] not in architectures:

@@ -1,15 +1,18 @@
-"""What the explorer's page is made of; tests/workflow/test_explorer.py opens it."""
+"""What the explorer's page is made of; tests/test_explorer_page.py opens it."""
 
 import base64
 import gzip
 import json
 import re
+from types import SimpleNamespace
 
 import make_explorer
 import numpy as np
 import pytest
+import small
 
-from widedeep import explorer
+from widedeep import data, explorer, metrics, results
+from widedeep.errors import UserError
 
 NAN = float("nan")
 
@@ -141,3 +144,22 @@ def test_the_first_lines_show_the_largest_block_and_the_best_network_without():
     found = make_explorer.examples_of(NETWORKS[:5], 0.04)
     assert found == {"with": {"first": "deep/1", "pin": "2"}, "without": {"first": "small/2", "pin": "2"}}
     assert make_explorer.examples_of(NETWORKS[:2], 0.04)["with"] is None
+
+
+def test_files_of_two_networks_in_one_folder_are_one_sentence(tmp_path, monkeypatch):
+    comparison = SimpleNamespace(first=SimpleNamespace(label="one/seed1"))
+    monkeypatch.setattr(results, "components_and_cka", lambda *_: (None, comparison))
+    monkeypatch.setattr(metrics, "read", lambda _: {"other/seed1": {}})
+    sentence = (
+        r"its cka.h5 is of one/seed1 where its metrics.json is of other/seed1; give a folder whose files are of one"
+    )
+    with pytest.raises(UserError, match=sentence):
+        make_explorer.network_of(tmp_path, None, {})
+
+
+def test_a_file_with_layers_that_the_network_lacks_is_one_sentence(tmp_path):
+    described = data.describe(small.write_dataset(tmp_path / "dataset.h5"))
+    network = {"dataset": "blobs", "family": "resnet", "depth": 8, "width": 1, "fraction": 1}
+    side = SimpleNamespace(label="one/seed1", names=["stage9.conv"])
+    with pytest.raises(UserError, match=r"^one/seed1: its cka.h5 has a layer stage9.conv, and the network none; dump"):
+        make_explorer.layers_of(network, side, described)
