@@ -19,6 +19,11 @@ function plainText(text) {
   return String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
 
+/** The size of letters, at most `largest` pixels, in which words fit so many pixels; a letter is about 0.56 of it wide. */
+function fitted(words, pixels, largest) {
+  return Math.max(8, Math.min(largest, Math.floor(pixels / (0.56 * words.length))));
+}
+
 /** Where everything is, in pixels from the upper left: {width, height, panels: [{left, top, size, strips: [top]}]}. */
 function placesOf(count, width) {
   const columns = width / count >= NARROWEST_COLUMN ? count : 1;
@@ -124,6 +129,10 @@ function drawingOf(panels, places, { architectures, colours, theme, zooming }) {
     const line = { color: theme.ink, width: 1, dash: "dot" };
     const ticks = { showgrid: false, zeroline: false, linecolor: theme.line, ticks: "outside", tickcolor: theme.line };
 
+    const nameAxis = (network) => {
+      const words = `layer of ${network.name}`;
+      return { text: plainText(words), standoff: 6, font: { size: fitted(words, place.size, 14) } };
+    };
     const write = (text, pixels, size) =>
       layout.annotations.push({
         text: plainText(text),
@@ -134,7 +143,7 @@ function drawingOf(panels, places, { architectures, colours, theme, zooming }) {
         xanchor: "left",
         yanchor: "bottom",
         showarrow: false,
-        font: { size },
+        font: { size: fitted(text, place.size + SPACE.right, size) },
       });
 
     layout[axis.name("x")] = {
@@ -142,14 +151,14 @@ function drawingOf(panels, places, { architectures, colours, theme, zooming }) {
       ...numbersOf(panel.columns),
       domain: across,
       anchor: axis.y[STRIPS],
-      title: { text: plainText(`layer of ${panel.second.name}`), standoff: 6 },
+      title: nameAxis(panel.second),
     };
     layout[axis.name("y", 0)] = {
       ...ticks,
       ...numbersOf(panel.rows),
       domain: [upFraction(place.top + place.size), upFraction(place.top)],
       anchor: axis.x,
-      title: { text: plainText(`layer of ${panel.first.name}`), standoff: 6 },
+      title: nameAxis(panel.first),
     };
     place.strips.forEach((top, strip) => {
       layout[axis.name("y", strip + 1)] = {

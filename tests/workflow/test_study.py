@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,6 +88,15 @@ def test_the_user_is_told_where_the_results_are(finished):
     assert "Figures: results/tiny/figures" in said
     assert "not decidable: Deep networks have a block structure" in said  # with two seeds
     assert "of 44 jobs" in said
+
+
+def test_snakemake_looks_at_the_waiting_jobs_when_one_ends_and_not_all_the_time(copied):
+    for path in copied.results.glob("figures/fig*"):
+        path.unlink()
+    result = copied.snakemake("--verbose")
+    jobs = len(re.findall("^Finished jobid: ", result.stderr, re.MULTILINE))
+    assert jobs >= 10
+    assert len(re.findall("^Ready jobs: ", result.stderr, re.MULTILINE)) <= jobs + 1
 
 
 def test_asking_again_runs_nothing_and_says_so(copied):
