@@ -35,7 +35,7 @@ def wait_until(condition):
 
 def test_of_a_finished_study_all_is_done(finished):
     said = progress_of(finished)
-    assert line_of(said, "all") == [42, 0, 0, 0]
+    assert line_of(said, "all") == [43, 0, 0, 0]
     assert said.endswith("Finished: all jobs are done.\n")
 
 
