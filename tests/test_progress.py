@@ -122,7 +122,7 @@ def test_a_finished_study_says_so(config, capsys):
     script.main(["--configfile", str(TINY)])
     said = capsys.readouterr().out
     assert said.endswith("Finished: all jobs are done.\n")
-    assert "all                        42        0        0        0\n" in said
+    assert "all                        43        0        0        0\n" in said
 
 
 def test_a_job_is_done_when_the_last_of_its_files_is_there(config):
