@@ -1,6 +1,6 @@
 """A study of very many very small networks: does anything leak, and does any step grow faster than the study?
 
-Runs it from nothing in a temporary copy of this folder: ResNet-8s of 0.25x on a tenth to a fifth of the digits, one
+Runs it from nothing in a temporary copy of this folder: ResNet-8s of 0.5x on a tenth to a fifth of the digits, one
 epoch, each with its dump and CKA. While it runs, it looks at Snakemake's open files and memory and counts the jobs that
 have ended. Before, Snakemake's dry runs of a quarter, half and all of it. Linux only.
 
@@ -52,7 +52,7 @@ def prepare(folder, networks):
     study = {
         "study": "load",
         "dataset": {"name": "digits"},
-        "grid": [{"depths": [8], "widths": [0.25], "fractions": FRACTIONS, "seeds": seeds}],
+        "grid": [{"depths": [8], "widths": [0.5], "fractions": FRACTIONS, "seeds": seeds}],
         "training": {"epochs": 1, "batch_size": 64, "learning_rate": 0.05, "batchnorm_momentum": 0.1, "flip": False},
         "dumps": {"batch_size": 64, "passes": 1, "keep": False},
     }

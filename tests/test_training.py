@@ -244,3 +244,10 @@ def test_the_test_set_is_not_gone_through_more_often_than_it_is_worth():
     """30 test images to 50 training images: every second epoch, and the last."""
     history = small.train(epochs=5).history
     assert [math.isfinite(line["test_accuracy"]) for line in history] == [False, True, False, True, True]
+
+
+def test_too_few_channels_for_torch_are_one_sentence():
+    with pytest.raises(
+        UserError, match="convolution of 4 channels, and torch corrupts memory in trainings"
+    ):
+        small.train(model=dataclasses.replace(small.MODEL, width=0.25))

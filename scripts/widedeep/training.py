@@ -5,12 +5,15 @@ import time
 from dataclasses import asdict, dataclass
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from widedeep import augmentation, models
 from widedeep.errors import UserError
 from widedeep.names import random_seed
 from widedeep.optimizer import SGD
+
+_FEWEST_CHANNELS = 8
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,20 @@ class Training:
         return torch.Generator().manual_seed(random_seed(self.name, purpose, self.epoch, *position))
 
 
+def refuse_few_channels(network, name):
+    """Raise a UserError if a convolution has fewer than 8 output channels.
+
+    Its backward pass in torch 2.14.1 writes beyond its memory in the layout channels_last (seen on the CPU): the training
+    crashes, or goes on with what it has destroyed.
+    """
+    fewest = min((m.out_channels for m in network.modules() if isinstance(m, nn.Conv2d)), default=_FEWEST_CHANNELS)
+    if fewest < _FEWEST_CHANNELS:
+        raise UserError(
+            f"{name}: has a convolution of {fewest} channels, and torch corrupts memory in trainings of fewer than "
+            f"{_FEWEST_CHANNELS}; choose a larger width."
+        )
+
+
 def train_network(model, seed, train, test, classes, recipe, group, checkpoint, after_step):
     """Train one network of the grid from its first step, or from its checkpoint.
 
@@ -224,6 +241,7 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
     network = models.build(
         model.family, model.depth, model.width, classes, channels, recipe.batchnorm_momentum, generator
     )
+    refuse_few_channels(network, name)
     network.to(group.device, memory_format=torch.channels_last)
     training = Training(network, train, test, recipe, name, group)
     state = checkpoint.load(group.device)
