@@ -247,7 +247,5 @@ def test_the_test_set_is_not_gone_through_more_often_than_it_is_worth():
 
 
 def test_too_few_channels_for_torch_are_one_sentence():
-    with pytest.raises(
-        UserError, match="convolution of 4 channels, and torch corrupts memory in trainings"
-    ):
+    with pytest.raises(UserError, match="convolution of 4 channels, and torch corrupts memory in trainings"):
         small.train(model=dataclasses.replace(small.MODEL, width=0.25))

@@ -205,7 +205,7 @@ class Training:
 def refuse_few_channels(network, name):
     """Raise a UserError if a convolution has fewer than 8 output channels.
 
-    Its backward pass in torch 2.14.1 writes beyond its memory in the layout channels_last (seen on the CPU): the training
+    Its backward pass in torch 2.14.1 writes beyond its memory in the layout channels_last (seen on CPUs): the training
     crashes, or goes on with what it has destroyed.
     """
     fewest = min((m.out_channels for m in network.modules() if isinstance(m, nn.Conv2d)), default=_FEWEST_CHANNELS)
