@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 import yaml
 from dag import dry_run
-from overhead import copy_workflow
+from overhead import copy_workflow, with_this_python
 
 FRACTIONS = [0.1, 0.12, 0.14, 0.16, 0.18, 0.2]
 JOBS_OF_A_NETWORK = 3
@@ -64,10 +64,9 @@ def prepare(folder, networks):
 def run(folder, cores):
     """Run the study; a list of (seconds, jobs that have ended, open files, MiB) of Snakemake while it ran."""
     words = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--cores", str(cores), "--quiet", "rules"]
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     started, looks, ended = time.monotonic(), [], 0
     with open(Path(folder, "said"), "w+") as said:
-        process = subprocess.Popen(words, cwd=folder, env={**os.environ, "PATH": path}, stdout=said, stderr=said)
+        process = subprocess.Popen(words, cwd=folder, env=with_this_python(), stdout=said, stderr=said)
         snakemake = psutil.Process(process.pid)
         while process.poll() is None:
             with open(said.name) as reading:

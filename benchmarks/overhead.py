@@ -54,13 +54,17 @@ def run(folder, configfile, cores):
     notes = folder / "notes"
     notes.mkdir()
     clock = ROOT / "benchmarks/clock"
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(clock), "CLOCK_NOTES": str(notes)}
+    environment = {**with_this_python(), "PYTHONPATH": str(clock), "CLOCK_NOTES": str(notes)}
     words = [sys.executable, "scripts/run_study.py", "--configfile", "study.yaml", "--cores", str(cores)]
     started, before = time.monotonic(), processor_seconds()
     subprocess.run(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True)
     wall, processor = time.monotonic() - started, processor_seconds() - before
     return wall, processor, [json.loads(path.read_text()) for path in notes.iterdir()]
+
+
+def with_this_python():
+    """The environment of this process, in which `python` is this one, for the shells of the jobs."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
 def copy_workflow(folder, configfile):

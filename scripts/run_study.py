@@ -37,23 +37,20 @@ def main(argv=None):
     # Before Snakemake, which runs the code in a config that asks for it (__use_yte__).
     study = config.read(args.configfile)["study"]
     results = Path("results", study)
-    with only_run(results):
-        return run(snakemake, rest, args.configfile, results)
+    log = log_in(results)
+    # Of the log, and so of the study: another run waits.
+    with locking.only_writer([log]):
+        return run(snakemake, rest, args.configfile, log, results)
 
 
-def only_run(results):
-    """Context in which no other run of the study goes on in this folder; it waits for one (locking.only_writer)."""
-    return locking.only_writer([log_in(results)])
-
-
-def run(snakemake, options, configfile, results):
+def run(snakemake, options, configfile, log, results):
     """Run Snakemake to its end, and make and tell what a finished study has. Returns the exit status.
 
     Args:
         snakemake: words that start Snakemake for this study.
         options: further words for the run, which the report does not take.
+        log: path of the file for Snakemake's words.
     """
-    log = log_in(results)
     status, something_ran = follow([*snakemake, *options], log, results)
     if status:
         return status

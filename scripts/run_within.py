@@ -24,7 +24,7 @@ from pathlib import Path
 import plan as in_words
 import run_study
 
-from widedeep import command, files
+from widedeep import command, files, locking
 from widedeep.interruption import STOPPED
 
 PROFILE = "workflow/profiles/default"
@@ -49,7 +49,7 @@ def main(argv=None):
 
     run = Run(with_archive(study_config.read(args.configfile)), until)
     try:
-        with run_study.only_run(run.results):
+        with locking.only_writer([run_study.log_in(run.results)]):
             status = run.make_data() or run.train() or run.settle()
         return status or run.analyse() or run.failed
     except KeyboardInterrupt:  # while no Snakemake runs

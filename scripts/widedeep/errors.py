@@ -1,4 +1,4 @@
-"""The one exception for mistakes that a user can mend."""
+"""The one exception for mistakes that a user can mend, and words for those of libraries."""
 
 
 class UserError(ValueError):
@@ -6,3 +6,8 @@ class UserError(ValueError):
 
     `command.run` prints it without a traceback and exits with status 1.
     """
+
+
+def first_line(error):
+    """The first line of what an exception of a library says; what it is called where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

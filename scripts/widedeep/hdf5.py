@@ -6,7 +6,7 @@ import io
 import h5py
 
 from widedeep import files, seals
-from widedeep.errors import UserError
+from widedeep.errors import UserError, first_line
 
 
 @contextlib.contextmanager
@@ -113,5 +113,4 @@ def explaining_damage(path, remedy):
     except UserError:
         raise
     except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError, MemoryError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: is truncated or damaged ({reason}); {remedy}.") from error
+        raise UserError(f"{path}: is truncated or damaged ({first_line(error)}); {remedy}.") from error

@@ -13,7 +13,7 @@ import numpy as np
 
 from widedeep import config, files, transfer
 from widedeep.data import Split, content_checksum
-from widedeep.errors import UserError
+from widedeep.errors import UserError, first_line
 
 # data.content_checksum of the training and test splits. CIFAR-100 has none yet: its files are guarded by the MD5 sums
 # that torchvision holds.
@@ -271,5 +271,4 @@ def _read_idx(path, place):
     except UserError:
         raise
     except (*transfer.DAMAGED, AssertionError, RuntimeError, KeyError, TypeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: is truncated or no IDX file ({reason}); get it again.") from error
+        raise UserError(f"{path}: is truncated or no IDX file ({first_line(error)}); get it again.") from error

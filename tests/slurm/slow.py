@@ -2,11 +2,9 @@
 
 import datetime
 import json
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import cluster as slurm
 import study
@@ -98,11 +96,10 @@ class SlowStudy(ClusterStudy):
 
     def start(self, *targets):
         """Snakemake with the profile, in the background; its words go to `log`."""
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         command = [sys.executable, "-m", "snakemake", "--configfile", study.CONFIG, "--profile", PROFILE, *targets]
         with open(self.log, "a") as log:
             return subprocess.Popen(
-                command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "PATH": path}
+                command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, env=study.environment()
             )
 
     def story(self):

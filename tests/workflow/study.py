@@ -24,6 +24,11 @@ def jobs_in(said):
     return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
 
 
+def environment():
+    """This process' own, in which the stages find this Python first; a coverage or thread setting is kept."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
 class Study:
     """The workflow in `folder`, run by real commands."""
 
@@ -82,11 +87,13 @@ class Study:
         assert old in text
         (self.folder / path).write_text(text.replace(old, new, 1))
 
+    def start(self, *words, **options):
+        """A Python with these words in the background, with options of subprocess.Popen."""
+        return subprocess.Popen([sys.executable, *words], cwd=self.folder, env=environment(), **options)
+
     def _run(self, *words, check):
-        # The stages must find this Python first; a coverage or thread setting of the caller is kept.
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         result = subprocess.run(
-            [sys.executable, *words], cwd=self.folder, capture_output=True, text=True, env={**os.environ, "PATH": path}
+            [sys.executable, *words], cwd=self.folder, capture_output=True, text=True, env=environment()
         )
         assert not check or result.returncode == 0, result.stdout + result.stderr
         return result

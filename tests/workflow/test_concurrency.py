@@ -1,11 +1,8 @@
 """Several processes at one study: nothing is corrupted, and what one of them could not do, a later run does."""
 
-import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import study
@@ -20,14 +17,7 @@ WAITING = "results/tiny/logs/snakemake.log: another process writes this; waiting
 
 
 def start(made, *words):
-    return subprocess.Popen(
-        [sys.executable, "-u", *words],
-        cwd=made.folder,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return made.start("-u", *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def until_it_works(made):

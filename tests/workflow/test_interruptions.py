@@ -16,7 +16,6 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -59,10 +58,8 @@ class Disturbed:
         if list(self.study.folder.glob(".snakemake/locks/*")):
             self.study.snakemake("--unlock")
         self._note("started")
-        self._runner = subprocess.Popen(
-            [sys.executable, "scripts/run_study.py", "--configfile", study.CONFIG, "--cores", "2"],
-            cwd=self.study.folder,
-            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        self._runner = self.study.start(
+            *("scripts/run_study.py", "--configfile", study.CONFIG, "--cores", "2"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

@@ -52,16 +52,8 @@ def test_running_failed_and_stopped_are_told_apart(tmp_path):
     models = made.results / "models/digits-resnet8-w1-f100"
     (models / "seed2").mkdir(parents=True)
     Checkpoint(models / "seed2/checkpoint.pt", {"seed": 5}).save({})
-    path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
-    words = [sys.executable, "-m", "snakemake", "--configfile", study.CONFIG, "--cores", "2", "--keep-going"]
-    with subprocess.Popen(
-        words,
-        cwd=made.folder,
-        env={**os.environ, "PATH": path},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
+    words = ["-m", "snakemake", "--configfile", study.CONFIG, "--cores", "2", "--keep-going"]
+    with made.start(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as process:
         wait_until(lambda: all((models / f"seed{seed}/progress.json").exists() for seed in (1, 3)))
         said = progress_of(made)
         os.killpg(process.pid, signal.SIGINT)

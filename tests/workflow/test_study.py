@@ -165,11 +165,10 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
         del config["figures"]
 
     made.edit_config(longer)
-    path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
-    process = subprocess.Popen(
-        [sys.executable, "scripts/run_study.py", "--configfile", study.CONFIG],
-        cwd=made.folder,
-        env={**os.environ, "PATH": path},
+    process = made.start(
+        "scripts/run_study.py",
+        "--configfile",
+        study.CONFIG,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
