@@ -23,5 +23,9 @@ def fuzz_cases(request):
 
 
 def pytest_collection_modifyitems(items):
-    """Fast ones first: a study takes a minute, and a cluster several."""
+    """Fast ones first: a study takes a minute, and a cluster several. Two processes share the tests file by file."""
     items.sort(key=lambda item: [folder in item.path.parts for folder in ("slurm", "workflow")])
+    for item in items:
+        # One cluster at a time: a machine has one place for its configuration.
+        group = "slurm" if "slurm" in item.path.parts else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))

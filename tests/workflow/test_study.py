@@ -83,7 +83,7 @@ def test_every_job_left_a_log_and_a_timing(finished):
 
 
 def test_the_user_is_told_where_the_results_are(finished):
-    said = finished.first_run.stdout
+    said = finished.first_run
     assert "Report:  results/tiny/report.html" in said
     assert "Figures: results/tiny/figures" in said
     assert "not decidable: Deep networks have a block structure" in said  # with two seeds
