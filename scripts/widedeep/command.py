@@ -1,6 +1,7 @@
 """What every stage's command line has in common: help, thread counts, errors."""
 
 import argparse
+import atexit
 import contextlib
 import gc
 import os
@@ -80,6 +81,8 @@ def run(main):
             sys.stdout.flush()
         if not status:
             write_timing()
+            release()
+            _end_at_once()
         sys.exit(status)
     except UserError as error:
         sys.stdout = None  # what it could not write, it would try to write again
@@ -88,9 +91,17 @@ def run(main):
         sys.exit(INTERRUPTED)
     finally:
         release()
-        # Else Python looks for garbage among all that torch or seaborn made before it ends: up to a second of processor
-        # time a job.
-        gc.freeze()
+
+
+def _end_at_once():
+    """End this process with status 0, after what is registered for its end.
+
+    Python would also take apart all that torch or seaborn made: up to a second of processor time a job.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def write_timing():

@@ -5,7 +5,6 @@ with the component's scores t = s1 u1.
 """
 
 import numpy as np
-from scipy.sparse.linalg import ArpackError, eigsh
 
 from widedeep import cka
 
@@ -78,6 +77,9 @@ def deflate(grams, scores):
 
 def first_eigenpair(matrix):
     """The largest eigenvalue of a symmetric positive semidefinite matrix and its unit vector, by Lanczos' method."""
+    # Importing it takes a third of a second, and those that read a dump need it not.
+    from scipy.sparse.linalg import ArpackError, eigsh
+
     try:
         # A fixed start, so that the same dump gives the same bits; any but one orthogonal to the vector does.
         start = np.random.default_rng(0).standard_normal(len(matrix))
