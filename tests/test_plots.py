@@ -90,11 +90,12 @@ def test_a_heatmap_has_layer_0_at_the_lower_left_and_a_scale_from_0_to_1():
     values = np.random.default_rng(0).random((11, 11))
     figure, axis = drawn(values)
     figure.canvas.draw()
-    mesh = axis.collections[0]
-    assert mesh.get_clim() == (0, 1)
-    np.testing.assert_array_equal(np.asarray(mesh.get_array()).reshape(11, 11), values)
-    below, above = (axis.transData.transform((0.5, y))[1] for y in (0.5, 10.5))
-    assert below < above
+    (image,) = axis.images
+    assert image.get_clim() == (0, 1)
+    pixels = np.asarray(figure.canvas.buffer_rgba())[::-1]  # from below
+    for row, column in np.ndindex(values.shape):
+        x, y = axis.transData.transform((column + 0.25, row + 0.25)).astype(int)  # beside the lines between stages
+        np.testing.assert_array_equal(pixels[y, x], image.cmap(values[row, column], bytes=True))
     assert axis.get_title() == "title"
     assert [tick.get_text() for tick in axis.get_xticklabels()] == ["stage 1", "stage 2", "stage 3"]
     assert [tick.get_text() for tick in axis.get_yticklabels(minor=True)] == ["2", "5", "7"]
@@ -124,7 +125,7 @@ def test_undefined_layers_are_hatched_not_coloured():
     values = np.ones((11, 11))
     values[4] = values[:, 4] = np.nan
     figure, axis = drawn(values)
-    assert np.ma.getmaskarray(axis.collections[0].get_array()).sum() == 21
+    assert np.ma.getmaskarray(axis.images[0].get_array()).sum() == 21
     assert axis.patch.get_hatch()
     plt.close(figure)
 

@@ -135,8 +135,8 @@ def drawn(monkeypatch):
 
 def check_drawing(axis, values):
     """Cells without a value show the hatched ground, others their colour."""
-    mesh = axis.collections[0]
-    np.testing.assert_array_equal(np.ma.getmaskarray(mesh.get_array()).reshape(values.shape), np.isnan(values))
+    (image,) = axis.images
+    np.testing.assert_array_equal(np.ma.getmaskarray(image.get_array()), np.isnan(values))
     assert axis.patch.get_hatch()
     figure = axis.figure
     figure.canvas.draw()
