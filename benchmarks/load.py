@@ -4,8 +4,11 @@ Runs it from nothing in a temporary copy of this folder: ResNet-8s of 0.5x on a 
 epoch, each with its dump and CKA. While it runs, it looks at Snakemake's open files and memory and counts the jobs that
 have ended. Before, Snakemake's dry runs of a quarter, half and all of it. Linux only.
 
-Example (from the folder of the workflow, on an idle machine; 5,000 jobs on two cores take hours):
+With --hollow each job makes empty files in place of its own, at once: what is left is what Snakemake takes.
+
+Examples (from the folder of the workflow, on an idle machine; 5,000 jobs on two cores take hours, hollow ones minutes):
   python benchmarks/load.py --jobs 5000
+  python benchmarks/load.py --jobs 5000 --hollow
 """
 
 import argparse
@@ -26,12 +29,28 @@ FRACTIONS = [0.1, 0.12, 0.14, 0.16, 0.18, 0.2]
 JOBS_OF_A_NETWORK = 3
 PARTS = 8
 SECONDS_BETWEEN_LOOKS = 2
+# Stands for python in the jobs of a hollow study: all files that a command names, and all of a training's folder.
+HOLLOW = """\
+#!/bin/sh
+for word; do
+    case $word in
+        */seed[0-9] | */seed[0-9][0-9] | */seed[0-9][0-9][0-9])
+            made="$word/model.safetensors $word/history.csv $word/metrics.json $word/provenance.json" ;;
+        results/*.* | data/*.*) made=$word ;;
+        *) continue ;;
+    esac
+    for path in $made; do
+        [ -e "$path" ] || { mkdir -p "${path%/*}" && : > "$path"; }
+    done
+done
+"""
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=5000, help="about (default: 5000)")
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="default: all")
+    parser.add_argument("--hollow", action="store_true", help="jobs that make empty files")
     args = parser.parse_args(argv)
     networks = args.jobs // JOBS_OF_A_NETWORK
     print("| jobs | dry run, processor s | peak MiB | processor ms a job |\n|---|---|---|---|")
@@ -42,7 +61,7 @@ def main(argv=None):
         print(f"| {jobs:,} | {processor:.1f} | {memory:.0f} | {1000 * processor / jobs:.1f} |", flush=True)
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         prepare(Path(folder), networks)
-        looks = run(folder, args.cores)
+        looks = run(folder, args.cores, hollow(folder) if args.hollow else with_this_python())
     print("\n".join(["", *table(looks)]))
 
 
@@ -61,12 +80,21 @@ def prepare(folder, networks):
     copy_workflow(folder, written)
 
 
-def run(folder, cores):
+def hollow(folder):
+    """An environment in which `python` is HOLLOW."""
+    program = Path(folder, "bin/python")
+    program.parent.mkdir()
+    program.write_text(HOLLOW)
+    program.chmod(0o755)
+    return {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+
+def run(folder, cores, environment):
     """Run the study; a list of (seconds, jobs that have ended, open files, MiB) of Snakemake while it ran."""
     words = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--cores", str(cores), "--quiet", "rules"]
     started, looks, ended = time.monotonic(), [], 0
     with open(Path(folder, "said"), "w+") as said:
-        process = subprocess.Popen(words, cwd=folder, env=with_this_python(), stdout=said, stderr=said)
+        process = subprocess.Popen(words, cwd=folder, env=environment, stdout=said, stderr=said)
         snakemake = psutil.Process(process.pid)
         while process.poll() is None:
             with open(said.name) as reading:
