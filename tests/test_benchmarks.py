@@ -22,6 +22,7 @@ import contestants  # noqa: E402
 import dag  # noqa: E402
 import engine  # noqa: E402
 import growth  # noqa: E402
+import load  # noqa: E402
 import overhead  # noqa: E402
 import pairs  # noqa: E402
 import startup  # noqa: E402
@@ -94,6 +95,20 @@ def test_a_stage_ends_at_once():
     environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS.parent / "scripts")}
     said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout == "main\nregistered\n"
+
+
+def test_a_hollow_job_makes_the_files_that_its_command_names(tmp_path):
+    environment = load.hollow(tmp_path)
+    for words in (
+        "train.py --data data/x.h5 --threads 1 --out results/load/models/a-w0.5/seed12",
+        "x.py --out results/y.csv",
+    ):
+        subprocess.run(["python", *words.split()], cwd=tmp_path, env=environment, check=True)
+    made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*") if path.is_file()}
+    network = {
+        f"results/load/models/a-w0.5/seed12/{name}" for name in ("history.csv", "metrics.json", "provenance.json")
+    }
+    assert made == network | {"results/load/models/a-w0.5/seed12/model.safetensors", "data/x.h5", "results/y.csv"}
 
 
 @pytest.fixture(scope="module")
