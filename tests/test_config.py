@@ -39,7 +39,7 @@ def changed(path, value):
     return result
 
 
-REMOVED = object()
+REMOVED = "(removed)"
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
