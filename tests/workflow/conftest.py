@@ -1,6 +1,8 @@
 """The finished tiny study that the workflow tests share."""
 
+import json
 import os
+import tempfile
 
 import pytest
 import study
@@ -11,14 +13,17 @@ from widedeep import locking
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A tiny study that ran to its report; tests must not change it."""
-    folder = tmp_path_factory.getbasetemp()
+    root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # that of all workers
-    made, said = study.Study(folder / "original"), folder / "said.txt"
-    with locking.only_writer([said]):
-        if not said.exists():
-            said.write_text(study.Study.new(made.folder).run_study().stdout)
-    made.first_run = said.read_text()
+        root = root.parent  # that of all workers
+    record = root / "finished.json"
+    with locking.only_writer([record]):
+        if not record.exists():
+            made = study.Study.new(tempfile.mkdtemp(prefix="original", dir=root))
+            record.write_text(json.dumps([str(made.folder), made.run_study().stdout]))
+    folder, said = json.loads(record.read_text())
+    made = study.Study(folder)
+    made.first_run = said
     return made
 
 
