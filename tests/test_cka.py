@@ -219,6 +219,14 @@ def test_a_constant_layer_has_no_cka_and_the_result_says_why(name, dtype):
     assert result.undefined_first == ["", cka.CONSTANT]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_spread_of_sixteen_units_in_the_last_place_is_where_constant_begins(dtype):
+    signs = np.where(np.random.default_rng(0).random((30, 6)) < 0.5, -1, 1)
+    stream = cka.MinibatchCKA()
+    stream.add([1 + (units * np.finfo(dtype).eps * signs).astype(dtype) for units in (8, 32)])
+    assert stream.result().undefined_first == [cka.CONSTANT, ""]
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_layer_that_is_not_finite_is_undefined_and_the_others_are_not(value):
     broken = features(1, 12, 4)
@@ -260,6 +268,7 @@ def test_a_layer_that_is_constant_in_one_minibatch_only_is_defined():
         (lambda: cka.hsic1(np.eye(5), np.eye(6)), "Gram matrices have shapes"),
         (lambda: cka.MinibatchCKA().add([np.ones((5, 2)), np.ones((6, 2))]), r"layers have \[5, 6\]"),
         (lambda: cka.MinibatchCKA().add([np.ones((5, 2))], [np.ones((6, 2))]), "5 and 6"),
+        (lambda: cka.MinibatchCKA().add([np.ones((6, 2))], [np.ones((5, 2))]), "6 and 5"),
         (lambda: cka.MinibatchCKA().result(), "no minibatch was added"),
     ],
 )
