@@ -8,6 +8,7 @@ had deleted came back by the first one; both write the same bits, or, when the c
 one the right ones. Readers of a file that is replaced go on with the old one, which is whole as well.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -145,12 +146,16 @@ class Disturbed:
         assert self._runner.returncode == 0, (self.study.results / "logs/snakemake.log").read_text()
 
     def _snakemake(self):
-        (found,) = (
-            process
-            for process, words in self._processes()
-            if words[1:3] == ["-m", "snakemake"] and process.ppid() == self._runner.pid
-        )
-        return found
+        """That of the run, once it has started: a job that is there may be one of before."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            self.start()
+            for process, words in self._processes():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if words[1:3] == ["-m", "snakemake"] and process.ppid() == self._runner.pid:
+                        return process
+            time.sleep(0.05)
+        raise AssertionError("\n".join(["no Snakemake", *self.history]))
 
     def _processes(self):
         """(psutil.Process, its words) of each Python of the study."""

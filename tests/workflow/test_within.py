@@ -22,7 +22,7 @@ CONFIG = {
     "study": "mini",
     "dataset": {"name": "digits"},
     "grid": [{"depths": [8, 14], "widths": [1], "seeds": [1]}],
-    "training": {"epochs": 1, "batch_size": 128, "learning_rate": 0.05, "batchnorm_momentum": 0.1, "flip": False},
+    "training": {"epochs": 4, "batch_size": 128, "learning_rate": 0.05, "batchnorm_momentum": 0.1, "flip": False},
     "dumps": {"batch_size": 64, "passes": 1, "keep": False},
     "figures": {
         "fig1": {
