@@ -132,12 +132,12 @@ def test_after_ctrl_c_nothing_is_analysed(folder, monkeypatch):
 
 
 def test_too_few_minutes_are_one_sentence_with_those_that_are_needed(folder, monkeypatch, capsys):
-    monkeypatch.setattr(side_by_side, "measured", lambda *_: side_by_side.Measured(1e7, 0.0, "a slow device"))
+    monkeypatch.setattr(side_by_side, "measured", lambda *_: side_by_side.Measured(4e7, 0.0, "a slow device"))
     with_data(folder)
     with pytest.raises(
-        UserError, match=r"^--minutes: too few for any network; the quickest takes 37 min, so give more"
+        UserError, match=r"^--minutes: too few for any network; the quickest takes 18 min, so give more"
     ):
         run(minutes=10)
     said = capsys.readouterr().out
-    assert re.search(r"none fits into the time\nleft out\n  ResNet-14 1x +1 seed +35 min\n  ResNet-8 1x ", said)
+    assert re.search(r"none fits into the time\nleft out\n  ResNet-14 1x +1 seed +28 min\n  ResNet-8 1x ", said)
     assert not list(folder.glob("results/*/models"))
