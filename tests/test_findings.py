@@ -35,7 +35,8 @@ def networks(*configurations):
 
 NONE, SOME, ALL = (0, 0, 0), (0.3, 0, 0), (0.3, 0.5, 0.4)
 SMALL = (14, 1, 1, NONE)
-PLAIN = {"family": "plain"}
+PLAIN, BOTTLENECK = {"family": "plain"}, {"family": "bottleneck"}
+HALF = {"test_accuracy": 0.5, "train_accuracy": 0.5}
 
 
 def verdicts(table, pairs=PAIRS):
@@ -89,10 +90,32 @@ def verdict_of(result, table, pairs=PAIRS):
         ("C", [SMALL, (38, 1, 1, NONE, PLAIN)], "not decidable"),
         ("C", [SMALL, (38, 1, 1, ALL), (38, 1, 1, NONE, PLAIN)], "not reproduced"),
         ("C", [SMALL, (38, 1, 1, ALL, {**PLAIN, "test_accuracy": 0.8})], "not decidable"),
+        ("C", [SMALL, (38, 1, 1, ALL), (14, 1, 1, NONE, PLAIN)], "not decidable"),  # a ResNet of another size has one
+        # Families before "plain" in the alphabet are residual ones too.
+        ("fig1, depth", [(14, 1, 1, NONE, BOTTLENECK), (38, 1, 1, ALL, BOTTLENECK)], "reproduced"),
+        ("fig2", [(8, 1, 1, NONE), SMALL, (14, 1, 0.25, ALL)], "reproduced"),
+        ("fig3", [(38, 1, 1, (0.3, 0.5, 0.4, 0.4))], "reproduced"),
+        # What hardly trained is told by networks on the same share of the data.
+        ("fig3", [SMALL, (14, 1, 0.25, NONE, HALF), (38, 1, 1, ALL, {"test_accuracy": 0.8})], "not decidable"),
     ],
 )
 def test_verdicts(result, table, expected):
     assert verdict_of(result, networks(*table)) == expected
+
+
+def test_counts_of_seeds_and_who_gained_and_lost_are_told():
+    def told(result, *table):
+        return next(finding for finding in verdicts(networks(*table))[1] if finding.result == result)
+
+    found = told("fig1-seeds", (14, 1, 1, SOME), (38, 1, 1, (0.3, 0.3, 0.4, 0)))
+    assert found.number == "networks with a block: 1 of 3 small ones, 3 of 4 large ones"
+    found = told("fig1-seeds", SMALL, (38, 1, 1, ALL), (14, 6, 1, (0.3, 0.3)))  # of which two seeds are too few
+    assert found.number == "networks with a block: 0 of 3 small ones, 3 of 3 large ones"
+    gains, loses = [SMALL, (14, 1, 0.25, ALL)], [(26, 1, 1, ALL), (26, 1, 0.25, NONE)]
+    name, other = (findings.name_of(networks(few)) for _, few in (gains, loses))
+    assert told("fig2", *gains, *loses).why == f"with less data {name} gained a block, {other} lost it"
+    neither = told("fig2", SMALL, (14, 1, 0.25, NONE))
+    assert neither.why == "with less data none gained a block, none lost it"
 
 
 def test_exactly_at_a_threshold():
@@ -127,6 +150,9 @@ def pairs_table(count, **numbers):
         ("The", pairs_table(4, block_first=0.5, best_inside=0.3), "reproduced"),
         ("The", pairs_table(4, block_first=0.5, best_inside=0.8), "not reproduced"),
         ("The", pairs_table(4), "not decidable"),
+        ("The", pairs_table(4, block_first=findings.HAS_BLOCK, best_inside=0.3), "reproduced"),
+        ("Without", pairs_table(4, block_first=findings.HAS_BLOCK), "not decidable"),
+        ("Without", pairs_table(4, block_second=findings.HAS_BLOCK), "not decidable"),
         ("The", PAIRS, "not decidable"),
     ],
 )
@@ -325,6 +351,11 @@ def beside_one_without(*arguments, losses=(0.4, 0.4, 0.2, 0.2), probes=RISING, n
     return pd.concat([residual_blocks(*arguments, **options), without], ignore_index=True)
 
 
+def at_threshold(table):
+    """What has a block structure, has just enough of it."""
+    return table.assign(share_in_block=table.share_in_block.where(table.share_in_block == 0, findings.HAS_BLOCK))
+
+
 @pytest.mark.parametrize(
     ("rule", "table", "expected"),
     [
@@ -332,7 +363,11 @@ def beside_one_without(*arguments, losses=(0.4, 0.4, 0.2, 0.2), probes=RISING, n
         (findings.rising_probes, residual_blocks([0, 0, 0, 0], [0.3, 0.5, 0.4, 0.3], [0] * 4), "not reproduced"),
         # What neither falls nor rises is not rising.
         (findings.rising_probes, residual_blocks([0, 0, 0, 0], [0.5, 0.5, 0.5, 0.505], [0] * 4), "not reproduced"),
+        # Within the slack a fall is none.
+        (findings.rising_probes, residual_blocks([0, 0, 0, 0], [0.3, 0.5, 0.495, 0.49], [0] * 4), "reproduced"),
         (findings.rising_probes, residual_blocks(AFTER_ONE, RISING, [0] * 4), "not decidable"),
+        (findings.rising_probes, at_threshold(residual_blocks(AFTER_ONE, RISING, [0] * 4)), "not decidable"),
+        (findings.flat_probes, at_threshold(beside_one_without(AFTER_ONE, STEPS, [0] * 4)), "reproduced"),
         (findings.flat_probes, beside_one_without(AFTER_ONE, STEPS, [0] * 4), "reproduced"),
         (findings.flat_probes, beside_one_without(AFTER_ONE, RISING, [0] * 4), "not reproduced"),
         # Where they are flat without a block too, nothing is left to decide.
@@ -394,12 +429,15 @@ def fig6(**changes):
     [
         (findings.by_example, fig6(), "reproduced"),
         (findings.by_example, fig6(p=0.06), "not reproduced"),
-        (findings.by_example, fig6(splits=20), "not decidable"),
+        (findings.by_example, fig6(splits=39), "not decidable"),
+        (findings.by_example, fig6(splits=40), "reproduced"),
         (findings.by_example, fig6(deep_accuracy=0.95), "not decidable"),
         (findings.by_example, pd.DataFrame(), "not decidable"),
         (findings.by_class, fig6(), "reproduced"),
         (findings.by_class, fig6(classes_that_differ=0), "not reproduced"),
+        (findings.by_class, fig6(classes_that_differ=1), "reproduced"),
         (findings.by_class, fig6(deep_seeds=2), "not decidable"),
+        (findings.by_class, fig6(deep_seeds=3), "reproduced"),
         (findings.by_class, fig6(classes_tested=0, classes_that_differ=0), "not decidable"),
         (findings.by_class, fig6(wide_accuracy=0.8), "not decidable"),
         (findings.by_class, pd.DataFrame(), "not decidable"),
@@ -417,6 +455,13 @@ def test_agreement_whose_answer_is_known(within, across, expected):
     lines = [(a, b, within if a == b else across) for a in "xyz" for b in "xyz"]
     table = pd.DataFrame(lines, columns=["first", "second", "agreement"])
     assert findings.own_kind(table).verdict == expected
+
+
+def test_agreement_of_half_of_the_configurations_is_not_most_and_one_is_too_few():
+    lines = [("x", "x", 0.9), ("x", "y", 0.8), ("y", "x", 0.8), ("y", "y", 0.5)]
+    half = pd.DataFrame(lines, columns=["first", "second", "agreement"])
+    assert findings.own_kind(half).verdict == "not reproduced"
+    assert findings.own_kind(half[:1]).verdict == "not decidable"
 
 
 def test_without_agreement_nothing_is_decided():
