@@ -22,12 +22,6 @@ def fuzz_cases(request):
     return request.config.getoption("--fuzz-cases")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items):
-    """Fast ones first: a study takes a minute, and a cluster several. Processes share them, mostly by file."""
+    """Fast ones first: a study takes a minute, and a cluster several."""
     items.sort(key=lambda item: [folder in item.path.parts for folder in ("slurm", "workflow")])
-    for item in items:
-        if "slurm" in item.path.parts:  # a machine has one place for a cluster's configuration
-            item.add_marker(pytest.mark.xdist_group("slurm"))
-        elif "workflow" not in item.path.parts:  # those take minutes each and share one study
-            item.add_marker(pytest.mark.xdist_group(item.path.name))

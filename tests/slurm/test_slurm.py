@@ -1,13 +1,52 @@
-"""The tiny study on a real Slurm, through the profile that users get."""
+"""The tiny study on a real Slurm, and a training that is cut short in every way that clusters know: the same bits.
+
+One file, since `make test` gives a file to one process, and a machine has one place for a cluster's configuration.
+"""
 
 import re
+import signal
 
-PROFILE = "workflow/profiles/slurm"
+import cluster as slurm
+import pytest
+import slow
+
+# Each takes one to three minutes, so CI runs the first three alone; `make test-slurm` runs all.
+long = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def undisturbed(cluster, tmp_path_factory):  # noqa: ARG001 (no cluster, no reason to run it)
+    """The study as it ends without a cluster, and without waiting."""
+    made = slow.SlowStudy.new(tmp_path_factory.mktemp("undisturbed"), seconds=0)
+    made.run_study()
+    return made
+
+
+@pytest.fixture
+def start(cluster, tmp_path):  # noqa: ARG001
+    """Start the study on the cluster: seconds of training, a change of its profile, keys of `training`."""
+    running = []
+
+    def started(seconds, change=lambda _: None, **training):
+        made = slow.SlowStudy.new(tmp_path, seconds, **training)
+        made.edit_profile(change)
+        running.append(made.start(slow.TRAINED))
+        return made, running[0]
+
+    yield started
+    for process in running:
+        process.kill()
+        process.wait()
+    numbers = [number for number, _, _ in slurm.jobs()]
+    if numbers:
+        slurm.run("scancel", *numbers, check=False)
+        slurm.wait_until(lambda: not slurm.jobs(), 30, "all jobs are gone")
 
 
 def test_a_study_runs_to_its_report(cluster, on_cluster):
+    """Through the profile that users get."""
     before = len(cluster.ended())
-    on_cluster.run_study("--profile", PROFILE)
+    on_cluster.run_study("--profile", slow.PROFILE)
     assert (on_cluster.results / "report.html").exists()
     ended = cluster.ended()[before:]
     assert all("JobState=COMPLETED" in line for line in ended)
@@ -15,3 +54,126 @@ def test_a_study_runs_to_its_report(cluster, on_cluster):
     submitted = re.findall(r"Job \d+ has been submitted with SLURM jobid (\d+)", log)
     assert len(submitted) == len(ended)
     assert on_cluster.jobs_of_dry_run() == {}
+
+
+def test_time_limit(cluster, undisturbed, start):
+    def one_minute_more_each_attempt(profile):
+        profile["set-resources"]["train"] |= {"runtime": "attempt", "slurm_extra": "'--signal=TERM@10'"}
+
+    study, process = start(75, one_minute_more_each_attempt)
+    study.finish(process)
+    first, second = study.training_jobs()
+    assert "JobState=FAILED" in cluster.ended_as(first)  # told in time: not TIMEOUT
+    assert "JobState=COMPLETED" in cluster.ended_as(second)
+    assert "stopped by SIGTERM" in study.story()  # the log of both attempts
+    assert [attempt["slurm_job"] for attempt in study.attempts()] == [first, second]
+    slow.assert_one_after_the_other(study.attempts())
+    slow.assert_equal_results(study, undisturbed)
+
+
+def test_snakemake_is_killed_and_its_jobs_go_on(undisturbed, start):
+    study, process = start(75)
+    study.wait_for_step(10)
+    process.kill()
+    process.wait()
+    locked = study.run_study("--profile", slow.PROFILE, check=False)
+    assert locked.returncode == 1
+    assert "scancel --name" in locked.stderr
+    unlock = next(line for line in locked.stderr.splitlines() if line.endswith("--unlock"))
+    study.snakemake(*unlock.split()[1:])
+    # Without scancel: the training of before still runs when the new Snakemake submits it again.
+    assert study.step() < slow.STEPS
+    study.finish(study.start())
+    first, _ = study.training_jobs()
+    assert "another process writes this; waiting until it has ended." in study.story()
+    assert "trained by the process that was waited for." in study.story()
+    assert [attempt["slurm_job"] for attempt in study.attempts()] == [first]
+    slow.assert_equal_results(study, undisturbed)
+    slow.assert_equal_results(study, undisturbed, ["activations.h5", "pca.h5", "predictions.h5", "cka.h5"])
+    assert study.jobs_of_dry_run() == {}
+
+
+@long
+def test_scancel(cluster, undisturbed, start):
+    study, process = start(40)
+    study.wait_for_step(20)
+    (number,) = study.training_jobs()
+    slurm.run("scancel", number)
+    study.finish(process)
+    assert "stopped by SIGTERM" in study.story()
+    assert "'CANCELLED'" in study.log.read_text()
+    assert [attempt["slurm_job"] for attempt in study.attempts()] == study.training_jobs()
+    limits = [re.search(r"TimeLimit=(\d+)", cluster.ended_as(number))[1] for number in study.training_jobs()]
+    assert int(limits[1]) == 2 * int(limits[0])  # as the workflow asks for a second attempt
+    slow.assert_one_after_the_other(study.attempts())
+    slow.assert_equal_results(study, undisturbed)
+
+
+@long
+def test_preemption(undisturbed, start):
+    def in_spot(profile):
+        profile["default-resources"]["slurm_partition"] = "spot"
+
+    study, process = start(40, in_spot)
+    study.wait_for_step(20)
+    (number,) = study.training_jobs()
+    other = slurm.run(
+        "sbatch", "--parsable", "-p", "main", "-N", 2, "--exclusive", "-o", "/dev/null", "--wrap", "sleep 5"
+    )
+    slurm.wait_until(lambda: (number, "PENDING") in states(), 60, f"job {number} is back in the queue for {other}")
+    slurm.wait_until(lambda: other.strip() not in {job for job, _ in states()}, 60, f"job {other} has ended")
+    release_until_running(number)
+    study.finish(process)
+    assert study.training_jobs() == [number]  # Snakemake noticed nothing
+    assert "stopped by SIGTERM" in study.story()
+    assert [attempt["slurm_job"] for attempt in study.attempts()] == [number, number]
+    slow.assert_one_after_the_other(study.attempts())
+    slow.assert_equal_results(study, undisturbed)
+
+
+@long
+def test_a_node_dies(cluster, undisturbed, start):
+    study, process = start(40, checkpoint_minutes=0.05)
+    study.wait_for_step(30)
+    (number,) = study.training_jobs()
+    node = slurm.run("squeue", "-h", "-j", number, "-o", "%N").strip()
+    cluster.kill_node(node)
+    try:
+        slurm.wait_until(lambda: cluster.state_of(node) == "down", 120, f"{node} is down")
+        release_until_running(number)
+        study.finish(process)
+    finally:
+        cluster.start_node(node)
+        slurm.wait_until(lambda: cluster.state_of(node) in ("idle", "mix", "alloc"), 60, f"{node} is back")
+    assert study.training_jobs() == [number]
+    assert "stopped by" not in study.story()  # it had no time to say anything
+    assert len(study.attempts()) == 2
+    assert study.attempts()[0]["seconds"] > 3
+    slow.assert_equal_results(study, undisturbed)
+
+
+@long
+def test_interrupting_snakemake_stops_its_jobs_and_loses_nothing(undisturbed, start):
+    study, process = start(40)
+    study.wait_for_step(20)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 1
+    slurm.wait_until(lambda: not slurm.jobs(), 30, "the training has ended")
+    assert "stopped by SIGTERM" in study.story()
+    study.finish(study.start(slow.TRAINED))
+    assert len(study.attempts()) == 2
+    slow.assert_equal_results(study, undisturbed)
+
+
+def states():
+    return {(number, state) for number, state, _ in slurm.jobs()}
+
+
+def release_until_running(number, seconds=60):
+    """Start a requeued job now, for Slurm would let it wait for two minutes."""
+
+    def is_running():
+        slurm.release()
+        return (number, "RUNNING") in states()
+
+    slurm.wait_until(is_running, seconds, f"job {number} runs again")
