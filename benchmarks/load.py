@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 import yaml
 from dag import dry_run
-from overhead import copy_workflow, with_this_python
+from overhead import copy_workflow, with_python_of
 
 FRACTIONS = [0.1, 0.12, 0.14, 0.16, 0.18, 0.2]
 JOBS_OF_A_NETWORK = 3
@@ -61,7 +61,7 @@ def main(argv=None):
         print(f"| {jobs:,} | {processor:.1f} | {memory:.0f} | {1000 * processor / jobs:.1f} |", flush=True)
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         prepare(Path(folder), networks)
-        looks = run(folder, args.cores, hollow(folder) if args.hollow else with_this_python())
+        looks = run(folder, args.cores, hollow(folder) if args.hollow else with_python_of())
     print("\n".join(["", *table(looks)]))
 
 
@@ -86,7 +86,7 @@ def hollow(folder):
     program.parent.mkdir()
     program.write_text(HOLLOW)
     program.chmod(0o755)
-    return {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+    return with_python_of(program.parent)
 
 
 def run(folder, cores, environment):

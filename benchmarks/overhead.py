@@ -54,7 +54,7 @@ def run(folder, configfile, cores):
     notes = folder / "notes"
     notes.mkdir()
     clock = ROOT / "benchmarks/clock"
-    environment = {**with_this_python(), "PYTHONPATH": str(clock), "CLOCK_NOTES": str(notes)}
+    environment = {**with_python_of(), "PYTHONPATH": str(clock), "CLOCK_NOTES": str(notes)}
     words = [sys.executable, "scripts/run_study.py", "--configfile", "study.yaml", "--cores", str(cores)]
     started, before = time.monotonic(), processor_seconds()
     subprocess.run(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True)
@@ -62,9 +62,9 @@ def run(folder, configfile, cores):
     return wall, processor, [json.loads(path.read_text()) for path in notes.iterdir()]
 
 
-def with_this_python():
-    """The environment of this process, in which `python` is this one, for the shells of the jobs."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+def with_python_of(folder=Path(sys.executable).parent):
+    """The environment of this process, in which the shells of jobs find the `python` of a folder, else this one."""
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
 
 
 def copy_workflow(folder, configfile):

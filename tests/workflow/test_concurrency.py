@@ -52,7 +52,7 @@ def test_a_second_run_of_a_study_waits_and_finds_all_done(working, finished):
     with start(made, *RUN_STUDY) as impatient, start(made, *RUN_STUDY) as second:
         assert impatient.stdout.readline() == second.stdout.readline() == WAITING
         impatient.send_signal(signal.SIGINT)
-        assert impatient.wait(60) == 128 + signal.SIGINT
+        assert impatient.wait(20) == 128 + signal.SIGINT
         assert impatient.stdout.read() == ""
         # Snakemake by hand, beside it, takes nothing from the first one.
         with start(made, *SNAKEMAKE) as by_hand:

@@ -22,7 +22,7 @@ CONFIG = {
     "study": "mini",
     "dataset": {"name": "digits"},
     "grid": [{"depths": [8, 14], "widths": [1], "seeds": [1]}],
-    "training": {"epochs": 4, "batch_size": 128, "learning_rate": 0.05, "batchnorm_momentum": 0.1, "flip": False},
+    "training": {"epochs": 1, "batch_size": 128, "learning_rate": 0.05, "batchnorm_momentum": 0.1, "flip": False},
     "dumps": {"batch_size": 64, "passes": 1, "keep": False},
     "figures": {
         "fig1": {
@@ -50,10 +50,11 @@ def folder(tmp_path, monkeypatch):
         signal.signal(number, handler)
 
 
-def run(depths=(8, 14), minutes=10):
+def run(depths=(8, 14), minutes=10, epochs=1):
     grid = [{**CONFIG["grid"][0], "depths": list(depths)}]
     figures = {"fig1": {**CONFIG["figures"]["fig1"], "depth_row": {"depths": list(depths), "width": 1}}}
-    Path("mini.yaml").write_text(yaml.safe_dump({**CONFIG, "grid": grid, "figures": figures}))
+    training = {**CONFIG["training"], "epochs": epochs}
+    Path("mini.yaml").write_text(yaml.safe_dump({**CONFIG, "grid": grid, "training": training, "figures": figures}))
     return run_within.main(["--configfile", "mini.yaml", "--minutes", str(minutes)])
 
 
@@ -64,18 +65,19 @@ def depths_of(path):
 @pytest.mark.usefixtures("folder")
 def test_it_trains_in_the_plans_order_is_cut_goes_on_and_ends_with_a_report(monkeypatch, capsys):
     follow, analysed = run_study.follow, []
+    epochs = 4  # so long that none ends before it is told to stop, on a busy machine either
 
     def cut_at_once(snakemake, log, results, until=None):
         return follow(snakemake, log, results, until and time.monotonic())
 
     with monkeypatch.context() as without_analysis:
         without_analysis.setattr(run_study, "main", lambda _: analysed.append(depths_of(STUDY)) or 0)
-        assert run(depths=[8]) == 0
+        assert run(depths=[8], epochs=epochs) == 0
         assert analysed == [[[8]]]
         weights = (SMALL / "model.safetensors").stat().st_mtime_ns
         # A larger grid, whose new training is told to stop as soon as it has begun: what is finished stays a study.
         without_analysis.setattr(run_study, "follow", cut_at_once)
-        assert run(depths=[8, 14, 20]) == 0
+        assert run(depths=[8, 14, 20], epochs=epochs) == 0
         assert analysed == [[[8]], [[8]]]
     assert (DEEP / "checkpoint.pt").exists()
     assert not (DEEP / "model.safetensors").exists()
@@ -84,7 +86,7 @@ def test_it_trains_in_the_plans_order_is_cut_goes_on_and_ends_with_a_report(monk
     said = capsys.readouterr().out
     assert re.search(r"\n  ResNet-20 1x +1 .*\n  ResNet-14 1x +1 .*\n1 at a time, then", said)
     assert "Trained networks: 1 (results/mini-gpu/study.yaml)" in said
-    assert run(depths=[8, 20]) == 0
+    assert run(depths=[8, 20], epochs=epochs) == 0
     said = capsys.readouterr().out
     assert "Trained networks: 2 " in said
     assert "Report:  results/mini-gpu/report.html" in said
@@ -98,7 +100,7 @@ def test_it_trains_in_the_plans_order_is_cut_goes_on_and_ends_with_a_report(monk
     assert figures == {"fig1", "B"}
     # All is there: nothing is measured, and nothing runs.
     monkeypatch.setattr(side_by_side, "measured", None)
-    assert run(depths=[8, 20]) == 0
+    assert run(depths=[8, 20], epochs=epochs) == 0
     said = capsys.readouterr().out
     assert "Nothing to do: everything is up to date." in said
 
@@ -132,12 +134,12 @@ def test_after_ctrl_c_nothing_is_analysed(folder, monkeypatch):
 
 
 def test_too_few_minutes_are_one_sentence_with_those_that_are_needed(folder, monkeypatch, capsys):
-    monkeypatch.setattr(side_by_side, "measured", lambda *_: side_by_side.Measured(4e7, 0.0, "a slow device"))
+    monkeypatch.setattr(side_by_side, "measured", lambda *_: side_by_side.Measured(1e7, 0.0, "a slow device"))
     with_data(folder)
     with pytest.raises(
-        UserError, match=r"^--minutes: too few for any network; the quickest takes 18 min, so give more"
+        UserError, match=r"^--minutes: too few for any network; the quickest takes 37 min, so give more"
     ):
         run(minutes=10)
     said = capsys.readouterr().out
-    assert re.search(r"none fits into the time\nleft out\n  ResNet-14 1x +1 seed +28 min\n  ResNet-8 1x ", said)
+    assert re.search(r"none fits into the time\nleft out\n  ResNet-14 1x +1 seed +35 min\n  ResNet-8 1x ", said)
     assert not list(folder.glob("results/*/models"))
