@@ -1,5 +1,6 @@
 """A copy of the workflow in a folder of its own, with a finished tiny study in it."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import dry_runs
+import psutil
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +92,20 @@ class Study:
     def start(self, *words, **options):
         """A Python with these words in the background, with options of subprocess.Popen."""
         return subprocess.Popen([sys.executable, *words], cwd=self.folder, env=environment(), **options)
+
+    def processes(self):
+        """(psutil.Process, its words) of each Python that runs in this folder."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
+                words = process.cmdline()
+                if len(words) > 2 and "python" in words[0] and process.cwd() == str(self.folder):
+                    yield process, words
+
+    def jobs(self):
+        """Processes of stages, those of a killed Snakemake too."""
+        return [
+            process for process, words in self.processes() if words[1].startswith("scripts/") and "run_" not in words[1]
+        ]
 
     def _run(self, *words, check):
         result = subprocess.run(

@@ -69,14 +69,6 @@ class Disturbed:
     def is_running(self):
         return self._runner is not None and self._runner.poll() is None
 
-    def jobs(self):
-        """Processes of stages, by command line; those of a killed Snakemake too."""
-        return [
-            process
-            for process, words in self._processes()
-            if words[1].startswith("scripts/") and "run_" not in words[1]
-        ]
-
     def finished_jobs(self):
         return len(list(self.study.results.glob("timings/**/*.tsv")))
 
@@ -86,7 +78,7 @@ class Disturbed:
         while time.monotonic() < began + PATIENCE:
             self.start()
             if self.finished_jobs() >= finished_jobs:
-                ripe = [job for job in self.jobs() if _processor_seconds(job) >= wanted]
+                ripe = [job for job in self.study.jobs() if _processor_seconds(job) >= wanted]
                 if ripe:
                     return rng.choice(ripe)
                 wanted *= 0.98
@@ -119,7 +111,7 @@ class Disturbed:
 
     def _replace_killed_snakemake(self):
         """Its jobs sleep until they have been started a second time: two writers."""
-        orphans = self.jobs()
+        orphans = self.study.jobs()
         for orphan in orphans:
             orphan.suspend()
         commands = {tuple(orphan.cmdline()) for orphan in orphans}
@@ -128,7 +120,7 @@ class Disturbed:
         self.start()
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            again = [job for job in self.jobs() if job not in orphans and tuple(job.cmdline()) in commands]
+            again = [job for job in self.study.jobs() if job not in orphans and tuple(job.cmdline()) in commands]
             if again or not self.is_running():
                 break
             time.sleep(0.05)
@@ -142,7 +134,7 @@ class Disturbed:
             self.start()
             if self._runner.wait() == 0:
                 break
-        psutil.wait_procs(self.jobs())
+        psutil.wait_procs(self.study.jobs())
         assert self._runner.returncode == 0, (self.study.results / "logs/snakemake.log").read_text()
 
     def _snakemake(self):
@@ -150,22 +142,12 @@ class Disturbed:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             self.start()
-            for process, words in self._processes():
+            for process, words in self.study.processes():
                 with contextlib.suppress(psutil.NoSuchProcess):
                     if words[1:3] == ["-m", "snakemake"] and process.ppid() == self._runner.pid:
                         return process
             time.sleep(0.05)
         raise AssertionError("\n".join(["no Snakemake", *self.history]))
-
-    def _processes(self):
-        """(psutil.Process, its words) of each Python of the study."""
-        for process in psutil.process_iter():
-            try:
-                words = process.cmdline()
-                if len(words) > 2 and "python" in words[0] and process.cwd() == str(self.study.folder):
-                    yield process, words
-            except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
-                continue
 
     def _note(self, what):
         self.history.append(f"{time.strftime('%H:%M:%S')} after {self.finished_jobs()} jobs: {what}")
