@@ -91,7 +91,8 @@ def hollow(folder):
 
 def run(folder, cores, environment):
     """Run the study; a list of (seconds, jobs that have ended, open files, MiB) of Snakemake while it ran."""
-    words = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--cores", str(cores), "--quiet", "rules"]
+    words = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--profile", "workflow/profiles/default"]
+    words += ["--cores", str(cores), "--quiet", "rules"]
     started, looks, ended = time.monotonic(), [], 0
     with open(Path(folder, "said"), "w+") as said:
         process = subprocess.Popen(words, cwd=folder, env=environment, stdout=said, stderr=said)

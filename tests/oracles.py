@@ -56,3 +56,14 @@ def block_size(values, threshold):
         if np.all(values[start:end, start:end] >= threshold)
     ]
     return max(sizes, default=0)
+
+
+def layers_in_block(share, agreement):
+    """Layers of which more than half of the other dominated layers have the same first component."""
+    dominated = [layer for layer in range(len(share)) if share[layer] > 0.5]
+    found = []
+    for layer in range(len(share)):
+        others = [other for other in dominated if other != layer]
+        same = [other for other in others if agreement[layer, other] > 0.8]
+        found.append(layer in dominated and len(same) > len(others) / 2)
+    return found

@@ -36,6 +36,7 @@ def networks(*configurations):
 NONE, SOME, ALL = (0, 0, 0), (0.3, 0, 0), (0.3, 0.5, 0.4)
 SMALL = (14, 1, 1, NONE)
 PLAIN, BOTTLENECK = {"family": "plain"}, {"family": "bottleneck"}
+SMALL_BOTTLENECK = (14, 1, 1, NONE, BOTTLENECK)
 HALF = {"test_accuracy": 0.5, "train_accuracy": 0.5}
 
 
@@ -64,6 +65,8 @@ def verdict_of(result, table, pairs=PAIRS):
         # The row that grows furthest decides.
         ("fig1, depth", [SMALL, (20, 1, 1, NONE), (14, 4, 1, NONE), (110, 4, 1, ALL)], "reproduced"),
         ("fig1, depth", [SMALL, (38, 1, 1, ALL), (56, 2, 1, NONE), (110, 2, 1, NONE)], "reproduced"),  # by a factor
+        # Of rows that grow equally far the narrowest.
+        ("fig1, depth", [SMALL, (38, 1, 1, ALL), (14, 2, 1, NONE), (38, 2, 1, NONE)], "reproduced"),
         ("fig1, width", [SMALL, (14, 6, 1, ALL)], "reproduced"),
         ("fig1, width", [SMALL, (14, 6, 1, NONE)], "not reproduced"),
         ("fig1, width", [SMALL, (14, 2, 1, NONE), (14, 1, 0.25, NONE), (14, 6, 0.25, ALL)], "reproduced"),
@@ -92,7 +95,8 @@ def verdict_of(result, table, pairs=PAIRS):
         ("C", [SMALL, (38, 1, 1, ALL, {**PLAIN, "test_accuracy": 0.8})], "not decidable"),
         ("C", [SMALL, (38, 1, 1, ALL), (14, 1, 1, NONE, PLAIN)], "not decidable"),  # a ResNet of another size has one
         # Families before "plain" in the alphabet are residual ones too.
-        ("fig1, depth", [(14, 1, 1, NONE, BOTTLENECK), (38, 1, 1, ALL, BOTTLENECK)], "reproduced"),
+        ("fig1, depth", [SMALL_BOTTLENECK, (38, 1, 1, ALL, BOTTLENECK)], "reproduced"),
+        ("fig1, depth", [SMALL_BOTTLENECK, (38, 1, 1, ALL, BOTTLENECK), (110, 1, 1, NONE, PLAIN)], "reproduced"),
         ("fig2", [(8, 1, 1, NONE), SMALL, (14, 1, 0.25, ALL)], "reproduced"),
         ("fig3", [(38, 1, 1, (0.3, 0.5, 0.4, 0.4))], "reproduced"),
         # What hardly trained is told by networks on the same share of the data.
@@ -128,6 +132,41 @@ def test_exactly_at_a_threshold():
     block = networks((14, 1, 1, [findings.HAS_BLOCK] * 3))
     assert findings.has_block(block)
     assert findings.sum_of_seeds([block]) == (3, 3)
+    near = convergence(0, 0).assign(unbiased=findings.CONVERGED, full_batch=0.0)
+    assert findings.by_batch_size(near).verdict == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("probes", "expected"),
+    [
+        ([findings.SLACK, 0.0, 0.1, 0.2], "reproduced"),  # a fall by the slack is none
+        ([0.0, 0.0, 0.0, findings.SLACK], "not reproduced"),  # and a rise neither
+    ],
+)
+def test_probes_exactly_at_the_slack(probes, expected):
+    assert findings.rising_probes(residual_blocks([0] * 4, probes, [0] * 4)).verdict == expected
+
+
+def beside_control(worth, of_control, names="abc"):
+    """Networks whose second residual block is in the block structure, and one without that: what each is worth."""
+    lines = {"position": [1, 2], "in_block": [False, True]}
+    found = [
+        pd.DataFrame({"network": f"{name}/seed1", "share_in_block": 0.5, **lines, "worth": worth}) for name in names
+    ]
+    return pd.concat([*found, pd.DataFrame({"network": "z/seed1", "share_in_block": 0, **lines, "worth": of_control})])
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (beside_control([1, findings.FLAT], [1, 1]), "reproduced"),
+        (beside_control([2 * findings.SLACK, 0], [1, 0.5]), "not decidable"),  # where little is expected
+        # Half of the networks are not most of them.
+        (pd.concat([beside_control([1, 0], [1, 1], "ab"), beside_control([1, 1], [1, 1], "cd")]), "not reproduced"),
+    ],
+)
+def test_comparisons_with_what_place_makes_exactly_at_their_thresholds(lines, expected):
+    assert findings.comparison("", "", "", lines).verdict == expected
     assert not findings.has_block(networks((14, 1, 1, (findings.HAS_BLOCK, 0.0))))  # half is not most
 
 
@@ -409,7 +448,8 @@ def test_place_is_judged_by_networks_of_the_same_configuration_where_there_are_a
     with_block = worth(residual_blocks(LATE, RISING, [0.4, 0.2, 0.1, 0], networks=1))
     same = worth(residual_blocks([0] * 4, RISING, [0.4, 0.4, 0.4, 0.4], networks=1)).assign(network="n/seed9")
     longer = worth(residual_blocks([0] * 8, [*RISING, *RISING], [0.8, 0.8, 0.8, 0.8, 0.1, 0.2, 0.1, 0.2], name="other"))
-    (line,) = blocks.by_place(with_block, pd.concat([same, longer])).itertuples()
+    others = [longer, longer.assign(network="another/seed1")]
+    (line,) = blocks.by_place(with_block, pd.concat([same, *others])).itertuples()
     assert (line.inside, line.outside, line.expected) == pytest.approx((0.05, 0.3, 0.3))
     # Of eight blocks the second, fourth, sixth and eighth are at the places of these four.
     (line,) = blocks.by_place(with_block, longer).itertuples()
@@ -460,7 +500,8 @@ def test_agreement_whose_answer_is_known(within, across, expected):
 def test_agreement_of_half_of_the_configurations_is_not_most_and_one_is_too_few():
     lines = [("x", "x", 0.9), ("x", "y", 0.8), ("y", "x", 0.8), ("y", "y", 0.5)]
     half = pd.DataFrame(lines, columns=["first", "second", "agreement"])
-    assert findings.own_kind(half).verdict == "not reproduced"
+    found = findings.own_kind(half)
+    assert (found.verdict, found.why) == ("not reproduced", "1 of 2 configurations")
     assert findings.own_kind(half[:1]).verdict == "not decidable"
 
 

@@ -258,6 +258,19 @@ def test_a_known_block_is_found_and_a_network_without_one_has_none():
     assert not blocks.layers_in_block(share[without], ((vectors @ vectors.T) ** 2)[np.ix_(without, without)]).any()
 
 
+@given(st.integers(0, 10**6), st.integers(1, 9))
+def test_layers_in_block_are_those_of_the_definition(seed, layers):
+    """With shares and cosines exactly at their thresholds among them, and layers that have neither."""
+    rng = np.random.default_rng(seed)
+    share = rng.choice([0.3, 0.5, 0.6, 0.9], layers)
+    agreement = rng.choice([0.1, 0.8, 0.9, 0.95], (layers, layers))
+    agreement = np.maximum(agreement, agreement.T)
+    np.fill_diagonal(agreement, 1)
+    undefined = rng.random(layers) < 0.1
+    share[undefined] = agreement[undefined] = agreement[:, undefined] = np.nan
+    assert blocks.layers_in_block(share, agreement).tolist() == oracles.layers_in_block(share, agreement)
+
+
 def test_a_mean_among_layers_leaves_out_the_diagonal_and_what_is_undefined():
     values = np.arange(16.0).reshape(4, 4)
     values[0, 3] = np.nan
