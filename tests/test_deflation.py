@@ -95,9 +95,10 @@ def test_from_a_dump_it_is_the_cka_of_deflated_activations(tmp_path, form):
             assert squared_cosine[first, second] == pytest.approx((cosines**2).mean(), abs=1e-3)
 
 
-def test_what_has_one_component_or_none_has_no_cka_without_it():
+@pytest.mark.parametrize("scale", [1e-4, 1, 1e4])
+def test_what_has_one_component_or_none_has_no_cka_without_it(scale):
     rng = np.random.default_rng(0)
-    one = np.outer(rng.standard_normal(32), rng.standard_normal(8)).astype(np.float32)
+    one = np.outer(scale * rng.standard_normal(32), rng.standard_normal(8)).astype(np.float32)
     bad = np.full((32, 3), np.nan, np.float32)
     grams, share, _ = deflated(cka.Grams.of([one, np.ones((32, 4), np.float32), bad, rng.standard_normal((32, 5))]))
     similarity = cka.MinibatchCKA()
@@ -108,6 +109,7 @@ def test_what_has_one_component_or_none_has_no_cka_without_it():
     assert np.isnan(share[1:3]).all()
     assert result.values[3, 3] == pytest.approx(1)
     assert result.undefined_first[0] == cka.CONSTANT
+    assert not grams.triangles[1].any()  # what is constant stays as it is
 
 
 def test_where_lanczos_gives_up_the_whole_decomposition_stands_in(monkeypatch):

@@ -454,6 +454,11 @@ def test_place_is_judged_by_networks_of_the_same_configuration_where_there_are_a
     # Of eight blocks the second, fourth, sixth and eighth are at the places of these four.
     (line,) = blocks.by_place(with_block, longer).itertuples()
     assert line.expected == pytest.approx(0.3 * 0.2 / 0.8)
+    # Nearest to the places of three blocks are the first, third and fourth of four.
+    three = worth(residual_blocks([0, 1, 1], RISING[:3], [0.4, 0.1, 0.1], networks=1))
+    four = worth(residual_blocks([0] * 4, RISING, [0.8, 0.5, 0.2, 0.1], networks=1, name="other"))
+    (line,) = blocks.by_place(three, four).itertuples()
+    assert line.expected == pytest.approx(0.4 * 0.15 / 0.8)
     assert blocks.by_place(same, longer).empty
 
 
