@@ -398,6 +398,18 @@ def test_it_fits_the_window_and_its_scheme(browser, path, width, scheme):
     page.context.close()
 
 
+def test_four_seeds_of_networks_with_long_names_are_seen_without_scrolling(browser, tmp_path):
+    library = (resources.files("plotly") / "package_data/plotly.min.js").read_text()
+    path, name = tmp_path / "explorer.html", "ResNet-110 10x, 25% of data"
+    long = network(OTHER, name, 0.98, share_in_block=0.3) | {"model": "long", "configuration": name}
+    seeds = [long | {"seed": seed, "label": f"long/seed{seed}"} for seed in range(1, 5)]
+    path.write_text(explorer.page(study() | {"networks": [*study()["networks"], *seeds]}, library))
+    page = Page(browser, path)
+    width, seen = page.run("(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])($('networks').parentElement)")
+    assert width == seen
+    page.context.close()
+
+
 def test_what_is_left_out_is_said(browser, tmp_path):
     library = (resources.files("plotly") / "package_data/plotly.min.js").read_text()
     path = tmp_path / "explorer.html"

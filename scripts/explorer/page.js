@@ -398,7 +398,7 @@ function buildNetworks() {
 
 function buttonOf(network) {
   const block = network.share_in_block >= study.has_block;
-  const button = element("button", `${percent(network.test_accuracy)}${block ? " ■" : ""}`, {
+  const button = element("button", `${(100 * network.test_accuracy).toFixed(1)}${block ? " ■" : ""}`, {
     type: "button",
     "data-network": network.label,
     "aria-label": `${network.name}, test accuracy ${percent(network.test_accuracy)}, ${block ? "with" : "without"} a block structure`,
