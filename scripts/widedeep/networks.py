@@ -46,23 +46,25 @@ def layer_cka(first, batches, second=None):
         recorders = recorders or [_Recorder(network, batch) for network in networks]
         grams = [recorder.grams(batch) for recorder in recorders]
         similarity.add_grams(grams[0], grams[-1])
+        # The next forward pass has its largest activations before it fills as many Gram matrices again.
+        del grams
     result = similarity.result()
     return replace(result, names_first=recorders[0].names, names_second=recorders[-1].names)
 
 
 class _Recorder:
-    """Runs a network and keeps the Gram matrices of its layers, in arrays that each minibatch fills anew."""
+    """Runs a network and makes the Gram matrices of its layers."""
 
     def __init__(self, network, batch):
         self.network = network
         self._names = {module: name for name, module in network.named_modules() if tracing.is_layer(module)}
         self.names = []
         self._run(batch[:1], lambda name, _output: self.names.append(name))
-        n, layers = len(batch), len(self.names)
+        self._n = len(batch)
         # What is on mps stays in float32 there.
         device = batch.device if batch.device.type == "cuda" else torch.device("cpu")
-        empty = np.empty if device.type == "cpu" else functools.partial(torch.empty, dtype=torch.float64, device=device)
-        self._grams = cka.Grams.unfilled(layers, n, empty)
+        on_device = functools.partial(torch.empty, dtype=torch.float64, device=device)
+        self._empty = np.empty if device.type == "cpu" else on_device
 
     def grams(self, batch):
         """cka.Grams of all layers on one minibatch.
@@ -70,20 +72,21 @@ class _Recorder:
         Raises:
             UserError: the batch has another size than the first, or other layers run.
         """
-        if len(batch) != self._grams.n:
-            raise UserError(f"a batch has {len(batch)} examples, the first had {self._grams.n}; drop incomplete ones.")
+        if len(batch) != self._n:
+            raise UserError(f"a batch has {len(batch)} examples, the first had {self._n}; drop incomplete ones.")
+        grams = cka.Grams.unfilled(len(self.names), self._n, self._empty)
         expected = iter(enumerate(self.names))
 
         def keep(name, output):
             place, known = next(expected, (None, None))
             if name != known:
                 raise UserError(f"layer {name} runs where {known} ran in the first batch; CKA needs the same layers.")
-            self._grams.fill(place, packed_gram(output))
+            grams.fill(place, packed_gram(output))
 
         self._run(batch, keep)
         if missing := next(expected, None):
             raise UserError(f"layer {missing[1]} did not run in one of the batches; CKA needs the same layers.")
-        return self._grams
+        return grams
 
     def _run(self, batch, callback):
         """One forward pass; callback(name, output) of each layer as soon as it has run."""
