@@ -23,7 +23,7 @@ from widedeep import command, files, locking
 from widedeep.interruption import STOPPED
 
 _STEPS = re.compile(r"(\d+) of (\d+) steps")
-_TOTAL = re.compile(r"^total\s+(\d+)$")
+_TOTAL = re.compile(r"^total\s+(\d+)$", re.MULTILINE)
 
 
 def main(argv=None):
@@ -103,12 +103,14 @@ def follow(snakemake, log, results, until=None):
         # In a group of their own Snakemake and its jobs can be told to stop without this process.
         group = None if until is None else 0
         process = subprocess.Popen(snakemake, stdout=written, stderr=subprocess.STDOUT, process_group=group)
-        said, line, told, interrupted = "", StatusLine(), 0, False
+        said, read, steps, line, told, interrupted = "", 0, (0, 0), StatusLine(), 0, False
         while True:
             try:
                 ended = process.poll() is not None
                 said += reading.read()
-                line.show(describe(said, results, time.monotonic() - started))
+                whole = said.rfind("\n") + 1
+                steps, read = steps_in(said[read:whole], steps), whole
+                line.show(describe(*steps, results, time.monotonic() - started))
                 if ended:
                     break
                 if until is not None and time.monotonic() > until and "\nExecute " in said:
@@ -121,7 +123,7 @@ def follow(snakemake, log, results, until=None):
                     os.killpg(process.pid, signal.SIGINT)
                 line.show("stopping: trainings write their checkpoints")
         line.end()
-    something_ran = bool(_STEPS.search(said))
+    something_ran = steps[0] > 0
     if process.returncode and told and not interrupted:
         sys.stderr.write("".join(f"{sentence}\n" for sentence in sentences_of(said).splitlines()))
         return STOPPED, something_ran
@@ -181,11 +183,16 @@ def how_to_go_on(said, snakemake):
     )
 
 
-def describe(said, results, seconds):
-    """One line: jobs done and left from Snakemake's log so far, time, and each training's position."""
-    steps = _STEPS.findall(said)
-    totals = [int(match[1]) for match in map(_TOTAL.match, said.splitlines()) if match]
-    done, total = map(int, steps[-1]) if steps else (0, totals[-1] if totals else 0)
+def steps_in(lines, before):
+    """(jobs done, jobs in all) by new lines of Snakemake's log; `before` is what the lines until then said."""
+    if steps := _STEPS.findall(lines):
+        return tuple(map(int, steps[-1]))
+    totals = _TOTAL.findall(lines)
+    return (0, int(totals[-1])) if totals and not before[0] else before
+
+
+def describe(done, total, results, seconds):
+    """One line: jobs done and left, time, and each training's position."""
     if not total:
         return "looking for what there is to do"
     parts = [f"{done} of {total} jobs, {total - done} left, {int(seconds) // 60}:{int(seconds) % 60:02d}"]
