@@ -35,7 +35,7 @@ _NAME_IN_COMPONENTS, _LAYER_IN_COMPARISON = 56, 136
 _TENSOR_LINE, _WEIGHTS_HEADER = 100, 700
 
 # What is resident of a process with torch, or with h5py and scipy alone, before it holds any data.
-_TORCH_PROCESS, _NUMPY_PROCESS = 900e6, 250e6
+_TORCH_PROCESS, _NUMPY_PROCESS = 950e6, 250e6
 # Lanczos' method (pca.py) keeps, for each feature, up to 60 float32 vectors, a mean in both precisions and a product.
 _LANCZOS_BYTES = 60 * 4 + 4 + 8 + 8
 # How long processes are measured side by side, and in how many steps at most: their images are held in memory.
