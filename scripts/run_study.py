@@ -103,7 +103,8 @@ def follow(snakemake, log, results, until=None):
         # In a group of their own Snakemake and its jobs can be told to stop without this process.
         group = None if until is None else 0
         process = subprocess.Popen(snakemake, stdout=written, stderr=subprocess.STDOUT, process_group=group)
-        said, read, steps, line, told, interrupted = "", 0, (0, 0), StatusLine(), 0, False
+        said, line, told, interrupted = "", StatusLine(), 0, False
+        read, steps = 0, (0, 0)
         while True:
             try:
                 ended = process.poll() is not None

@@ -81,12 +81,17 @@ def study():
     }
 
 
+def written(folder, content):
+    """Path of the page of a study."""
+    library = (resources.files("plotly") / "package_data/plotly.min.js").read_text()
+    path = folder / "explorer.html"
+    path.write_text(explorer.page(content, library))
+    return path
+
+
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    library = (resources.files("plotly") / "package_data/plotly.min.js").read_text()
-    path = tmp_path_factory.mktemp("explorer") / "explorer.html"
-    path.write_text(explorer.page(study(), library))
-    return path
+    return written(tmp_path_factory.mktemp("explorer"), study())
 
 
 @pytest.fixture(scope="module")
@@ -399,21 +404,16 @@ def test_it_fits_the_window_and_its_scheme(browser, path, width, scheme):
 
 
 def test_four_seeds_of_networks_with_long_names_are_seen_without_scrolling(browser, tmp_path):
-    library = (resources.files("plotly") / "package_data/plotly.min.js").read_text()
-    path, name = tmp_path / "explorer.html", "ResNet-110 10x, 25% of data"
+    name = "ResNet-110 10x, 25% of data"
     long = network(OTHER, name, 0.98, share_in_block=0.3) | {"model": "long", "configuration": name}
     seeds = [long | {"seed": seed, "label": f"long/seed{seed}"} for seed in range(1, 5)]
-    path.write_text(explorer.page(study() | {"networks": [*study()["networks"], *seeds]}, library))
-    page = Page(browser, path)
+    page = Page(browser, written(tmp_path, study() | {"networks": [*study()["networks"], *seeds]}))
     width, seen = page.run("(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])($('networks').parentElement)")
     assert width == seen
     page.context.close()
 
 
 def test_what_is_left_out_is_said(browser, tmp_path):
-    library = (resources.files("plotly") / "package_data/plotly.min.js").read_text()
-    path = tmp_path / "explorer.html"
-    path.write_text(explorer.page(study() | {"left_out": make_explorer.left_out(3, 9, 1, 1)}, library))
-    page = Page(browser, path)
+    page = Page(browser, written(tmp_path, study() | {"left_out": make_explorer.left_out(3, 9, 1, 1)}))
     assert "holds 3 of 9 networks" in page.text("#left-out")
     page.context.close()

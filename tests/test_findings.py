@@ -132,6 +132,7 @@ def test_exactly_at_a_threshold():
     block = networks((14, 1, 1, [findings.HAS_BLOCK] * 3))
     assert findings.has_block(block)
     assert findings.sum_of_seeds([block]) == (3, 3)
+    assert not findings.has_block(networks((14, 1, 1, (findings.HAS_BLOCK, 0.0))))  # half is not most
     near = convergence(0, 0).assign(unbiased=findings.CONVERGED, full_batch=0.0)
     assert findings.by_batch_size(near).verdict == "reproduced"
 
@@ -167,7 +168,6 @@ def beside_control(worth, of_control, names="abc"):
 )
 def test_comparisons_with_what_place_makes_exactly_at_their_thresholds(lines, expected):
     assert findings.comparison("", "", "", lines).verdict == expected
-    assert not findings.has_block(networks((14, 1, 1, (findings.HAS_BLOCK, 0.0))))  # half is not most
 
 
 def pairs_table(count, **numbers):

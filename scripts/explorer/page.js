@@ -5,7 +5,8 @@ const $ = (id) => document.getElementById(id);
 const study = JSON.parse($("data").textContent);
 const networkOf = new Map(study.networks.map((network) => [network.label, network]));
 const layersOf = (network) => study.architectures[network.model];
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const percentage = (share) => (100 * share).toFixed(1);
+const percent = (share) => `${percentage(share)} %`;
 const allKinds = [...new Set(Object.values(study.architectures).flatMap((architecture) => architecture.kinds))];
 const narrow = matchMedia("(pointer: coarse)");
 const HINT = "Hover over the heatmap or a curve, or move there with the arrow keys, to read layers and values.";
@@ -398,7 +399,7 @@ function buildNetworks() {
 
 function buttonOf(network) {
   const block = network.share_in_block >= study.has_block;
-  const button = element("button", `${(100 * network.test_accuracy).toFixed(1)}${block ? " ■" : ""}`, {
+  const button = element("button", `${percentage(network.test_accuracy)}${block ? " ■" : ""}`, {
     type: "button",
     "data-network": network.label,
     "aria-label": `${network.name}, test accuracy ${percent(network.test_accuracy)}, ${block ? "with" : "without"} a block structure`,

@@ -61,10 +61,6 @@ class _Recorder:
         self.names = []
         self._run(batch[:1], lambda name, _output: self.names.append(name))
         self._n = len(batch)
-        # What is on mps stays in float32 there.
-        device = batch.device if batch.device.type == "cuda" else torch.device("cpu")
-        on_device = functools.partial(torch.empty, dtype=torch.float64, device=device)
-        self._empty = np.empty if device.type == "cpu" else on_device
 
     def grams(self, batch):
         """cka.Grams of all layers on one minibatch.
@@ -74,7 +70,7 @@ class _Recorder:
         """
         if len(batch) != self._n:
             raise UserError(f"a batch has {len(batch)} examples, the first had {self._n}; drop incomplete ones.")
-        grams = cka.Grams.unfilled(len(self.names), self._n, self._empty)
+        grams = cka.Grams.unfilled(len(self.names), self._n, _empty_on(batch.device))
         expected = iter(enumerate(self.names))
 
         def keep(name, output):
@@ -101,6 +97,13 @@ class _Recorder:
             for module in self._names:
                 hooks.callback(module.register_forward_hook(call).remove)
             self.network(batch)
+
+
+def _empty_on(device):
+    """What makes the arrays of cka.Grams of layers on a device: on the host but for CUDA, since mps has no float64."""
+    if device.type != "cuda":
+        return np.empty
+    return functools.partial(torch.empty, dtype=torch.float64, device=device)
 
 
 def packed_gram(output):

@@ -15,7 +15,8 @@ RUN_STUDY = ["scripts/run_study.py", "--configfile", study.CONFIG]
 SNAKEMAKE = ["-m", "snakemake", "--configfile", study.CONFIG, "--cores", "1"]
 # What four jobs write that need little time, and what is made of it.
 MISSING = ["models/digits-resnet8-w2-f100/seed*/cka.h5", "figures/G.*", "figures/fig6-*"]
-HELD = "models/digits-resnet8-w2-f100/seed2/cka.h5"
+NETWORK = "digits-resnet8-w2-f100/seed2"
+HELD = f"models/{NETWORK}/cka.h5"
 WAITING = "results/tiny/logs/snakemake.log: another process writes this; waiting until it has ended.\n"
 
 
@@ -26,7 +27,7 @@ def start(made, *words):
 def until_jobs_wait(made, count):
     """Wait until so many processes want to write the file that is held; the last one's shell has emptied the log."""
     deadline = time.monotonic() + 120
-    log = made.results / "logs/digits-resnet8-w2-f100/seed2/compute_cka.log"
+    log = made.results / "logs" / NETWORK / "compute_cka.log"
     while (
         sum(f"results/tiny/{HELD}" in words for _, words in made.processes()) < count
         or "waiting until" not in log.read_text()
