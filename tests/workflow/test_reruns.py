@@ -160,7 +160,7 @@ CHANGES = {
         {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, "provenance": 1, **TABLES},
     ),
     "a rule of the findings": (edit("scripts/widedeep/findings.py", "FALL = 0.2", "FALL = 0.3"), DECIDED),
-    "the explorer's page": (edit("scripts/explorer/page.css", "330px", "340px"), {"explorer": 1}),
+    "the explorer's page": (edit("scripts/explorer/page.css", "display: grid;", "display: flex;"), {"explorer": 1}),
     "the explorer's code": (edit("scripts/make_explorer.py", "> 1 else None", "> 2 else None"), {"explorer": 1}),
     "one fraction more": (
         add_fraction,
