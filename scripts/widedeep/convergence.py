@@ -9,6 +9,7 @@ import torch
 
 from widedeep import augmentation, cka, dumps, tracing
 from widedeep.names import random_seed
+from widedeep.precision import full_float32
 
 # Independent orders of the examples; the figure shows their spread.
 REPEATS = 5
@@ -21,6 +22,7 @@ def three_layers(network):
     return [last[position] for position in sorted({0, len(last) // 2, len(last) - 1})]
 
 
+@full_float32()
 @torch.inference_mode()
 def gram_of(network, layer, images, batch_size, device):
     """The Gram matrix of one layer's centred outputs for all images.

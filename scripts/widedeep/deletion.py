@@ -5,11 +5,13 @@ import re
 import torch
 
 from widedeep import augmentation, training
+from widedeep.precision import full_float32
 
 _BLOCK = re.compile(r"stage\d+\.block\d+")
 ALONE, FROM_THE_END = "alone", "from the end"
 
 
+@full_float32()
 @torch.inference_mode()
 def accuracies(network, split, batch_size, device):
     """Accuracy of a network and of all its variants without some blocks.

@@ -16,6 +16,7 @@ import torch
 
 from widedeep import cka, tracing
 from widedeep.errors import UserError
+from widedeep.precision import full_products
 
 
 @torch.inference_mode()
@@ -124,7 +125,7 @@ def packed_gram_on_device(features):
     wide = features.device if features.device.type != "mps" else torch.device("cpu")
     squared_norms = features.square().sum(dim=1).to(wide).double()
     centred = features - features.mean(dim=0)
-    with _full_precision():
+    with full_products():
         gram = (centred @ centred.T).to(wide).double()
     # What rounding left of the mean.
     means = gram.mean(dim=0)
@@ -138,17 +139,6 @@ def packed_gram_on_device(features):
 def _flat_triangle(n, device):
     rows, columns = (torch.from_numpy(part).to(device) for part in cka.strict_triangle(n))
     return rows * n + columns
-
-
-@contextlib.contextmanager
-def _full_precision():
-    """Products of float32 matrices in float32: TF32 would leave 10 bits."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def on_host(grams):

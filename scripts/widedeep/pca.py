@@ -12,6 +12,7 @@ import torch
 from widedeep import augmentation, cka, tracing
 from widedeep.components import FirstComponents
 from widedeep.names import random_seed
+from widedeep.precision import full_float32
 
 # The residual bounds the relative error of the eigenvalue. 1e-3 was seen to end at the second eigenvector where the two
 # largest eigenvalues differ by 0.4 %.
@@ -19,6 +20,7 @@ _TOLERANCE = 1e-4
 _MOST_STEPS = 60
 
 
+@full_float32()
 @torch.inference_mode()
 def first_components(network, layers, images, batch_size, device, found=None):
     """Compute them by Lanczos over repeated forward passes.

@@ -11,6 +11,7 @@ from widedeep.errors import UserError
 from widedeep.interruption import Interrupted
 from widedeep.names import random_seed
 from widedeep.optimizer import SGD
+from widedeep.precision import full_float32
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ class Probes:
         self.optimizer.step(self.recipe.learning_rate)
 
     @torch.no_grad()
+    @full_float32()
     def _accuracies(self, images, labels):
         """(probes,) list of shares of right answers on plain images."""
         correct = torch.zeros(len(self.layers), dtype=torch.int64, device=self.device)

@@ -11,6 +11,7 @@ import torch
 from widedeep import augmentation, dumps, hdf5, networks, tracing
 from widedeep.errors import UserError
 from widedeep.layers import LayerInfo
+from widedeep.precision import full_float32
 
 
 def choose(network, kinds=None, pattern=None):
@@ -29,6 +30,7 @@ def choose(network, kinds=None, pattern=None):
     return chosen
 
 
+@full_float32()
 @torch.inference_mode()
 def write_dump(path, network, layers, images, sample_ids, form, origin, device):
     """Run the network on each minibatch once and write the dump of all `layers`.
@@ -79,6 +81,7 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
                     writer.put_gram(name, minibatch, gram)
 
 
+@full_float32()
 @torch.inference_mode()
 def log_probabilities(network, images, batch_size, device):
     """What the network answers: (examples, classes) float32 logarithms of the softmax.

@@ -12,6 +12,7 @@ from widedeep import augmentation, models
 from widedeep.errors import UserError
 from widedeep.names import random_seed
 from widedeep.optimizer import SGD
+from widedeep.precision import full_float32
 
 _FEWEST_CHANNELS = 8
 
@@ -251,6 +252,7 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
     return training
 
 
+@full_float32()
 @torch.inference_mode()
 def evaluate(network, images, labels, batch_size):
     """Mean cross-entropy and accuracy in evaluation mode; the network's mode is as before afterwards.

@@ -1,0 +1,79 @@
+"""Whatever is measured of a trained network runs in float32, also where torch would take TF32."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+
+from widedeep import convergence, data, deletion, dumps, models, pca, precision, probes, sweep, tracing, training
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def tf32_wherever_it_can_be():
+    torch.backends.cudnn.allow_tf32 = True
+    torch.set_float32_matmul_precision("high")
+    yield
+    torch.backends.cudnn.allow_tf32 = True
+    torch.set_float32_matmul_precision("highest")
+
+
+def settings():
+    return torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+
+
+def test_the_settings_come_back_after_an_error_too():
+    with contextlib.suppress(KeyError), precision.full_float32():
+        assert settings() == (False, "highest")
+        raise KeyError
+    assert settings() == (True, "high")
+    with precision.full_products():
+        assert settings() == (True, "highest")
+    assert settings() == (True, "high")
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (16, 1, 8, 8), dtype=np.uint8)
+SPLIT = data.Split(IMAGES, np.arange(16) % 2)
+
+
+def dump(network, folder):
+    ids = dumps.minibatches(16, 8, 1, 0)
+    origin = dumps.Origin("digits-resnet8-w1-f100", 1, "", "test")
+    sweep.write_dump(folder / "activations.h5", network, tracing.layers_of(network), IMAGES, ids, "gram", origin, CPU)
+
+
+def probe(network, _):
+    recipe = probes.ProbeRecipe(epochs=1, batch_size=8, learning_rate=0.1, momentum=0.9, flip=False, pool=False)
+    probes.Probes(network, probes.probed(network), SPLIT, SPLIT, 2, recipe, "name", CPU).accuracies()
+
+
+MEASURES = {
+    "dump": dump,
+    "predictions": lambda network, _: sweep.log_probabilities(network, IMAGES, 8, CPU),
+    "first components": lambda network, _: pca.first_components(
+        network, tracing.layers_of(network)[-2:], IMAGES, 8, CPU
+    ),
+    "accuracy of probes": probe,
+    "deletion": lambda network, _: deletion.accuracies(network, SPLIT, 8, CPU),
+    "figure A": lambda network, _: convergence.gram_of(network, tracing.layers_of(network)[-1], IMAGES, 8, CPU),
+    "accuracy": lambda network, _: training.evaluate(
+        network, torch.from_numpy(IMAGES).permute(0, 2, 3, 1), torch.from_numpy(SPLIT.labels), 8
+    ),
+}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_measures_run_in_float32(measure, tmp_path):
+    network = models.build("resnet", 8, 1, 2, 1, generator=torch.Generator().manual_seed(0)).eval()
+    seen = set()
+
+    def note(_module, inputs, _output):
+        if len(inputs[0]) > 1:  # a pass of one image only tells shapes
+            seen.add(settings())
+
+    network.logits.register_forward_hook(note)
+    MEASURES[measure](network, tmp_path)
+    assert seen == {(False, "highest")}
+    assert settings() == (True, "high")
