@@ -15,7 +15,7 @@ CONFIG ?= config/demo.yaml
 MINUTES ?= 120
 CASES ?= 150
 
-.PHONY: study cifar10-small cifar10-gpu explorer test test-slurm fuzz lint progress unlock
+.PHONY: study cifar10-small cifar10-gpu explorer test test-slurm fuzz lint progress unlock checked
 
 study: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile $(CONFIG)
@@ -26,7 +26,7 @@ cifar10-small: $(VENV)/installed
 cifar10-gpu: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_within.py --minutes $(MINUTES) --configfile config/cifar10.yaml
 
-explorer: $(VENV)/installed
+explorer: checked
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --configfile $(CONFIG) --profile workflow/profiles/default explorer
 
 test: $(VENV)/installed
@@ -47,8 +47,12 @@ lint: $(VENV)/installed
 progress: $(VENV)/installed
 	@$(BIN)/python scripts/progress.py --configfile $(CONFIG)
 
-unlock: $(VENV)/installed
+unlock: checked
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --configfile $(CONFIG) --unlock
+
+# Snakemake runs the code in a config that asks for it, so what names one to it is checked before.
+checked: $(VENV)/installed
+	@$(BIN)/python scripts/check_config.py $(CONFIG)
 
 # The file marks a complete installation: a folder alone may be left of one that was interrupted.
 $(VENV)/installed: requirements.txt
