@@ -120,6 +120,26 @@ def test_layers_can_be_chosen_by_kind_and_by_pattern():
         sweep.choose(net, pattern="stage9.*")
 
 
+@pytest.mark.parametrize("stay", [True, False], ids=["as cuda", "as mps"])
+def test_a_dump_by_the_path_of_other_devices_is_that_of_the_cpu(tmp_path, monkeypatch, stay):
+    with dumps.Dump(write(tmp_path / "cpu.h5")) as expected:
+        monkeypatch.setattr(networks, "computes_apart", lambda _: True)
+        monkeypatch.setattr(networks, "_stay_on", lambda _: stay)
+        called = []
+        original = networks.first_scores_on_device
+        monkeypatch.setattr(
+            networks, "first_scores_on_device", lambda *grams: called.append(len(grams[0])) or original(*grams)
+        )
+        with dumps.Dump(write(tmp_path / "device.h5")) as found:
+            assert called == ([28] * 4 if stay else [])  # all layers of a minibatch at once
+            (of_both,) = similarities.compare([(expected, found)])
+            (alone,) = similarities.compare([(expected, expected)])
+            assert [layer.name for layer in found.layers] == [layer.name for layer in expected.layers]
+    # Without the first component more of the digits are rounding.
+    np.testing.assert_allclose(of_both.plain.values, alone.plain.values, atol=1e-7)
+    np.testing.assert_allclose(of_both.deflated.values, alone.deflated.values, atol=1e-5)
+
+
 def test_no_layers_output_outlives_the_next_layer(tmp_path, monkeypatch):
     """Memory is that of a forward pass: the dump itself keeps no activations."""
     alive, original = [], networks.packed_gram

@@ -108,29 +108,66 @@ def test_the_path_of_other_devices_gives_the_same_gram_matrix(case):
         "not finite": features.index_put((torch.tensor([3]),), torch.tensor(torch.inf)),
     }[case]
     expected = cka.packed_gram(features.numpy())
-    found = networks.on_host({"layer": networks.packed_gram_on_device(features)})["layer"]
+    found = networks.on_host({"layer": networks.packed_gram_on_device(features)})["layer"][0]
     for part in ("triangle", "diagonal"):
         np.testing.assert_allclose(getattr(found, part), getattr(expected, part), rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(found.squared_norms, expected.squared_norms, rtol=1e-5)
     assert (found.triangle == 0).all() == (case in ("constant", "zero"))
 
 
-def test_cka_from_tensors_is_that_from_arrays(monkeypatch):
+def test_cka_from_tensors_is_that_of_kept_activations(monkeypatch):
     """As on a GPU: Gram matrices, products and sums stay torch's until the result."""
-    expected = networks.layer_cka(resnet(1), batches(), resnet(2))
-    original = cka.Grams.unfilled
-
-    def of_tensors(layers, n, _empty):
-        return original(layers, n, lambda shape: torch.empty(shape, dtype=torch.float64))
-
-    monkeypatch.setattr(cka.Grams, "unfilled", of_tensors)
-    monkeypatch.setattr(networks, "packed_gram", lambda out: networks.packed_gram_on_device(tracing.features(out)))
+    kept = [activations(resnet(seed), batches()).values() for seed in (1, 2)]
+    expected = cka.MinibatchCKA()
+    for start in (0, 16, 32):
+        expected.add(*([layer[start : start + 16] for layer in layers] for layers in kept))
+    expected = expected.result()
+    monkeypatch.setattr(networks, "_stay_on", lambda _: True)
+    monkeypatch.setattr(networks, "computes_apart", lambda _: True)
     summed = []
     monkeypatch.setattr(cka, "_host", lambda values: summed.append(values) or values.numpy())
     found = networks.layer_cka(resnet(1), batches(), resnet(2))
     assert all(isinstance(values, torch.Tensor) for values in summed)
     assert len(summed) == 3
-    np.testing.assert_allclose(found.values, expected.values, atol=1e-6)
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-7)
+
+
+def matrix(eigenvalues, seed=0):
+    """A positive semidefinite matrix of these eigenvalues, and the eigenvectors."""
+    n = len(eigenvalues)
+    vectors = np.linalg.qr(np.random.default_rng(seed).standard_normal((n, n)))[0]
+    return (vectors * eigenvalues) @ vectors.T, vectors
+
+
+def on_device(matrices):
+    """What networks.first_scores_on_device makes of (n, n) matrices, with itself: (layers, n, n), free of signs."""
+    triangles = torch.from_numpy(np.stack([cka.packed(one) for one in matrices]))
+    diagonals = torch.from_numpy(np.stack([np.diagonal(one) for one in matrices]))
+    scores = networks.first_scores_on_device(triangles, diagonals).numpy()
+    return scores[:, :, None] * scores[:, None, :]
+
+
+@pytest.mark.parametrize("second", [0, 1e-8, 0.5, 0.9, 0.99, 0.995])
+@pytest.mark.parametrize("scale", [1e-12, 1, 1e12])
+def test_first_components_on_a_device_are_the_first_eigenvectors(second, scale):
+    spectrum = scale * np.r_[1, second, second * np.linspace(0.9, 0, 30)]
+    matrices = [matrix(spectrum, seed) for seed in range(3)]
+    found = on_device([one for one, _ in matrices])
+    for (_, vectors), scores in zip(matrices, found, strict=True):
+        np.testing.assert_allclose(scores, scale * np.outer(vectors[:, 0], vectors[:, 0]), atol=2e-6 * scale)
+
+
+def test_first_components_on_a_device_are_left_out_where_they_are_not_exact():
+    close, alone = (matrix(np.r_[1, second, np.zeros(30)])[0] for second in (0.9999, 0))
+    found = on_device([close, *(np.full((32, 32), value) for value in (0.0, np.inf, np.nan)), alone])
+    assert np.isnan(found).all(axis=(1, 2)).tolist() == [True, True, True, True, False]
+
+
+def test_layers_are_squared_in_parts(monkeypatch):
+    matrices = [matrix(np.linspace(1, 0, 8) ** 2, seed)[0] for seed in range(5)]
+    whole = on_device(matrices)
+    monkeypatch.setattr(networks, "_SQUARED_AT_ONCE", 2)
+    np.testing.assert_allclose(on_device(matrices), whole, atol=1e-12)
 
 
 def test_products_are_made_without_tf32_and_the_setting_comes_back(monkeypatch):

@@ -129,7 +129,7 @@ def packed_gram(features):
 
 def packed(gram):
     """The strict upper triangle of an (n, n) matrix, row by row."""
-    return gram.ravel().take(_flat_triangle(len(gram)))
+    return gram.ravel().take(flat_triangle(len(gram)))
 
 
 def rounding_of(squares, dtype):
@@ -156,15 +156,10 @@ def double_centred(gram):
     return gram
 
 
-def strict_triangle(n):
-    """(rows, columns) of the strict upper triangle of an n x n matrix, row by row: the order of all packed Grams."""
-    return np.triu_indices(n, 1)
-
-
 @cache
-def _flat_triangle(n):
-    """(n (n - 1) / 2,) places of the strict upper triangle in a flattened n x n matrix."""
-    rows, columns = strict_triangle(n)
+def flat_triangle(n):
+    """(n (n - 1) / 2,) places of the strict upper triangle in a flattened n x n matrix, row by row."""
+    rows, columns = np.triu_indices(n, 1)
     return rows * n + columns
 
 

@@ -28,9 +28,9 @@ def first_scores(triangle, diagonal):
     n = len(diagonal)
     if not (np.isfinite(triangle).all() and np.isfinite(diagonal).all() and diagonal.any()):
         return np.full(n, np.nan)
-    rows, columns = cka.strict_triangle(n)
-    full = np.empty((n, n))
-    full[rows, columns] = full[columns, rows] = triangle
+    full = np.zeros((n, n))
+    full.reshape(-1)[cka.flat_triangle(n)] = triangle
+    full += full.T
     np.fill_diagonal(full, diagonal)
     # The file's float32 left a little of a mean.
     eigenvalue, vector = first_eigenpair(cka.double_centred(full))

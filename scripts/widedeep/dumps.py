@@ -97,12 +97,13 @@ class Writer:
         group = self._layers.create_group(layer.name)
         group.attrs.update({"kind": layer.kind, "stage": layer.stage, "block": layer.block, "shape": layer.shape})
 
-    def put_gram(self, name, minibatch, gram):
-        """Store a cka.PackedGram, and the scores of its first component."""
+    def put_gram(self, name, minibatch, gram, scores=None):
+        """Store a cka.PackedGram, and the scores of its first component, (n,); None: they are computed here."""
         self._put(name, "gram", minibatch, gram.triangle, np.float32)
         self._put(name, "diagonal", minibatch, gram.diagonal, np.float32)
         self._put(name, "squared_norms", minibatch, gram.squared_norms, np.float64)
-        scores = deflation.first_scores(gram.triangle, gram.diagonal)
+        if scores is None:
+            scores = deflation.first_scores(gram.triangle, gram.diagonal)
         self._put(name, "first_scores", minibatch, scores, np.float32)
 
     def put_activations(self, name, minibatch, activations):

@@ -18,6 +18,13 @@ from widedeep import cka, tracing
 from widedeep.errors import UserError
 from widedeep.precision import full_products
 
+# A Gram matrix' 4096th power, after so many squarings, has the first component alone.
+_SQUARINGS = 12
+# Relative, of the eigenvalue equation of what is taken for the first component.
+_RESIDUAL = 1e-8
+# Gram matrices that are squared together, lest they fill the device: of 256 examples 34 MB.
+_SQUARED_AT_ONCE = 64
+
 
 @torch.inference_mode()
 def layer_cka(first, batches, second=None):
@@ -100,9 +107,19 @@ class _Recorder:
             self.network(batch)
 
 
+def computes_apart(device):
+    """Whether the host goes on while a device computes, so that it must not wait for a result of each layer."""
+    return device.type != "cpu"
+
+
+def _stay_on(device):
+    """Whether Gram matrices stay where they were made: on CUDA. The CPU's are numpy's, and mps has no float64."""
+    return device.type == "cuda"
+
+
 def _empty_on(device):
-    """What makes the arrays of cka.Grams of layers on a device: on the host but for CUDA, since mps has no float64."""
-    if device.type != "cuda":
+    """What makes the arrays of cka.Grams of layers on a device."""
+    if not _stay_on(device):
         return np.empty
     return functools.partial(torch.empty, dtype=torch.float64, device=device)
 
@@ -113,7 +130,7 @@ def packed_gram(output):
     On the CPU its arrays are numpy's; elsewhere they are tensors, and nothing is read back from the device.
     """
     features = tracing.features(output)
-    return cka.packed_gram(features.numpy()) if features.device.type == "cpu" else packed_gram_on_device(features)
+    return packed_gram_on_device(features) if computes_apart(features.device) else cka.packed_gram(features.numpy())
 
 
 def packed_gram_on_device(features):
@@ -137,13 +154,64 @@ def packed_gram_on_device(features):
 
 @functools.cache
 def _flat_triangle(n, device):
-    rows, columns = (torch.from_numpy(part).to(device) for part in cka.strict_triangle(n))
-    return rows * n + columns
+    return torch.from_numpy(cka.flat_triangle(n)).to(device)
 
 
 def on_host(grams):
-    """A dict of cka.PackedGram of tensors with numpy arrays instead: one copy from the device, not one a layer."""
+    """Gram matrices and first components of layers with numpy arrays: one copy from the device, not one a layer.
+
+    Args:
+        grams: dict of cka.PackedGram of tensors.
+
+    Returns:
+        dict of (cka.PackedGram, scores); the scores as of `first_scores_on_device`, None where they are not known.
+    """
+    if not grams:
+        return {}
     parts = ("triangle", "diagonal", "squared_norms")
-    stacked = [[getattr(gram, part) for gram in grams.values()] for part in parts]
-    columns = [torch.stack(tensors).cpu().numpy() for tensors in stacked if tensors]
-    return {name: cka.PackedGram(*row) for name, *row in zip(grams, *columns, strict=True)}
+    columns = [torch.stack([getattr(gram, part) for gram in grams.values()]) for part in parts]
+    stay = _stay_on(columns[0].device)
+    scores = list(first_scores_on_device(*columns[:2]).cpu().numpy()) if stay else [None] * len(grams)
+    rows = zip(grams, *(column.cpu().numpy() for column in columns), strict=True)
+    return {
+        name: (cka.PackedGram(*gram), None if found is None or np.isnan(found).any() else found)
+        for (name, *gram), found in zip(rows, scores, strict=True)
+    }
+
+
+def first_scores_on_device(triangles, diagonals):
+    """deflation.first_scores of many layers in torch, on any device that has float64.
+
+    Args:
+        triangles: (layers, n (n - 1) / 2) float64.
+        diagonals: (layers, n) float64.
+
+    Returns:
+        (layers, n) float64; NaN for a layer that is constant, not finite, or whose first two eigenvalues are so close
+        (0.4 %) that it takes another method.
+    """
+    parts = zip(triangles.split(_SQUARED_AT_ONCE), diagonals.split(_SQUARED_AT_ONCE), strict=True)
+    return torch.cat([_first_scores(*part) for part in parts])
+
+
+def _first_scores(triangles, diagonals):
+    """In the powers of a matrix nothing is left but the first eigenvector, which all columns show."""
+    layers, n = diagonals.shape
+    full = diagonals.new_zeros(layers, n * n)
+    full[:, _flat_triangle(n, full.device)] = triangles
+    full = full.view(layers, n, n)
+    full += full.mT + torch.diag_embed(diagonals)
+    power = full
+    for _ in range(_SQUARINGS):
+        power = power / _diagonals(power).sum(dim=1)[:, None, None]
+        power = power @ power
+    best = _diagonals(power).argmax(dim=1)
+    vectors = torch.nn.functional.normalize(power[torch.arange(layers, device=best.device), :, best], dim=1)
+    products = (full @ vectors[:, :, None])[:, :, 0]
+    eigenvalues = (products * vectors).sum(dim=1, keepdim=True)
+    residuals = (products - eigenvalues * vectors).norm(dim=1, keepdim=True)
+    return (eigenvalues.sqrt() * vectors).where(residuals <= _RESIDUAL * eigenvalues, torch.nan)
+
+
+def _diagonals(matrices):
+    return matrices.diagonal(dim1=1, dim2=2)

@@ -68,17 +68,17 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
             name = layers[index].name
             if form != "gram":
                 writer.put_activations(name, minibatch, output.float().cpu().numpy())
-            elif output.device.type == "cpu":
-                writer.put_gram(name, minibatch, networks.packed_gram(output))
-            else:  # the device is not made to wait for the host between two layers
+            elif networks.computes_apart(output.device):
                 waiting[name] = networks.packed_gram(output)
+            else:
+                writer.put_gram(name, minibatch, networks.packed_gram(output))
 
         with tracing.watching(layers, keep):
             parts = torch.from_numpy(sample_ids).to(device)
             for minibatch, batch in enumerate(augmentation.plain_batches(images, parts)):
                 network(batch)
-                for name, gram in networks.on_host(waiting).items():
-                    writer.put_gram(name, minibatch, gram)
+                for name, (gram, scores) in networks.on_host(waiting).items():
+                    writer.put_gram(name, minibatch, gram, scores)
 
 
 @full_float32()
