@@ -30,6 +30,8 @@ from widedeep.interruption import STOPPED
 PROFILE = "workflow/profiles/default"
 # Rules of which as many jobs run as are worth while on one device; of the others one a core.
 ON_DEVICE = ("train", "dump_activations", "probe_blocks", "A")
+# How many times more operations a second GPUs have in TF32 than in float32, at most.
+_FULL_FLOAT32 = 8
 
 
 def parse(argv):
@@ -210,7 +212,7 @@ class Run:
 
     def _measure(self, study, images):
         """The budget.Rates of this machine, printed as they are found; sets how many jobs share the device."""
-        from widedeep import budget, costs, side_by_side
+        from widedeep import budget, costs, models, side_by_side
         from widedeep.errors import UserError
 
         recipe, found = costs.recipe_of(self._config), {}
@@ -236,7 +238,10 @@ class Run:
         operations = {width: measured.throughput for (width, at_once), measured in found.items() if at_once == number}
         alone = found[narrow.model.width, 1]
         print(f"on {alone.device}: {number} at a time")
-        return budget.Rates(number, operations, alone.start, products_of_a_core(), cores)
+        # Of what measures a trained network, TF32 is off.
+        in_float32 = _FULL_FLOAT32 if models.device_named("auto").type == "cuda" else 1
+        a_gram = seconds_a_gram(self._config["dumps"]["batch_size"], found_before=in_float32 != 1)
+        return budget.Rates(number, operations, alone.start, products_of_a_core(), a_gram, in_float32, cores)
 
 
 def products_of_a_core():
@@ -247,6 +252,32 @@ def products_of_a_core():
     started = time.perf_counter()
     first @ second.T
     return 2 * 400 * 400 * 8192 / (time.perf_counter() - started)
+
+
+def seconds_a_gram(examples, found_before):
+    """Seconds in which a core stores a Gram matrix of so many examples in a dump.
+
+    Args:
+        found_before: whether the scores of its first component are known, as on CUDA.
+    """
+    import h5py
+    import numpy as np
+
+    from widedeep import cka, dumps
+    from widedeep.layers import LayerInfo
+
+    # The variances of a layer's components fall about so; alike ones would be harder to tell apart.
+    spread = np.arange(1, 2 * examples + 1) ** -0.5
+    gram = cka.packed_gram(np.random.default_rng(0).standard_normal((examples, 2 * examples)) * spread)
+    sample_ids, origin = np.arange(20 * examples).reshape(20, -1), dumps.Origin("measured", 1, "", "test")
+    with h5py.File("measured", "w", driver="core", backing_store=False) as file:
+        writer = dumps.Writer(file, "gram", origin, sample_ids, {})
+        writer.add_layer(LayerInfo("layer", "other", 0, 0, (1,)))
+        for minibatch in range(len(sample_ids)):
+            if minibatch == 1:  # the first one imports what it needs
+                started = time.perf_counter()
+            writer.put_gram("layer", minibatch, gram, gram.diagonal if found_before else None)
+        return (time.perf_counter() - started) / (len(sample_ids) - 1)
 
 
 def table_of(chosen, rates, seconds):

@@ -1,5 +1,7 @@
 """Which networks a number of minutes pays for, on the paper's grid and an invented machine."""
 
+from dataclasses import replace
+
 import pytest
 
 from widedeep import budget, costs, expected
@@ -11,7 +13,7 @@ IMAGES = costs.images_of(PAPER)
 STUDY = costs.of_study(PAPER, IMAGES)
 COST = {cost.model: cost for cost in STUDY}
 # As many operations at a time whatever the width, and nothing else takes time.
-RATES = budget.Rates(at_once=1, operations={1: 1e13}, start=0, products=1e18, cores=1)
+RATES = budget.Rates(at_once=1, operations={1: 1e13}, start=0, products=1e18, a_gram=0, in_float32=1, cores=1)
 
 
 def size(depth, width=1):
@@ -95,7 +97,9 @@ def test_a_later_seed_does_not_take_the_place_of_an_earlier_one():
 
 
 def test_no_plan_takes_longer_than_it_may_and_places_are_filled_in_order():
-    rates = budget.Rates(at_once=3, operations={1: 1e13, 10: 4e13}, start=20, products=1e10, cores=2)
+    rates = budget.Rates(
+        at_once=3, operations={1: 1e13, 10: 4e13}, start=20, products=1e10, a_gram=0, in_float32=1, cores=2
+    )
     for minutes in (60, 200, 1000):
         made = budget.Budget(PAPER, IMAGES, STUDY, rates, {}, there=lambda _: False)
         plan = made.plan(60 * minutes)
@@ -119,14 +123,14 @@ def test_what_is_finished_costs_nothing_and_what_is_begun_less():
 
 
 def test_the_least_time_is_enough_for_one():
-    rates = budget.Rates(at_once=1, operations={1: 1e13}, start=20, products=1e10, cores=2)
+    rates = replace(RATES, start=20, products=1e10, cores=2)
     made = budget.Budget(PAPER, IMAGES, STUDY, rates, {}, there=lambda _: False)
     assert networks(made.plan(made.least() * 1.001).trainings) == [(size(14), 1)]
     assert made.plan(made.least() * 0.999).trainings == []
 
 
 def test_only_jobs_that_have_not_run_take_time():
-    rates = budget.Rates(at_once=2, operations={1: 1e13}, start=1, products=1e10, cores=2)
+    rates = replace(RATES, at_once=2, start=1, products=1e10, cores=2)
     there = set()
     made = budget.Budget(PAPER, IMAGES, STUDY, rates, {}, there=lambda path: path in there)
     whole = made.analysis(PAPER)
@@ -141,7 +145,7 @@ def test_only_jobs_that_have_not_run_take_time():
 
 
 def test_a_job_takes_as_long_as_its_operations():
-    rates = budget.Rates(at_once=1, operations={1: 1e12}, start=0, products=1e10, cores=1)
+    rates = replace(RATES, operations={1: 1e12}, products=1e10, a_gram=0.002, in_float32=3)
     made = budget.Budget(PAPER, IMAGES, STUDY, rates, {})
     (cost,) = (cost for cost in STUDY if cost.model == size(26))
     passes, grams = 10 * 39 * 256 + 20 * 10_000 + 10_000, 10 * 39 * 256**2
@@ -149,7 +153,8 @@ def test_a_job_takes_as_long_as_its_operations():
         shape.shape[0] * (shape.shape[1:] or (1, 1))[0] * (shape.shape[2:] or (1,))[0] for shape in cost.layers
     )
     operations = cost.forward * passes + 2 * grams * features
-    assert made._dump(cost) == pytest.approx(operations / 1e12 + cost.dumps["gram"] / 200e6)
+    stored = 390 * len(cost.layers) * 0.002 + cost.dumps["gram"] / 200e6
+    assert made._dump(cost) == pytest.approx(3 * operations / 1e12 + stored)
     # Twelve blocks, a probe before and one after the addition, and three stages of which each has half the features.
     probes = 3 * 2 * 10 * 2 * 4 * (16 * 32 * 32 + 32 * 16 * 16 + 64 * 8 * 8)
     assert made._probes(cost) == pytest.approx((cost.forward + probes) * 50_000 * 300 / 1e12)

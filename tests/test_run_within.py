@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import run_within
+import torch
 import yaml
 
-from widedeep import budget, costs, side_by_side
+from widedeep import budget, costs, models, side_by_side
 from widedeep import config as study_config
 from widedeep.errors import UserError
 from widedeep.names import Model
@@ -63,7 +64,7 @@ def test_the_plan_in_words():
     deep, wide = (Model("cifar10", "resnet", *size, 1) for size in ((110, 1), (26, 10)))
     trainings = [budget.Planned(deep, 1, 2.3e16, 5400, 5400), budget.Planned(deep, 2, 1e15, 60, 5460)]
     left_out = [budget.Planned(wide, seed, 5e17, 36e4, 36e4) for seed in (1, 2)]
-    rates = budget.Rates(4, {1: 1}, 0, 1, 1)
+    rates = budget.Rates(4, {1: 1}, 0, 1, 0, 1, 1)
     lines = run_within.table_of(budget.Plan(trainings, left_out, 600), rates, 7200)
     words = [" ".join(line.split()) for line in lines]
     assert words == [
@@ -100,11 +101,21 @@ def test_as_many_train_at_a_time_as_get_faster_and_find_memory(machine, capsys):
     rates = machine(wide_ones=8)
     assert (rates.at_once, rates.operations, rates.start, rates.cores) == (4, {1: 4e12, 10: 4e13}, 5.0, 8)
     assert rates.products > 1e8
+    assert rates.in_float32 == 1
+    assert 1e-5 < rates.a_gram < 1
     said = capsys.readouterr().out
     assert [line.split()[2] for line in said.splitlines() if "at a time  " in line] == ["1", "2", "4", "8", "4"]
     assert said.endswith("on a device: 4 at a time\n")
     assert machine(wide_ones=3).at_once == 2
     assert machine(wide_ones=2).operations == {1: 2e12, 10: 4e13}
+
+
+def test_on_cuda_measures_are_slower_than_trainings_and_first_components_are_found_there(machine, monkeypatch):
+    on_cpu = machine(wide_ones=8)
+    monkeypatch.setattr(models, "device_named", lambda _: torch.device("cuda"))
+    on_cuda = machine(wide_ones=8)
+    assert on_cuda.in_float32 == 8
+    assert on_cuda.a_gram < on_cpu.a_gram / 2
 
 
 def test_a_network_without_memory_is_one_sentence(machine):

@@ -29,6 +29,8 @@ class Rates:
         operations: dict from width multipliers to the floating-point operations a second of all of them together.
         start: seconds until a job begins its work.
         products: operations a second of one core in matrix products in double precision.
+        a_gram: seconds in which a core stores a Gram matrix, and finds its first component where the device does not.
+        in_float32: how many times longer than in a training a forward pass takes in full float32 (precision.py).
         cores: their number.
     """
 
@@ -36,6 +38,8 @@ class Rates:
     operations: dict
     start: float
     products: float
+    a_gram: float
+    in_float32: float
     cores: int
 
 
@@ -286,7 +290,9 @@ class Budget:
         section = self._config["dumps"]
         seen = self._minibatches * section["batch_size"] + _COMPONENT_PASSES * self._dumped + self._images.test_examples
         grams = 2 * self._minibatches * section["batch_size"] ** 2 * _features(cost.layers)
-        return self._on_device(cost.model, cost.forward * seen + grams) + cost.dumps[section["form"]] / _DISK
+        on_device = self._on_device(cost.model, self._rates.in_float32 * (cost.forward * seen + grams))
+        stored = self._minibatches * len(cost.layers) * self._rates.a_gram if section["form"] == "gram" else 0
+        return on_device + stored + cost.dumps[section["form"]] / _DISK
 
     def _probes(self, cost):
         seen = cost.model.fraction * self._images.train_examples * self._config["probes"]["epochs"]
