@@ -3,12 +3,13 @@
 It holds, for each network, CKA between all its layers with and without first components, their shares of the variance,
 and accuracies of probes and without residual blocks where its folder has them; CKA of the pairs in the files of pairs;
 and the findings, each with a link to networks that show it. What would make the file larger than 20 MB is left out, the
-last networks and pairs first, and the page says so.
+last pairs and networks first, second seeds before first ones, and the page says so.
 
 Example (after the examples of scripts/compute_cka.py and scripts/probe_blocks.py --help):
   python scripts/make_explorer.py results/one/resnet14 --data data/digits/dataset.h5 --study one --out explorer.html
 """
 
+import collections
 import itertools
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def study_of(args, room):
     # Views name two networks and a layer each.
     room -= len(explorer.as_json([study, found])) + 1000 * (len(found) + 1)
     networks, room = explorer.first_that_fit(
-        (network_of(folder, described, architectures) for folder in args.networks), room
+        (network_of(folder, described, architectures) for folder in first_seeds_first(args.networks)), room
     )
     room -= len(explorer.as_json(architectures))
     labels = {network["label"] for network in networks}
@@ -83,6 +84,16 @@ def study_of(args, room):
         "examples": examples_of(networks, findings.HAS_BLOCK),
         "left_out": left_out(len(networks), len(args.networks), len(pairs), len(named)),
     }
+
+
+def first_seeds_first(folders):
+    """Folders of networks, the first one of each configuration before the second ones."""
+    ranks = collections.Counter()
+    ranked = []
+    for folder in folders:
+        ranked.append((ranks[folder.parent], folder))
+        ranks[folder.parent] += 1
+    return [folder for _, folder in sorted(ranked, key=lambda entry: entry[0])]
 
 
 def left_out(networks, all_networks, pairs, all_pairs):

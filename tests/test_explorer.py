@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import make_explorer
@@ -71,6 +72,12 @@ def test_the_first_records_that_fit_are_kept_and_the_others_are_not_even_read():
         raise AssertionError("read too far")
 
     assert explorer.first_that_fit(records(), 250) == (["x" * 96] * 2, 50)
+
+
+def test_first_seeds_come_first():
+    folders = [Path(name) for name in ("wide/seed1", "wide/seed2", "deep/seed4", "deep/seed7", "wide/seed3")]
+    found = make_explorer.first_seeds_first(folders)
+    assert [str(folder) for folder in found] == ["wide/seed1", "deep/seed4", "wide/seed2", "deep/seed7", "wide/seed3"]
 
 
 def test_what_the_page_lacks_is_named():

@@ -1,5 +1,6 @@
 """Functions and tables of the study; rules are in the other files."""
 
+import itertools
 import shlex
 import sys
 from pathlib import Path
@@ -251,6 +252,18 @@ def networks_of(figure):
     return list(dict.fromkeys(network for _, parts in PANELS[figure] for _, networks in parts for network in networks))
 
 
+def in_braces(networks, name):
+    """The files of `files_of` as bash expands them, a word a configuration: Linux takes no command above 128 KiB.
+
+    The networks of a configuration must follow each other.
+    """
+    words = []
+    for model, of_model in itertools.groupby(networks, key=lambda network: network[0]):
+        seeds = ",".join(str(seed) for _, seed in of_model)
+        words.append(file_of(model, f"{{{seeds}}}" if "," in seeds else seeds, name))
+    return words
+
+
 def files_of(networks, name):
     """One file of each of a list of (configuration, seed)."""
     return [file_of(model, seed, name) for model, seed in networks]
@@ -318,7 +331,5 @@ ALL = [(model, seed) for model, seeds in SEEDS.items() for seed in seeds]
 TRAINING_RANKS = {
     network: rank for rank, network in enumerate(sorted(ALL, key=lambda network: SEEDS[network[0]].index(network[1])))
 }
-# Networks in the order of training: first seeds first.
-EXPLORED = sorted(ALL, key=TRAINING_RANKS.get)
 PROBED = BLOCK_FIGURES.get("E", [])
 NETWORK_FILES = files_of(ALL, "model.safetensors") + files_of(ALL, "cka.h5")

@@ -91,12 +91,13 @@ rule B:
     params:
         timing=f"{TIMINGS}/figures/B.tsv",
         colour_map=config["figures"]["colour_map"],
+        metrics=lambda _: in_braces(ALL, "metrics.json"),
         # Others published accuracies on whole images.
         published="" if IMAGE_SIZE else "--published",
         code=code("tabulate_accuracy.py"),
     message:
         "Drawing {output.png}"
     shell:
-        "python scripts/tabulate_accuracy.py {input} {params.published} --colour-map {params.colour_map}"
+        "python scripts/tabulate_accuracy.py {params.metrics} {params.published} --colour-map {params.colour_map}"
         " --threads {threads} --timing {params.timing}"
         " --out {output.csv} {output.md} {output.pdf} {output.png} > {log} 2>&1"
