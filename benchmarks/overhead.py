@@ -28,6 +28,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 WORKFLOW = ("Snakefile", "workflow", "scripts", "environment.yml")
 # What starts and watches the stages.
 MANAGERS = ("snakemake", "run_study")
+# What a study is for; of the others most draw.
+SCIENCE = ("train", "dump_activations", "probe_blocks", "compute_cka", "compute_pairs")
 
 
 def main(argv=None):
@@ -106,13 +108,20 @@ def table_of_notes(wall, processor, cores, notes):
     rest = processor - sum(total[name] for name in columns)
     lines.append(f"{'shells, git, ends':<24}{'':>49}{rest:>13.1f}")
     stages = [used for program, used in programs.items() if program not in MANAGERS]
-    science = sum(used["work"] for used in stages)
+    science = sum(programs[name]["work"] for name in SCIENCE)
+    others = sum(used["work"] for used in stages) - science
     started = sum(used["interpreter"] + used["imports"] for used in stages)
     managed = sum(sum(programs[name][column] for column in columns) for name in MANAGERS)
     lines += ["", f"wall time {wall:.1f} s on {cores} cores, {processor:.1f} processor seconds, of which"]
-    parts = {"work of the stages": science, "start-up of the stages": started, "Snakemake and run_study": managed}
-    for name, seconds in {**parts, "shells, git, ends": rest}.items():
-        lines.append(f"  {name:<26}{seconds:>8.1f} s{seconds / processor:>8.1%}")
+    parts = {
+        "work of trainings, dumps, probes, CKA": science,
+        "work of the other stages": others,
+        "start-up of the stages": started,
+        "Snakemake and run_study": managed,
+        "shells, git, ends": rest,
+    }
+    for name, seconds in parts.items():
+        lines.append(f"  {name:<39}{seconds:>8.1f} s{seconds / processor:>8.1%}")
     return lines
 
 
