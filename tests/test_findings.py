@@ -38,10 +38,11 @@ SMALL = (14, 1, 1, NONE)
 PLAIN, BOTTLENECK = {"family": "plain"}, {"family": "bottleneck"}
 SMALL_BOTTLENECK = (14, 1, 1, NONE, BOTTLENECK)
 HALF = {"test_accuracy": 0.5, "train_accuracy": 0.5}
+LESS = {"test_accuracy": 0.65}
 
 
-def verdicts(table, pairs=PAIRS):
-    found = findings.decide(table, pairs, BLOCKS, pd.DataFrame(), AGREEMENT, pd.DataFrame())
+def verdicts(table, pairs=PAIRS, family=None):
+    found = findings.decide(table, pairs, BLOCKS, pd.DataFrame(), AGREEMENT, pd.DataFrame(), family)
     return {(finding.result, finding.claim.split()[0]): finding.verdict for finding in found}, found
 
 
@@ -78,7 +79,13 @@ def verdict_of(result, table, pairs=PAIRS):
         ("fig2", [SMALL, (14, 1, 0.25, NONE)], "not reproduced"),
         ("fig2", [(14, 1, 1, ALL), (14, 1, 0.25, NONE)], "not reproduced"),
         ("fig2", [SMALL, (14, 1, 0.25, ALL), (26, 1, 1, ALL), (26, 1, 0.25, NONE)], "not reproduced"),
-        ("fig2", [SMALL, (14, 1, 0.25, ALL, {"test_accuracy": 0.8})], "not decidable"),
+        # Less data lowers test accuracy, of the smallest network too; training accuracy it does not.
+        ("fig2", [SMALL, (14, 1, 0.25, ALL, {"test_accuracy": 0.8})], "reproduced"),
+        ("fig2", [SMALL, (14, 1, 0.25, ALL, {"train_accuracy": 0.8})], "not decidable"),
+        # The smallest network on as much data tells what hardly trained.
+        ("fig2", [SMALL, (14, 1, 0.25, NONE, LESS), (38, 1, 1, NONE), (38, 1, 0.25, ALL, LESS)], "reproduced"),
+        ("fig2", [SMALL, (14, 1, 0.25, NONE), (38, 1, 1, NONE), (38, 1, 0.25, ALL, LESS)], "not reproduced"),
+        ("fig2", [SMALL, (14, 1, 0.25, NONE), (38, 1, 1, NONE, LESS), (38, 1, 0.25, ALL)], "not reproduced"),
         ("fig2", [SMALL, (26, 1, 0.25, ALL)], "not decidable"),
         ("fig3", [(38, 1, 1, ALL)], "reproduced"),
         ("fig3", [(38, 1, 1, ALL, {"cka_in_block_without_first_component": 0.8})], "not reproduced"),
@@ -120,6 +127,75 @@ def test_counts_of_seeds_and_who_gained_and_lost_are_told():
     assert told("fig2", *gains, *loses).why == f"with less data {name} gained a block, {other} lost it"
     neither = told("fig2", SMALL, (14, 1, 0.25, NONE))
     assert neither.why == "with less data none gained a block, none lost it"
+
+
+def test_less_data_that_costs_test_accuracy_alone_is_decided():
+    """Four shares of the data, all learned by heart."""
+    shares = [(1, 0.93, 0), (0.5, 0.9, 0), (0.25, 0.84, 0.3), (0.06, 0.65, 0.5)]
+    lines = [
+        (14, 1, fraction, [share] * 3, {"train_accuracy": 1.0, "test_accuracy": accuracy})
+        for fraction, accuracy, share in shares
+    ]
+    (found,) = [finding for finding in verdicts(networks(*lines))[1] if finding.result == "fig2"]
+    assert found.verdict == "reproduced"
+    assert found.number == "share of layers in the block, ResNet-14 1x: 0.00 (0.00 to 0.00), then 0.50 (0.50 to 0.50)"
+
+
+def test_what_is_left_out_of_figure_2_is_named_with_the_reason():
+    seeds_alone = [(20, 1, 1, NONE), (20, 1, 0.25, (0.3, 0.3))]
+    behind = [(38, 1, 1, NONE), (38, 1, 0.25, ALL, LESS)]
+    slow = [(26, 1, 1, NONE), (26, 1, 0.25, ALL, {"train_accuracy": 0.85})]
+    reasons = [
+        "ResNet-20 1x, 25% of data has 2 of the 3 seeds that a verdict needs",
+        "ResNet-26 1x, 25% of data hardly trained: its train accuracy is 0.14 below that of ResNet-14 1x, 25% of data",
+        "ResNet-38 1x, 25% of data hardly trained: its test accuracy is 0.30 below that of ResNet-14 1x, 25% of data",
+    ]
+    small = [SMALL, (14, 1, 0.25, NONE)]
+    table = networks(*small, *seeds_alone, *slow, *behind)
+    (found,) = [finding for finding in verdicts(table)[1] if finding.result == "fig2"]
+    assert found.why == "; ".join(["with less data none gained a block, none lost it", *reasons])
+    slow = networks(SMALL, (14, 1, 0.25, NONE, {"train_accuracy": 0.85}))
+    (found,) = [finding for finding in verdicts(slow)[1] if finding.result == "fig2"]
+    reason = "ResNet-14 1x, 25% of data hardly trained: its train accuracy is 0.14 below that of ResNet-14 1x"
+    assert (found.verdict, found.why) == ("not decidable", reason)
+
+
+def test_networks_without_residual_connections_alone_decide_nothing_about_figures_1_and_2():
+    rows = [(14, 1, 1, NONE, PLAIN), (38, 1, 1, ALL, PLAIN), (14, 1, 0.25, ALL, PLAIN), (110, 1, 1, ALL, PLAIN | HALF)]
+    for family in (None, "plain"):
+        found = verdicts(networks(*rows), family=family)[1]
+        for finding in found[:4]:
+            assert finding.verdict == "not decidable"
+            assert finding.why == (
+                "no network of the study has residual connections; appendix C is about those without"
+            )
+        (about_plain,) = [finding for finding in found if finding.result == "C"]
+        assert about_plain.verdict == "reproduced"
+        assert about_plain.why.endswith("of the study's networks 3 hardly trained and are left out")
+
+
+def test_the_family_that_figure_1_shows_decides():
+    with_block = [SMALL_BOTTLENECK, (38, 1, 1, ALL, BOTTLENECK)]
+    table = networks(SMALL, (38, 1, 1, NONE), *with_block)
+    for family, expected in (
+        (None, "not reproduced"),  # of two with equally many networks the first
+        ("resnet", "not reproduced"),
+        ("bottleneck", "reproduced"),
+        ("plain", "not reproduced"),  # which is never the one
+    ):
+        if family == "plain":
+            table = pd.concat([table, networks((8, 1, 1, ALL, PLAIN))], ignore_index=True)
+        assert verdicts(table, family=family)[0]["fig1, depth", "Deep"] == expected
+    more = networks(*with_block, (110, 1, 1, ALL, BOTTLENECK), SMALL, (38, 1, 1, NONE))
+    assert verdicts(more)[0]["fig1, depth", "Deep"] == "reproduced"
+    with pytest.raises(UserError, match="family 'wide' has no network in the table, which holds resnet, bottleneck"):
+        verdicts(networks(SMALL, SMALL_BOTTLENECK), family="wide")
+
+
+def test_families_of_residual_networks_are_not_pooled_for_appendix_c():
+    """Half of all residual networks of depth 38 have a block, which is not most; of the family bottleneck all."""
+    table = networks(SMALL, (38, 1, 1, NONE), (38, 1, 1, ALL, BOTTLENECK), (38, 1, 1, NONE, PLAIN))
+    assert verdict_of("C", table) == "not reproduced"
 
 
 def test_exactly_at_a_threshold():
