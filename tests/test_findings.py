@@ -540,7 +540,7 @@ def test_place_is_judged_by_networks_of_the_same_configuration_where_there_are_a
 
 def fig6(**changes):
     line = {"wide": "W", "deep": "D", "wide_seeds": 5, "deep_seeds": 5, "wide_accuracy": 0.9, "deep_accuracy": 0.91}
-    line |= {"observed": 0.2, "expected": 0.1, "p": 0.01, "splits": 252}
+    line |= {"observed": 0.2, "expected": 0.1, "p": 0.01, "accuracy_p": 0.3, "splits": 252}
     line |= {"classes": 10, "classes_tested": 10, "classes_that_differ": 2}
     return pd.DataFrame([{**line, **changes}])
 
@@ -550,8 +550,13 @@ def fig6(**changes):
     [
         (findings.by_example, fig6(), "reproduced"),
         (findings.by_example, fig6(p=0.06), "not reproduced"),
-        (findings.by_example, fig6(splits=39), "not decidable"),
-        (findings.by_example, fig6(splits=40), "reproduced"),
+        (findings.by_example, fig6(wide_seeds=3, deep_seeds=3, splits=20), "not decidable"),
+        (findings.by_example, fig6(wide_seeds=3, deep_seeds=4, splits=35), "reproduced"),
+        (findings.by_example, fig6(wide_seeds=4, deep_seeds=4, splits=70), "reproduced"),
+        (findings.by_example, fig6(wide_seeds=1, deep_seeds=18, splits=19), "not decidable"),
+        (findings.by_example, fig6(wide_seeds=1, deep_seeds=19, splits=20), "reproduced"),
+        (findings.by_example, fig6(accuracy_p=0.05), "not decidable"),
+        (findings.by_class, fig6(accuracy_p=0.05), "not decidable"),
         (findings.by_example, fig6(deep_accuracy=0.95), "not decidable"),
         (findings.by_example, pd.DataFrame(), "not decidable"),
         (findings.by_class, fig6(), "reproduced"),
@@ -566,6 +571,17 @@ def fig6(**changes):
 )
 def test_predictions_whose_answer_is_known(rule, table, expected):
     assert rule(table).verdict == expected
+
+
+def test_what_figure_6_cannot_decide_is_told_with_the_p_of_the_accuracies():
+    found = findings.by_example(fig6(accuracy_p=0.004))
+    assert found.number.endswith("p = 0.01 of 252 splits; accuracies 0.010 apart (p = 0.004)")
+    seeds = "W (5 seeds) and D (5 seeds)"
+    assert found.why == f"{seeds}: their accuracies are 0.010 apart (p = 0.004), more than seeds explain"
+    found = findings.by_class(fig6(deep_accuracy=0.95))
+    assert found.why == f"{seeds}: their accuracies are 0.050 apart (p = 0.3), more than 0.02"
+    found = findings.by_example(fig6(wide_seeds=3, deep_seeds=3, splits=20))
+    assert found.why == "W (3 seeds) and D (3 seeds): too few seeds, p cannot be below 0.1"
 
 
 @pytest.mark.parametrize(

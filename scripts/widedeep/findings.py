@@ -33,11 +33,10 @@ WORSE = 0.2
 FLAT = 0.4
 # Accuracies that are less apart are noise: a probe that loses less may still be said to rise.
 SLACK = 0.01
-# A difference exceeds what seeds explain if at most this share of the random splits of seeds gives one as large.
+# A difference exceeds what seeds explain if at most this share of the random splits of seeds gives one as large. Where
+# no share can be that small, nothing is decided: with three seeds each, the smallest possible one is a tenth.
 SIGNIFICANT = 0.05
-# Fewer splits cannot decide that: with three seeds each, the smallest possible share is a tenth.
-FEWEST_SPLITS = 40
-# Mean accuracies that are further apart than this are not matched.
+# Mean accuracies that are further apart than this, or than seeds explain, are not matched.
 MATCHED = 0.02
 # Minibatch CKA has reached the full-batch value when it is this near.
 CONVERGED = 0.02
@@ -321,8 +320,11 @@ def by_example(examples):
         return Finding(result, claim, "", NOT_DECIDABLE, "the config has no figure fig6")
     line = examples.iloc[0]
     number = f"mean difference of per-example accuracy {line.observed:.3f}, of mixed seeds {line.expected:.3f}; "
-    number += f"p = {line.p:.2g} of {line.splits:.0f} splits"
-    return decided(result, claim, number, line, line.splits < FEWEST_SPLITS, line.p <= SIGNIFICANT)
+    number += f"p = {line.p:.2g} of {line.splits:.0f} splits; accuracies {accuracies_apart(line)}"
+    # A split and its mirror image, which there is where both have as many seeds, give the same difference.
+    smallest_p = (2 if line.wide_seeds == line.deep_seeds else 1) / line.splits
+    few = f"too few seeds, p cannot be below {smallest_p:.2g}" if smallest_p > SIGNIFICANT else ""
+    return decided(result, claim, number, line, few, line.p <= SIGNIFICANT)
 
 
 def by_class(examples):
@@ -332,19 +334,29 @@ def by_class(examples):
         return Finding(result, claim, "", NOT_DECIDABLE, "the config has no figure fig6")
     line = examples.iloc[0]
     number = f"{line.classes_that_differ:.0f} of {line.classes:.0f} classes at a false discovery rate of 5 %"
-    few = min(line.wide_seeds, line.deep_seeds) < FEWEST_SEEDS or not line.classes_tested
+    few = "" if min(line.wide_seeds, line.deep_seeds) >= FEWEST_SEEDS and line.classes_tested else "too few seeds"
     return decided(result, claim, number, line, few, line.classes_that_differ > 0)
 
 
+def accuracies_apart(line):
+    """`0.010 apart (p = 0.4)` of the configurations of figure 6: the share of splits of seeds that are as far apart."""
+    return f"{abs(line.wide_accuracy - line.deep_accuracy):.3f} apart (p = {line.accuracy_p:.2g})"
+
+
 def decided(result, claim, number, line, few, holds):
-    """The finding on the wide and deep configurations of figure 6, unless their accuracies differ or seeds are few."""
+    """The finding on the wide and deep configurations of figure 6, unless their accuracies differ or seeds are few.
+
+    The better of two configurations differs from the other on single examples and classes too. So their accuracies
+    must be near, and no further apart than random splits of their seeds.
+    """
     compared = f"{line.wide} ({line.wide_seeds:.0f} seeds) and {line.deep} ({line.deep_seeds:.0f} seeds)"
-    apart = abs(line.wide_accuracy - line.deep_accuracy)
-    if apart > MATCHED:
-        why = f"{compared}: their accuracies are {apart:.3f} apart, more than {MATCHED:g}"
+    far = f"more than {MATCHED:g}" if abs(line.wide_accuracy - line.deep_accuracy) > MATCHED else ""
+    far = far or ("more than seeds explain" if line.accuracy_p <= SIGNIFICANT else "")
+    if far:
+        why = f"{compared}: their accuracies are {accuracies_apart(line)}, {far}"
         return Finding(result, claim, number, NOT_DECIDABLE, why)
     if few:
-        return Finding(result, claim, number, NOT_DECIDABLE, f"{compared}: too few seeds")
+        return Finding(result, claim, number, NOT_DECIDABLE, f"{compared}: {few}")
     return Finding(result, claim, number, verdict(holds), compared)
 
 

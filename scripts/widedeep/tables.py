@@ -40,7 +40,7 @@ COLUMNS = {
     "fig6-examples.csv": "example label wide deep control_first control_second",
     "fig6-classes.csv": "class* wide deep difference? low? high? p? q?",
     "fig6.csv": "wide* deep* wide_seeds deep_seeds wide_accuracy deep_accuracy seeds_a_set difference control observed "
-    "expected p splits classes classes_tested classes_that_differ",
+    "expected p accuracy_p splits classes classes_tested classes_that_differ",
     "A.csv": "first* second* batch_size repeat minibatches examples unbiased? biased? full_batch?",
     "B.csv": "family* fraction depth width seeds parameters test_mean test_std? train_mean train_std? published?",
     "G.csv": "first* second* pairs agreement? agreement_min? agreement_max? kl? kl_min? kl_max? seeds_a_set hellinger?",
