@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import small
+import summarise
 import summarise_pairs
 
-from widedeep import blocks, cka, components, deflation, dumps, findings, hdf5, similarities
+from widedeep import blocks, cka, components, deflation, dumps, files, findings, hdf5, pca, similarities, tables
 from widedeep.errors import UserError
 
 PAIRS = pd.DataFrame(columns=summarise_pairs.COLUMNS)
@@ -317,17 +318,57 @@ def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
             assert line.verdict in text
 
 
-def write_network(folder, label, layers, block):
+def write_network(folder, label, layers, block, residual=None):
     """A pca.h5 whose layers of `block` share one dominant component."""
     rng = np.random.default_rng(len(label) + layers)
     values = rng.standard_normal((layers, 50))
     values[block] = values[block[0]]
     values /= np.linalg.norm(values, axis=1, keepdims=True)
     share = np.where(np.isin(np.arange(layers), block), 0.9, 0.2)
-    first = components.FirstComponents([f"l{i}" for i in range(layers)], share, np.zeros(layers), values)
+    residual = np.zeros(layers) if residual is None else residual
+    first = components.FirstComponents([f"l{i}" for i in range(layers)], share, residual, values)
     model, seed = label.split("/seed")
     small.write_components(folder / f"{model}-{seed}.h5", first, dumps.Origin(model, int(seed), "sum", "test"))
     return str(folder / f"{model}-{seed}.h5")
+
+
+def write_similarities(path, name, labels, values, deflated):
+    """A file of one comparison, of networks whose layers are called l0, l1 and so on."""
+    with hdf5.creating(path) as file:
+        hdf5.stamp(file, similarities.KIND, similarities.SCHEMA_VERSION)
+        group = file.require_group(name)
+        group.attrs.update({"first": labels[0], "second": labels[1], "minibatches": 1, "batch_size": 8})
+        group["cka"] = group["squared_cosine"] = values
+        group["deflated"] = deflated
+        for side, count in zip(("first", "second"), values.shape, strict=True):
+            layers = group.create_group(side)
+            text = h5py.string_dtype()
+            layers.create_dataset("name", data=[f"l{i}" for i in range(count)], dtype=text)
+            for key in ("kind", "undefined", "undefined_deflated"):
+                layers.create_dataset(key, data=[""] * count, dtype=text)
+            layers["stage"] = layers["block"] = [0] * count
+            layers["first_component_share"] = np.ones(count)
+
+
+def test_the_fall_of_cka_is_of_pairs_that_have_one_without_the_first_component_too(tmp_path):
+    """Layers 1 to 3 of five are the block; layer 3 is its first component alone, and was not found to the tolerance."""
+    residual = [0, summarise.TOLERANCE, np.nan, 2 * summarise.TOLERANCE, 0]
+    path = write_network(tmp_path, "a/seed1", 5, [1, 2, 3], residual=np.array(residual))
+    Path(path).rename(tmp_path / "pca.h5")
+    values, deflated = np.full((5, 5), 0.5), np.full((5, 5), 0.3)
+    values[3] = values[:, 3] = 1
+    deflated[3] = deflated[:, 3] = np.nan
+    write_similarities(tmp_path / "cka.h5", "/", ("a/seed1", "a/seed1"), values, deflated)
+    rest = {"family": "resnet", "depth": 8, "width": 1.0, "fraction": 1.0, "parameters": 1}
+    rest |= {"test_accuracy": 0.5, "train_accuracy": 0.5}
+    files.write_json(tmp_path / "metrics.json", {"model": "a", "seed": 1, **rest})
+    summarise.main([str(tmp_path), "--out", f"{tmp_path}/summary.csv"])
+    (line,) = tables.read(tmp_path / "summary.csv").itertuples()
+    assert line.layers_in_block == 0.6
+    assert (line.cka_in_block, line.cka_in_block_without_first_component) == (0.5, 0.3)
+    assert line.pairs_in_block_left_out == 2
+    assert line.components_not_converged == 1
+    assert summarise.TOLERANCE == pca._TOLERANCE
 
 
 def test_pairs_are_summarised_in_both_directions(tmp_path):
@@ -335,18 +376,7 @@ def test_pairs_are_summarised_in_both_directions(tmp_path):
     paths = [write_network(tmp_path, "a/seed1", 4, [1, 2]), write_network(tmp_path, "b/seed1", 7, [5, 6])]
     values = np.random.default_rng(0).uniform(0, 1, (4, 7))
     values[0, 3] = np.nan
-    with hdf5.creating(tmp_path / "pairs.h5") as file:
-        hdf5.stamp(file, similarities.KIND, similarities.SCHEMA_VERSION)
-        group = file.create_group("seed1--seed1")
-        group.attrs.update({"first": "a/seed1", "second": "b/seed1", "minibatches": 1, "batch_size": 8})
-        group["cka"] = group["deflated"] = group["squared_cosine"] = values
-        for side, count in (("first", 4), ("second", 7)):
-            layers = group.create_group(side)
-            text = h5py.string_dtype()
-            for key in ("name", "kind", "undefined", "undefined_deflated"):
-                layers.create_dataset(key, data=[""] * count, dtype=text)
-            layers["stage"] = layers["block"] = [0] * count
-            layers["first_component_share"] = np.ones(count)
+    write_similarities(tmp_path / "pairs.h5", "seed1--seed1", ("a/seed1", "b/seed1"), values, values)
     summarise_pairs.main([f"--pairs={tmp_path}/pairs.h5", "--components", *paths, "--out", f"{tmp_path}/pairs.csv"])
     there, back = pd.read_csv(tmp_path / "pairs.csv").itertuples(index=False)
     assert (there.first, there.second, back.first, back.second) == ("a/seed1", "b/seed1", "b/seed1", "a/seed1")
@@ -406,8 +436,8 @@ def measured(large_block):
             for gram in without:
                 deflation.deflate(gram, deflation.scores_of(gram))
             (line,) = networks((depth, 1, 1, [block.mean()])).to_dict("records")
-            line |= {"seed": seed, "cka_in_block": blocks.mean_among(similarity(grams, grams), block)}
-            line["cka_in_block_without_first_component"] = blocks.mean_among(similarity(without, without), block)
+            means = blocks.means_among(similarity(grams, grams), similarity(without, without), block)
+            line |= {"seed": seed, "cka_in_block": means[0], "cka_in_block_without_first_component": means[1]}
             lines.append(line)
             known[f"{line['model']}/seed{seed}"] = grams, block
     pairs = [

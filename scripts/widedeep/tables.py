@@ -19,8 +19,8 @@ COLUMNS = {
     "probes.csv": "layer* kind* stage block features train_accuracy test_accuracy",
     "deletion.csv": "deletion* stage block deleted accuracy",
     "summary.csv": "model* family* depth width fraction seed test_accuracy train_accuracy parameters layers "
-    "largest_first_component_share? layers_in_block cka_in_block? cka_in_block_without_first_component? "
-    "block_size_0.8 block_size_0.9 block_size_0.95",
+    "largest_first_component_share? components_not_converged layers_in_block cka_in_block? "
+    "cka_in_block_without_first_component? pairs_in_block_left_out block_size_0.8 block_size_0.9 block_size_0.95",
     "pairs.csv": "first* second* block_first block_second equal_depth? best_inside? best_outside?",
     "pairs_of_configurations.csv": "first* second* pairs "
     + " ".join(f"{name}? {name}_low? {name}_high?" for name in _SPREADS),
