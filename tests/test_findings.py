@@ -12,7 +12,7 @@ import small
 import summarise
 import summarise_pairs
 
-from widedeep import blocks, cka, components, deflation, dumps, files, findings, hdf5, pca, similarities, tables
+from widedeep import blocks, cka, components, config, deflation, dumps, files, findings, hdf5, pca, similarities, tables
 from widedeep.errors import UserError
 
 PAIRS = pd.DataFrame(columns=summarise_pairs.COLUMNS)
@@ -389,6 +389,27 @@ def test_pairs_are_summarised_in_both_directions(tmp_path):
     with pytest.raises(UserError, match=r"compares b/seed1 with 7 layers; give its pca\.h5"):
         summarise_pairs.main([f"--pairs={tmp_path}/pairs.h5", "--components", paths[0], "--out", f"{tmp_path}/no.csv"])
     assert not (tmp_path / "no.csv").exists()
+
+
+@pytest.mark.parametrize(("first", "second"), [(10, None), (10, 10), (3, 10), (10, 4), (2, None), (3, 2)])
+def test_the_table_of_configurations_averages_the_pairs_of_figure_f(first, second):
+    """Seeds of one configuration, or of two; every pair has a value of its own."""
+    first, second = (count and list(range(1, count + 1)) for count in (first, second))
+    other = "b" if second else "a"
+    values = {pair: 2.0**-index for index, pair in enumerate(config.seed_pairs(first, second, most=100))}
+    lines = []
+    for (one, two), value in sorted(values.items(), key=lambda item: max(item[0])):  # a file a larger seed
+        there, back = f"a/seed{one}", f"{other}/seed{two}"
+        lines += [(there, back, 0, 0, value, value, value), (back, there, 0, 0, value, 3 * value, value)]
+    found = summarise_pairs.configurations(pd.DataFrame(lines, columns=summarise_pairs.COLUMNS))
+    shown = config.seed_pairs(first, second)
+    assert len(shown) == min(len(values), summarise_pairs.MOST_PAIRS)
+    expected = np.mean([values[pair] for pair in shown])
+    assert found.pairs.tolist() == [len(shown)] * len(found)
+    assert found.equal_depth.tolist() == pytest.approx([expected] * len(found), rel=1e-12)
+    # Both directions are of the same pairs.
+    directions = [expected, 3 * expected] if second else [2 * expected]
+    assert found.best_inside.tolist() == pytest.approx(directions, rel=1e-12)
 
 
 def test_no_pairs_give_an_empty_table(tmp_path):
