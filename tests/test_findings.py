@@ -359,11 +359,12 @@ def test_the_fall_of_cka_is_of_pairs_that_have_one_without_the_first_component_t
     values[3] = values[:, 3] = 1
     deflated[3] = deflated[:, 3] = np.nan
     write_similarities(tmp_path / "cka.h5", "/", ("a/seed1", "a/seed1"), values, deflated)
-    rest = {"family": "resnet", "depth": 8, "width": 1.0, "fraction": 1.0, "parameters": 1}
+    rest = {"family": "resnet", "depth": 8, "width": 1.0, "fraction": 0.00125, "parameters": 1}
     rest |= {"test_accuracy": 0.5, "train_accuracy": 0.5}
     files.write_json(tmp_path / "metrics.json", {"model": "a", "seed": 1, **rest})
     summarise.main([str(tmp_path), "--out", f"{tmp_path}/summary.csv"])
     (line,) = tables.read(tmp_path / "summary.csv").itertuples()
+    assert line.fraction == 0.00125
     assert line.layers_in_block == 0.6
     assert (line.cka_in_block, line.cka_in_block_without_first_component) == (0.5, 0.3)
     assert line.pairs_in_block_left_out == 2

@@ -323,6 +323,16 @@ def table_b(tmp_path, *options, networks):
     return tables.read(out[0]), Path(out[1]).read_text()
 
 
+def test_table_b_names_shares_of_the_data_as_they_are(tmp_path):
+    table, text = table_b(tmp_path, networks=[{"fraction": 0.125}, {"fraction": 0.12}, {"fraction": 0.07}])
+    for share in ("12.5%", "12%", "7%"):
+        assert f"**resnet, {share} of the training set**" in text
+    figure = plots.draw_accuracies(table, "magma")
+    titles = [axis.get_title() for axis in figure.axes[:3]]
+    assert titles == [f"resnet, {share} of data" for share in ("12.5%", "12%", "7%")]
+    plt.close(figure)
+
+
 def test_published_accuracies_stand_beside_those_of_the_same_networks(tmp_path):
     known = [{"depth": depth, "width": 1} for depth in (20, 32, 44, 56, 110)]
     others = [
