@@ -27,7 +27,7 @@ def networks(*configurations):
         for seed, share in enumerate(in_block, 1):
             line = {"family": "resnet", "depth": depth, "width": width, "fraction": fraction, "seed": seed}
             line |= {"model": f"resnet{depth}-w{width}-f{fraction}"}
-            line |= {"test_accuracy": 0.95, "train_accuracy": 0.99, "layers_in_block": share}
+            line |= {"test_accuracy": 0.95, "train_accuracy": 0.99, "layers": 49, "layers_in_block": share}
             line |= {"cka_in_block": 0.9 if share else np.nan}
             line |= {"cka_in_block_without_first_component": 0.3 if share else np.nan}
             lines.append({**line, **(changes[0] if changes else {})})
@@ -139,7 +139,8 @@ def test_less_data_that_costs_test_accuracy_alone_is_decided():
     ]
     (found,) = [finding for finding in verdicts(networks(*lines))[1] if finding.result == "fig2"]
     assert found.verdict == "reproduced"
-    assert found.number == "share of layers in the block, ResNet-14 1x: 0.00 (0.00 to 0.00), then 0.50 (0.50 to 0.50)"
+    shares = "0.00 (0.00 to 0.00), then 0.50 (0.50 to 0.50)"
+    assert found.number == f"share of layers in the block, ResNet-14 1x (49 layers): {shares}"
 
 
 def test_what_is_left_out_of_figure_2_is_named_with_the_reason():
@@ -171,6 +172,7 @@ def test_networks_without_residual_connections_alone_decide_nothing_about_figure
                 "no network of the study has residual connections; appendix C is about those without"
             )
         (about_plain,) = [finding for finding in found if finding.result == "C"]
+        assert "; Plain-38 1x (49 layers): 0.40 (0.30 to 0.50)" in about_plain.number
         assert about_plain.verdict == "reproduced"
         assert about_plain.why.endswith("of the study's networks 3 hardly trained and are left out")
 
@@ -309,6 +311,7 @@ def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
     table = pd.read_csv(out[0], keep_default_na=False)
     within = ["fig1, depth", "fig1, width", "fig1-seeds", "fig2", "fig3", "fig4-probes", "fig4-probes", "fig4-delete"]
     assert table.result.tolist() == [*within, "fig5", "fig5", "C", "fig6-examples", "fig6-classes", "G", "A"]
+    assert table.why[0] == "ResNet-14 1x (49 layers) and ResNet-38 1x (49 layers)"
     assert table.number[0] == "share of layers in the block: 0.00 (0.00 to 0.00) and 0.40 (0.30 to 0.50)"
     for path in out[1:]:
         text = Path(path).read_text()

@@ -158,7 +158,7 @@ def by_size(networks, grown, fixed, claim):
         return Finding(result, claim, "", NOT_DECIDABLE, f"the grid has no networks that differ in {grown} alone")
     small, large = ends(row, grown)
     number = f"share of layers in the block: {spread(small.layers_in_block)} and {spread(large.layers_in_block)}"
-    why = f"{name_of(small)} and {name_of(large)}"
+    why = f"{name_and_layers(small)} and {name_and_layers(large)}"
     if obstacle := too_few_seeds(small, large) or hardly_trained(small, large):
         return Finding(result, claim, number, NOT_DECIDABLE, obstacle)
     return Finding(result, claim, number, verdict(not has_block(small) and has_block(large)), why)
@@ -190,7 +190,9 @@ def by_data(networks):
         if obstacle := too_few_seeds(little, much) or hardly_trained_on_less(networks, little, much):
             skipped.append(obstacle)
             continue
-        compared.append(f"{name_of(much)}: {spread(much.layers_in_block)}, then {spread(little.layers_in_block)}")
+        compared.append(
+            f"{name_and_layers(much)}: {spread(much.layers_in_block)}, then {spread(little.layers_in_block)}"
+        )
         if has_block(little) and not has_block(much):
             gained.append(name_of(little))
         if has_block(much) and not has_block(little):
@@ -302,7 +304,7 @@ def without_shortcuts(networks):
     if not without:
         why = f"no configuration without residual connections has {FEWEST_SEEDS} seeds that trained"
         return Finding(result, claim, "", NOT_DECIDABLE, why)
-    shares = "; ".join(f"{name_of(part)} {spread(part.layers_in_block)}" for part in without.values())
+    shares = "; ".join(f"{name_and_layers(part)}: {spread(part.layers_in_block)}" for part in without.values())
     number = f"share of layers in the block, {shares}"
     if any(map(has_block, without.values())):
         return Finding(result, claim, number, REPRODUCED, f"{len(without)} configurations")
@@ -452,6 +454,11 @@ def hardly_trained(small, large, accuracies=ACCURACIES):
 def name_of(configuration):
     """`ResNet-14 6x, 25% of data` of lines of one configuration."""
     return metrics.configuration_name(configuration.iloc[0])
+
+
+def name_and_layers(configuration):
+    """`ResNet-14 6x (49 layers)`, beside a share of layers."""
+    return f"{name_of(configuration)} ({configuration.layers.iloc[0]:.0f} layers)"
 
 
 def spread(values):
