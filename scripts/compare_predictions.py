@@ -39,9 +39,10 @@ def table_of(read, known):
     classes = np.stack([network.classes for network in read])
     agreeing = agreement(classes)
     divergence = kl_divergence(np.stack([network.log_probabilities for network in read]))
-    members = {}
+    members, names = {}, {}
     for position, network in enumerate(read):
-        members.setdefault(network_name(network.label, known, seed=False), []).append(position)
+        members.setdefault(network.model, []).append(position)
+        names[network.model] = network_name(network.label, known, seed=False)
     # As many seeds a set for all pairs, since the distance between shares of few seeds is larger.
     size = max(1, min(len(positions) for positions in members.values()) // 2)
     number = read[0].log_probabilities.shape[1]
@@ -53,8 +54,8 @@ def table_of(read, known):
             shares = [class_shares(classes[positions], number) for positions in sets]
             lines.append(
                 {
-                    "first": first,
-                    "second": second,
+                    "first": names[first],
+                    "second": names[second],
                     "pairs": len(pairs),
                     **spread("agreement", [agreeing[pair] for pair in pairs]),
                     **spread("kl", [divergence[pair] for pair in pairs]),

@@ -17,6 +17,7 @@ def parse(argv):
     parser.add_argument("--examples", metavar="TABLE", help="summary of scripts/compare_examples.py, if there is one")
     parser.add_argument("--agreement", metavar="TABLE", help="table of scripts/compare_predictions.py, if there is one")
     parser.add_argument("--convergence", metavar="TABLE", help="table of scripts/converge_cka.py, where there is one")
+    parser.add_argument("--family", metavar="NAME", help="that decides figures 1 and 2 (default: with most networks)")
     parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .csv, .md, .html")
     return command.start(parser, argv, writes=["out"])
 
@@ -34,7 +35,7 @@ def main(argv=None):
         (args.convergence, ()),
     )
     tables = [pd.read_csv(path) if path else pd.DataFrame(columns=columns) for path, columns in optional]
-    found = findings.decide(pd.read_csv(args.networks), pd.read_csv(args.pairs), *tables)
+    found = findings.decide(pd.read_csv(args.networks), pd.read_csv(args.pairs), *tables, args.family)
     table = pd.DataFrame([vars(finding) for finding in found])
     for path in args.out:
         with files.replacing(path) as unfinished:

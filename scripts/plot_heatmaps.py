@@ -1,8 +1,9 @@
 """Draw heatmaps of CKA between layers: figures 1 and 5 of the paper, and their averages over seeds.
 
 Each --panel names the row that it stands in and where its values are: a cka.h5, a group of a file of pairs
-(FILE::seed1--seed2), or several of them, whose mean is drawn. A panel without a source leaves its place empty. Titles
-take accuracies from the metrics.json files. The CSV holds every value that is drawn.
+(FILE::seed1--seed2), or several of them, whose mean is drawn, of each two layers over those that have a value. A panel
+without a source leaves its place empty. Titles take accuracies from the metrics.json files. The CSV holds every value
+that is drawn.
 
 Example (after the example of scripts/compute_cka.py --help):
   python scripts/plot_heatmaps.py --panel depth results/one/resnet14/cka.h5 \\
@@ -46,7 +47,7 @@ def panel_of(row, sources, known):
     for source, other in zip(sources, comparisons, strict=True):
         if (other.first.names, other.second.names) != (first.first.names, first.second.names):
             raise UserError(f"{source}: has other layers than {sources[0]}; only the same layers can be averaged.")
-    values = np.mean([comparison.values for comparison in comparisons], axis=0)
+    values = defined_mean(np.stack([comparison.values for comparison in comparisons]))
     if len(comparisons) > 1:
         labels = tuple(network_name(side.label, known, seed=False) for side in (first.first, first.second))
         return plots.Panel(row, f"mean of {len(comparisons)} pairs", values, first.first, first.second, labels)
@@ -56,6 +57,14 @@ def panel_of(row, sources, known):
     labels = tuple(network_name(side.label, known) for side in (first.first, first.second))
     title = " and ".join(accuracy(side.label, known) for side in (first.first, first.second))
     return plots.Panel(row, f"accuracies {title}", values, first.first, first.second, labels)
+
+
+def defined_mean(values):
+    """Mean over the first axis of (pairs, layers, layers) values that are not NaN; NaN where all are."""
+    import numpy as np
+
+    count = np.count_nonzero(~np.isnan(values), axis=0)
+    return np.nansum(values, axis=0) / np.where(count, count, np.nan)
 
 
 def table_of(panels):

@@ -1,8 +1,9 @@
 """One table of all networks: accuracies, and the numbers that say whether they have a block structure.
 
 A line a network: configuration, seed, test and train accuracy, number of layers; the largest first-component share of a
-layer; the share of layers in the block (one dominant first component, the same in most of them), the mean CKA among
-them with and without the first component; and for several thresholds the share of layers in the largest contiguous
+layer; how many layers' first component was not found to its tolerance; the share of layers in the block (one dominant
+first component, the same in most of them), the mean CKA among them with and without the first component, over the pairs
+that have both, and how many pairs have not; and for several thresholds the share of layers in the largest contiguous
 range whose every pairwise CKA reaches it.
 
 Example (after the example of scripts/compute_cka.py --help):
@@ -14,6 +15,8 @@ from pathlib import Path
 from widedeep import command
 
 THRESHOLDS = (0.8, 0.9, 0.95)
+# The residual at which widedeep/pca.py, which needs torch, takes a first component for found.
+TOLERANCE = 1e-4
 
 
 def parse(argv):
@@ -51,15 +54,21 @@ def line_of(folder):
     if named != label:
         raise UserError(f"{folder}: its cka.h5 is of {label} and its metrics.json of {named}; make them again.")
     keys = ("model", "family", "depth", "width", "fraction", "seed", "test_accuracy", "train_accuracy", "parameters")
+    # As in the model's name: four decimals, as numbers have here, would make one of 0.00125 and 0.0013.
+    size = {key: f"{network[key]:g}" for key in ("width", "fraction")}
     layers = len(comparison.values)
     block = blocks.layers_in_block(first.share, first.agreement)
+    inside, without, left_out = blocks.means_among(comparison.values, comparison.deflated, block)
     return {
         **{key: network[key] for key in keys},
+        **size,
         "layers": layers,
         "largest_first_component_share": np.nanmax(first.share),
+        "components_not_converged": np.count_nonzero(first.residual > TOLERANCE),
         "layers_in_block": block.mean(),
-        "cka_in_block": blocks.mean_among(comparison.values, block),
-        "cka_in_block_without_first_component": blocks.mean_among(comparison.deflated, block),
+        "cka_in_block": inside,
+        "cka_in_block_without_first_component": without,
+        "pairs_in_block_left_out": left_out,
         **{f"block_size_{t:g}": blocks.block_size(comparison.values, t) / layers for t in THRESHOLDS},
     }
 

@@ -12,6 +12,8 @@ Example (two networks dumped and compared as in the example of scripts/compute_p
 
 from widedeep import command
 
+# Of two configurations appendix F averages so many pairs (widedeep/config.py, seed_pairs, without its imports).
+MOST_PAIRS = 20
 COLUMNS = ("first", "second", "block_first", "block_second", "equal_depth", "best_inside", "best_outside")
 
 
@@ -41,25 +43,41 @@ def main(argv=None):
 
 
 def configurations(table):
-    """A line an ordered pair of configurations: means over pairs of seeds with 95 % intervals (resampling.py)."""
+    """A line an ordered pair of configurations: means over pairs of seeds with 95 % intervals (resampling.py).
+
+    Args:
+        table: as of --out, each pair in two neighbouring lines; the first of them is in figure F's order.
+    """
     import pandas as pd
 
     from widedeep.resampling import mean_over_pairs
 
     measures = COLUMNS[4:]
-    networks = {side: table[side].str.rsplit("/seed", n=1, expand=True) for side in ("first", "second")}
     lines = []
     if len(table):
-        models = [networks[side][0] for side in ("first", "second")]
-        for (first, second), part in table.groupby(models, sort=False):
-            seeds = [networks[side].loc[part.index, 1].astype(int) for side in ("first", "second")]
+        for (first, second), part in pairs_of_figure_f(table).groupby(["model_first", "model_second"], sort=False):
             line = {"first": first, "second": second, "pairs": len(part) // (2 if first == second else 1)}
+            seeds = part.seed_first, part.seed_second
             for measure in measures:
                 keys = (measure, f"{measure}_low", f"{measure}_high")
                 line |= dict(zip(keys, mean_over_pairs(*seeds, part[measure], first == second), strict=True))
             lines.append(line)
     spreads = [key for measure in measures for key in (measure, f"{measure}_low", f"{measure}_high")]
     return pd.DataFrame(lines, columns=["first", "second", "pairs", *spreads])
+
+
+def pairs_of_figure_f(table):
+    """The lines of the pairs that figure F averages, with their models and seeds: model_first, seed_first and so on."""
+    table = table.copy()
+    for side in ("first", "second"):
+        parts = table[side].str.rsplit("/seed", n=1)
+        table[f"model_{side}"], table[f"seed_{side}"] = parts.str[0], parts.str[1].astype(int)
+    there = table[::2]
+    seeds = there[["seed_first", "seed_second"]]
+    there = there.assign(larger=seeds.max(axis=1), smaller=seeds.min(axis=1))
+    there = there.sort_values(["larger", "smaller", "seed_first"])
+    kept = there.groupby(["model_first", "model_second"]).head(MOST_PAIRS).index
+    return table[table.index.isin(kept.union(kept + 1))]
 
 
 def blocks_of(paths):

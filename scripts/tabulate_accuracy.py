@@ -70,7 +70,7 @@ def markdown(table):
     lines = []
     for (family, fraction), part in table.groupby(["family", "fraction"], sort=False):
         lines += [
-            f"**{family}, {fraction:.0%} of the training set**, test accuracy in percent, mean ± std over seeds",
+            f"**{family}, {100 * fraction:g}% of the training set**, test accuracy in percent, mean ± std over seeds",
             "",
         ]
         columns = {}

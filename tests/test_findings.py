@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import small
+import summarise
 import summarise_pairs
 
-from widedeep import blocks, cka, components, deflation, dumps, findings, hdf5, similarities
+from widedeep import blocks, cka, components, config, deflation, dumps, files, findings, hdf5, pca, similarities, tables
 from widedeep.errors import UserError
 
 PAIRS = pd.DataFrame(columns=summarise_pairs.COLUMNS)
@@ -26,7 +27,7 @@ def networks(*configurations):
         for seed, share in enumerate(in_block, 1):
             line = {"family": "resnet", "depth": depth, "width": width, "fraction": fraction, "seed": seed}
             line |= {"model": f"resnet{depth}-w{width}-f{fraction}"}
-            line |= {"test_accuracy": 0.95, "train_accuracy": 0.99, "layers_in_block": share}
+            line |= {"test_accuracy": 0.95, "train_accuracy": 0.99, "layers": 49, "layers_in_block": share}
             line |= {"cka_in_block": 0.9 if share else np.nan}
             line |= {"cka_in_block_without_first_component": 0.3 if share else np.nan}
             lines.append({**line, **(changes[0] if changes else {})})
@@ -38,10 +39,11 @@ SMALL = (14, 1, 1, NONE)
 PLAIN, BOTTLENECK = {"family": "plain"}, {"family": "bottleneck"}
 SMALL_BOTTLENECK = (14, 1, 1, NONE, BOTTLENECK)
 HALF = {"test_accuracy": 0.5, "train_accuracy": 0.5}
+LESS = {"test_accuracy": 0.65}
 
 
-def verdicts(table, pairs=PAIRS):
-    found = findings.decide(table, pairs, BLOCKS, pd.DataFrame(), AGREEMENT, pd.DataFrame())
+def verdicts(table, pairs=PAIRS, family=None):
+    found = findings.decide(table, pairs, BLOCKS, pd.DataFrame(), AGREEMENT, pd.DataFrame(), family)
     return {(finding.result, finding.claim.split()[0]): finding.verdict for finding in found}, found
 
 
@@ -78,7 +80,13 @@ def verdict_of(result, table, pairs=PAIRS):
         ("fig2", [SMALL, (14, 1, 0.25, NONE)], "not reproduced"),
         ("fig2", [(14, 1, 1, ALL), (14, 1, 0.25, NONE)], "not reproduced"),
         ("fig2", [SMALL, (14, 1, 0.25, ALL), (26, 1, 1, ALL), (26, 1, 0.25, NONE)], "not reproduced"),
-        ("fig2", [SMALL, (14, 1, 0.25, ALL, {"test_accuracy": 0.8})], "not decidable"),
+        # Less data lowers test accuracy, of the smallest network too; training accuracy it does not.
+        ("fig2", [SMALL, (14, 1, 0.25, ALL, {"test_accuracy": 0.8})], "reproduced"),
+        ("fig2", [SMALL, (14, 1, 0.25, ALL, {"train_accuracy": 0.8})], "not decidable"),
+        # The smallest network on as much data tells what hardly trained.
+        ("fig2", [SMALL, (14, 1, 0.25, NONE, LESS), (38, 1, 1, NONE), (38, 1, 0.25, ALL, LESS)], "reproduced"),
+        ("fig2", [SMALL, (14, 1, 0.25, NONE), (38, 1, 1, NONE), (38, 1, 0.25, ALL, LESS)], "not reproduced"),
+        ("fig2", [SMALL, (14, 1, 0.25, NONE), (38, 1, 1, NONE, LESS), (38, 1, 0.25, ALL)], "not reproduced"),
         ("fig2", [SMALL, (26, 1, 0.25, ALL)], "not decidable"),
         ("fig3", [(38, 1, 1, ALL)], "reproduced"),
         ("fig3", [(38, 1, 1, ALL, {"cka_in_block_without_first_component": 0.8})], "not reproduced"),
@@ -120,6 +128,77 @@ def test_counts_of_seeds_and_who_gained_and_lost_are_told():
     assert told("fig2", *gains, *loses).why == f"with less data {name} gained a block, {other} lost it"
     neither = told("fig2", SMALL, (14, 1, 0.25, NONE))
     assert neither.why == "with less data none gained a block, none lost it"
+
+
+def test_less_data_that_costs_test_accuracy_alone_is_decided():
+    """Four shares of the data, all learned by heart."""
+    shares = [(1, 0.93, 0), (0.5, 0.9, 0), (0.25, 0.84, 0.3), (0.06, 0.65, 0.5)]
+    lines = [
+        (14, 1, fraction, [share] * 3, {"train_accuracy": 1.0, "test_accuracy": accuracy})
+        for fraction, accuracy, share in shares
+    ]
+    (found,) = [finding for finding in verdicts(networks(*lines))[1] if finding.result == "fig2"]
+    assert found.verdict == "reproduced"
+    shares = "0.00 (0.00 to 0.00), then 0.50 (0.50 to 0.50)"
+    assert found.number == f"share of layers in the block, ResNet-14 1x (49 layers): {shares}"
+
+
+def test_what_is_left_out_of_figure_2_is_named_with_the_reason():
+    seeds_alone = [(20, 1, 1, NONE), (20, 1, 0.25, (0.3, 0.3))]
+    behind = [(38, 1, 1, NONE), (38, 1, 0.25, ALL, LESS)]
+    slow = [(26, 1, 1, NONE), (26, 1, 0.25, ALL, {"train_accuracy": 0.85})]
+    reasons = [
+        "ResNet-20 1x, 25% of data has 2 of the 3 seeds that a verdict needs",
+        "ResNet-26 1x, 25% of data hardly trained: its train accuracy is 0.14 below that of ResNet-14 1x, 25% of data",
+        "ResNet-38 1x, 25% of data hardly trained: its test accuracy is 0.30 below that of ResNet-14 1x, 25% of data",
+    ]
+    small = [SMALL, (14, 1, 0.25, NONE)]
+    table = networks(*small, *seeds_alone, *slow, *behind)
+    (found,) = [finding for finding in verdicts(table)[1] if finding.result == "fig2"]
+    assert found.why == "; ".join(["with less data none gained a block, none lost it", *reasons])
+    slow = networks(SMALL, (14, 1, 0.25, NONE, {"train_accuracy": 0.85}))
+    (found,) = [finding for finding in verdicts(slow)[1] if finding.result == "fig2"]
+    reason = "ResNet-14 1x, 25% of data hardly trained: its train accuracy is 0.14 below that of ResNet-14 1x"
+    assert (found.verdict, found.why) == ("not decidable", reason)
+
+
+def test_networks_without_residual_connections_alone_decide_nothing_about_figures_1_and_2():
+    rows = [(14, 1, 1, NONE, PLAIN), (38, 1, 1, ALL, PLAIN), (14, 1, 0.25, ALL, PLAIN), (110, 1, 1, ALL, PLAIN | HALF)]
+    for family in (None, "plain"):
+        found = verdicts(networks(*rows), family=family)[1]
+        for finding in found[:4]:
+            assert finding.verdict == "not decidable"
+            assert finding.why == (
+                "no network of the study has residual connections; appendix C is about those without"
+            )
+        (about_plain,) = [finding for finding in found if finding.result == "C"]
+        assert "; Plain-38 1x (49 layers): 0.40 (0.30 to 0.50)" in about_plain.number
+        assert about_plain.verdict == "reproduced"
+        assert about_plain.why.endswith("of the study's networks 3 hardly trained and are left out")
+
+
+def test_the_family_that_figure_1_shows_decides():
+    with_block = [SMALL_BOTTLENECK, (38, 1, 1, ALL, BOTTLENECK)]
+    table = networks(SMALL, (38, 1, 1, NONE), *with_block)
+    for family, expected in (
+        (None, "not reproduced"),  # of two with equally many networks the first
+        ("resnet", "not reproduced"),
+        ("bottleneck", "reproduced"),
+        ("plain", "not reproduced"),  # which is never the one
+    ):
+        if family == "plain":
+            table = pd.concat([table, networks((8, 1, 1, ALL, PLAIN))], ignore_index=True)
+        assert verdicts(table, family=family)[0]["fig1, depth", "Deep"] == expected
+    more = networks(*with_block, (110, 1, 1, ALL, BOTTLENECK), SMALL, (38, 1, 1, NONE))
+    assert verdicts(more)[0]["fig1, depth", "Deep"] == "reproduced"
+    with pytest.raises(UserError, match="family 'wide' has no network in the table, which holds resnet, bottleneck"):
+        verdicts(networks(SMALL, SMALL_BOTTLENECK), family="wide")
+
+
+def test_families_of_residual_networks_are_not_pooled_for_appendix_c():
+    """Half of all residual networks of depth 38 have a block, which is not most; of the family bottleneck all."""
+    table = networks(SMALL, (38, 1, 1, NONE), (38, 1, 1, ALL, BOTTLENECK), (38, 1, 1, NONE, PLAIN))
+    assert verdict_of("C", table) == "not reproduced"
 
 
 def test_exactly_at_a_threshold():
@@ -232,6 +311,7 @@ def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
     table = pd.read_csv(out[0], keep_default_na=False)
     within = ["fig1, depth", "fig1, width", "fig1-seeds", "fig2", "fig3", "fig4-probes", "fig4-probes", "fig4-delete"]
     assert table.result.tolist() == [*within, "fig5", "fig5", "C", "fig6-examples", "fig6-classes", "G", "A"]
+    assert table.why[0] == "ResNet-14 1x (49 layers) and ResNet-38 1x (49 layers)"
     assert table.number[0] == "share of layers in the block: 0.00 (0.00 to 0.00) and 0.40 (0.30 to 0.50)"
     for path in out[1:]:
         text = Path(path).read_text()
@@ -241,17 +321,58 @@ def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
             assert line.verdict in text
 
 
-def write_network(folder, label, layers, block):
+def write_network(folder, label, layers, block, residual=None):
     """A pca.h5 whose layers of `block` share one dominant component."""
     rng = np.random.default_rng(len(label) + layers)
     values = rng.standard_normal((layers, 50))
     values[block] = values[block[0]]
     values /= np.linalg.norm(values, axis=1, keepdims=True)
     share = np.where(np.isin(np.arange(layers), block), 0.9, 0.2)
-    first = components.FirstComponents([f"l{i}" for i in range(layers)], share, np.zeros(layers), values)
+    residual = np.zeros(layers) if residual is None else residual
+    first = components.FirstComponents([f"l{i}" for i in range(layers)], share, residual, values)
     model, seed = label.split("/seed")
     small.write_components(folder / f"{model}-{seed}.h5", first, dumps.Origin(model, int(seed), "sum", "test"))
     return str(folder / f"{model}-{seed}.h5")
+
+
+def write_similarities(path, name, labels, values, deflated):
+    """A file of one comparison, of networks whose layers are called l0, l1 and so on."""
+    with hdf5.creating(path) as file:
+        hdf5.stamp(file, similarities.KIND, similarities.SCHEMA_VERSION)
+        group = file.require_group(name)
+        group.attrs.update({"first": labels[0], "second": labels[1], "minibatches": 1, "batch_size": 8})
+        group["cka"] = group["squared_cosine"] = values
+        group["deflated"] = deflated
+        for side, count in zip(("first", "second"), values.shape, strict=True):
+            layers = group.create_group(side)
+            text = h5py.string_dtype()
+            layers.create_dataset("name", data=[f"l{i}" for i in range(count)], dtype=text)
+            for key in ("kind", "undefined", "undefined_deflated"):
+                layers.create_dataset(key, data=[""] * count, dtype=text)
+            layers["stage"] = layers["block"] = [0] * count
+            layers["first_component_share"] = np.ones(count)
+
+
+def test_the_fall_of_cka_is_of_pairs_that_have_one_without_the_first_component_too(tmp_path):
+    """Layers 1 to 3 of five are the block; layer 3 is its first component alone, and was not found to the tolerance."""
+    residual = [0, summarise.TOLERANCE, np.nan, 2 * summarise.TOLERANCE, 0]
+    path = write_network(tmp_path, "a/seed1", 5, [1, 2, 3], residual=np.array(residual))
+    Path(path).rename(tmp_path / "pca.h5")
+    values, deflated = np.full((5, 5), 0.5), np.full((5, 5), 0.3)
+    values[3] = values[:, 3] = 1
+    deflated[3] = deflated[:, 3] = np.nan
+    write_similarities(tmp_path / "cka.h5", "/", ("a/seed1", "a/seed1"), values, deflated)
+    rest = {"family": "resnet", "depth": 8, "width": 1.0, "fraction": 0.00125, "parameters": 1}
+    rest |= {"test_accuracy": 0.5, "train_accuracy": 0.5}
+    files.write_json(tmp_path / "metrics.json", {"model": "a", "seed": 1, **rest})
+    summarise.main([str(tmp_path), "--out", f"{tmp_path}/summary.csv"])
+    (line,) = tables.read(tmp_path / "summary.csv").itertuples()
+    assert line.fraction == 0.00125
+    assert line.layers_in_block == 0.6
+    assert (line.cka_in_block, line.cka_in_block_without_first_component) == (0.5, 0.3)
+    assert line.pairs_in_block_left_out == 2
+    assert line.components_not_converged == 1
+    assert summarise.TOLERANCE == pca._TOLERANCE
 
 
 def test_pairs_are_summarised_in_both_directions(tmp_path):
@@ -259,18 +380,7 @@ def test_pairs_are_summarised_in_both_directions(tmp_path):
     paths = [write_network(tmp_path, "a/seed1", 4, [1, 2]), write_network(tmp_path, "b/seed1", 7, [5, 6])]
     values = np.random.default_rng(0).uniform(0, 1, (4, 7))
     values[0, 3] = np.nan
-    with hdf5.creating(tmp_path / "pairs.h5") as file:
-        hdf5.stamp(file, similarities.KIND, similarities.SCHEMA_VERSION)
-        group = file.create_group("seed1--seed1")
-        group.attrs.update({"first": "a/seed1", "second": "b/seed1", "minibatches": 1, "batch_size": 8})
-        group["cka"] = group["deflated"] = group["squared_cosine"] = values
-        for side, count in (("first", 4), ("second", 7)):
-            layers = group.create_group(side)
-            text = h5py.string_dtype()
-            for key in ("name", "kind", "undefined", "undefined_deflated"):
-                layers.create_dataset(key, data=[""] * count, dtype=text)
-            layers["stage"] = layers["block"] = [0] * count
-            layers["first_component_share"] = np.ones(count)
+    write_similarities(tmp_path / "pairs.h5", "seed1--seed1", ("a/seed1", "b/seed1"), values, values)
     summarise_pairs.main([f"--pairs={tmp_path}/pairs.h5", "--components", *paths, "--out", f"{tmp_path}/pairs.csv"])
     there, back = pd.read_csv(tmp_path / "pairs.csv").itertuples(index=False)
     assert (there.first, there.second, back.first, back.second) == ("a/seed1", "b/seed1", "b/seed1", "a/seed1")
@@ -283,6 +393,27 @@ def test_pairs_are_summarised_in_both_directions(tmp_path):
     with pytest.raises(UserError, match=r"compares b/seed1 with 7 layers; give its pca\.h5"):
         summarise_pairs.main([f"--pairs={tmp_path}/pairs.h5", "--components", paths[0], "--out", f"{tmp_path}/no.csv"])
     assert not (tmp_path / "no.csv").exists()
+
+
+@pytest.mark.parametrize(("first", "second"), [(10, None), (10, 10), (3, 10), (10, 4), (2, None), (3, 2)])
+def test_the_table_of_configurations_averages_the_pairs_of_figure_f(first, second):
+    """Seeds of one configuration, or of two; every pair has a value of its own."""
+    first, second = (count and list(range(1, count + 1)) for count in (first, second))
+    other = "b" if second else "a"
+    values = {pair: 2.0**-index for index, pair in enumerate(config.seed_pairs(first, second, most=100))}
+    lines = []
+    for (one, two), value in sorted(values.items(), key=lambda item: max(item[0])):  # a file a larger seed
+        there, back = f"a/seed{one}", f"{other}/seed{two}"
+        lines += [(there, back, 0, 0, value, value, value), (back, there, 0, 0, value, 3 * value, value)]
+    found = summarise_pairs.configurations(pd.DataFrame(lines, columns=summarise_pairs.COLUMNS))
+    shown = config.seed_pairs(first, second)
+    assert len(shown) == min(len(values), summarise_pairs.MOST_PAIRS)
+    expected = np.mean([values[pair] for pair in shown])
+    assert found.pairs.tolist() == [len(shown)] * len(found)
+    assert found.equal_depth.tolist() == pytest.approx([expected] * len(found), rel=1e-12)
+    # Both directions are of the same pairs.
+    directions = [expected, 3 * expected] if second else [2 * expected]
+    assert found.best_inside.tolist() == pytest.approx(directions, rel=1e-12)
 
 
 def test_no_pairs_give_an_empty_table(tmp_path):
@@ -330,8 +461,8 @@ def measured(large_block):
             for gram in without:
                 deflation.deflate(gram, deflation.scores_of(gram))
             (line,) = networks((depth, 1, 1, [block.mean()])).to_dict("records")
-            line |= {"seed": seed, "cka_in_block": blocks.mean_among(similarity(grams, grams), block)}
-            line["cka_in_block_without_first_component"] = blocks.mean_among(similarity(without, without), block)
+            means = blocks.means_among(similarity(grams, grams), similarity(without, without), block)
+            line |= {"seed": seed, "cka_in_block": means[0], "cka_in_block_without_first_component": means[1]}
             lines.append(line)
             known[f"{line['model']}/seed{seed}"] = grams, block
     pairs = [
@@ -464,7 +595,7 @@ def test_place_is_judged_by_networks_of_the_same_configuration_where_there_are_a
 
 def fig6(**changes):
     line = {"wide": "W", "deep": "D", "wide_seeds": 5, "deep_seeds": 5, "wide_accuracy": 0.9, "deep_accuracy": 0.91}
-    line |= {"observed": 0.2, "expected": 0.1, "p": 0.01, "splits": 252}
+    line |= {"observed": 0.2, "expected": 0.1, "p": 0.01, "accuracy_p": 0.3, "splits": 252}
     line |= {"classes": 10, "classes_tested": 10, "classes_that_differ": 2}
     return pd.DataFrame([{**line, **changes}])
 
@@ -474,8 +605,13 @@ def fig6(**changes):
     [
         (findings.by_example, fig6(), "reproduced"),
         (findings.by_example, fig6(p=0.06), "not reproduced"),
-        (findings.by_example, fig6(splits=39), "not decidable"),
-        (findings.by_example, fig6(splits=40), "reproduced"),
+        (findings.by_example, fig6(wide_seeds=3, deep_seeds=3, splits=20), "not decidable"),
+        (findings.by_example, fig6(wide_seeds=3, deep_seeds=4, splits=35), "reproduced"),
+        (findings.by_example, fig6(wide_seeds=4, deep_seeds=4, splits=70), "reproduced"),
+        (findings.by_example, fig6(wide_seeds=1, deep_seeds=18, splits=19), "not decidable"),
+        (findings.by_example, fig6(wide_seeds=1, deep_seeds=19, splits=20), "reproduced"),
+        (findings.by_example, fig6(accuracy_p=0.05), "not decidable"),
+        (findings.by_class, fig6(accuracy_p=0.05), "not decidable"),
         (findings.by_example, fig6(deep_accuracy=0.95), "not decidable"),
         (findings.by_example, pd.DataFrame(), "not decidable"),
         (findings.by_class, fig6(), "reproduced"),
@@ -490,6 +626,17 @@ def fig6(**changes):
 )
 def test_predictions_whose_answer_is_known(rule, table, expected):
     assert rule(table).verdict == expected
+
+
+def test_what_figure_6_cannot_decide_is_told_with_the_p_of_the_accuracies():
+    found = findings.by_example(fig6(accuracy_p=0.004))
+    assert found.number.endswith("p = 0.01 of 252 splits; accuracies 0.010 apart (p = 0.004)")
+    seeds = "W (5 seeds) and D (5 seeds)"
+    assert found.why == f"{seeds}: their accuracies are 0.010 apart (p = 0.004), more than seeds explain"
+    found = findings.by_class(fig6(deep_accuracy=0.95))
+    assert found.why == f"{seeds}: their accuracies are 0.050 apart (p = 0.3), more than 0.02"
+    found = findings.by_example(fig6(wide_seeds=3, deep_seeds=3, splits=20))
+    assert found.why == "W (3 seeds) and D (3 seeds): too few seeds, p cannot be below 0.1"
 
 
 @pytest.mark.parametrize(

@@ -271,11 +271,23 @@ def test_layers_in_block_are_those_of_the_definition(seed, layers):
     assert blocks.layers_in_block(share, agreement).tolist() == oracles.layers_in_block(share, agreement)
 
 
-def test_a_mean_among_layers_leaves_out_the_diagonal_and_what_is_undefined():
+def test_means_among_layers_are_over_the_same_pairs_and_leave_out_the_diagonal():
+    """Layers 0, 1 and 3: of their three pairs one has no CKA without the first component, one none at all."""
     values = np.arange(16.0).reshape(4, 4)
-    values[0, 3] = np.nan
-    assert blocks.mean_among(values, np.array([True, True, False, True])) == (1 + 7) / 2
-    assert np.isnan(blocks.mean_among(values, np.array([True, False, False, False])))
+    deflated = values + 100
+    chosen = np.array([True, True, False, True])
+    assert blocks.means_among(values, deflated, chosen) == ((1 + 3 + 7) / 3, 100 + (1 + 3 + 7) / 3, 0)
+    deflated[0, 3] = np.nan
+    assert blocks.means_among(values, deflated, chosen) == ((1 + 7) / 2, 100 + (1 + 7) / 2, 1)
+    values[1, 3] = np.nan
+    assert blocks.means_among(values, deflated, chosen) == (1, 101, 2)
+    deflated[0, 1] = np.nan
+    *means, left_out = blocks.means_among(values, deflated, chosen)
+    assert np.isnan(means).all()
+    assert left_out == 3
+    *means, left_out = blocks.means_among(values, deflated, np.array([True, False, False, False]))
+    assert np.isnan(means).all()
+    assert left_out == 0
 
 
 def test_table_b_is_mean_and_standard_deviation_over_seeds(tmp_path):
@@ -309,6 +321,16 @@ def table_b(tmp_path, *options, networks):
     out = [f"{tmp_path}/B.csv", f"{tmp_path}/B.md"]
     tabulate_accuracy.main([*map(str, paths), *options, "--out", *out])
     return tables.read(out[0]), Path(out[1]).read_text()
+
+
+def test_table_b_names_shares_of_the_data_as_they_are(tmp_path):
+    table, text = table_b(tmp_path, networks=[{"fraction": 0.125}, {"fraction": 0.12}, {"fraction": 0.07}])
+    for share in ("12.5%", "12%", "7%"):
+        assert f"**resnet, {share} of the training set**" in text
+    figure = plots.draw_accuracies(table, "magma")
+    titles = [axis.get_title() for axis in figure.axes[:3]]
+    assert titles == [f"resnet, {share} of data" for share in ("12.5%", "12%", "7%")]
+    plt.close(figure)
 
 
 def test_published_accuracies_stand_beside_those_of_the_same_networks(tmp_path):

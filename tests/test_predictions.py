@@ -165,6 +165,23 @@ def test_table_g_is_within_and_across_configurations(networks, tmp_path):
     assert across.hellinger == pytest.approx((read[0].classes != read[3].classes).mean(), abs=1e-6)  # one seed a set
 
 
+def test_table_g_has_a_row_for_each_configuration_whatever_figures_call_it():
+    """Shares of the data that are one when rounded, and two families; without metrics.json the names of the models."""
+    shares = {"a": 0.12, "b": 0.125, "c": 0.001, "d": 0.004}
+    found, known = [], {}
+    for model, family in [*((model, "resnet") for model in shares), ("e", "bottleneck"), ("f", "resnet")]:
+        for seed in (1, 2):
+            found.append(predictions.Predictions(f"{model}.h5", model, seed, "abc", LOGS[seed], np.zeros(30)))
+            size = {"family": family, "depth": 50, "width": 1.0, "fraction": shares.get(model, 1)}
+            known[f"{model}/seed{seed}"] = size | {"seed": seed}
+    table = compare_predictions.table_of(found, known)
+    assert len(table) == 6**2
+    assert table.pairs[table["first"] == table["second"]].tolist() == [2] * 6
+    names = [f"ResNet-50 1x, {share} of data" for share in ("12%", "12.5%", "0.1%", "0.4%")]
+    assert table["second"][:6].tolist() == [*names, "ResNet (bottleneck)-50 1x", "ResNet-50 1x"]
+    assert compare_predictions.table_of(found, {})["second"][:6].tolist() == list("abcdef")
+
+
 def test_figure_6_compares_the_closest_wide_and_deep_networks(networks, tmp_path):
     out = {name: str(tmp_path / f"{name}.csv") for name in ("examples", "classes", "fig6")}
     words = ["--examples", out["examples"], f"{tmp_path}/e.png", "--classes", out["classes"], f"{tmp_path}/c.png"]

@@ -169,6 +169,22 @@ def test_heatmaps_are_hatched_where_there_is_no_cka_and_the_table_is_empty_there
         tables.check(f"{tmp_path}/fig1.{end}")
 
 
+def test_a_mean_is_of_the_comparisons_that_have_a_cka_and_hatched_where_none_has(study, drawn, tmp_path):
+    """Of two comparisons; in each one other layers are undefined."""
+    sources = [f"{study}/1/cka.h5", f"{study}/2/cka.h5"]
+    plot_heatmaps.main(["--panel", "row", *sources, "--out", f"{tmp_path}/F.png", f"{tmp_path}/F.csv"])
+    first, second = (similarities.read(source).values for source in sources)
+    means = tables.read(tmp_path / "F.csv").cka.to_numpy().reshape(first.shape)
+    expected = (first + second) / 2
+    expected[np.isnan(first)] = second[np.isnan(first)]
+    expected[np.isnan(second)] = first[np.isnan(second)]
+    assert 0 < np.isnan(expected).sum() < np.isnan(first).sum()
+    np.testing.assert_allclose(means, expected, atol=1e-6)
+    (figure,) = drawn
+    figure.set_dpi(400)
+    check_drawing(figure.axes[0], expected)
+
+
 def test_figure_3_is_hatched_and_its_curve_has_gaps(study, drawn, tmp_path):
     words = []
     for option, name in (("--cka", "cka.h5"), ("--components", "pca.h5")):

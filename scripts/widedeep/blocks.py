@@ -67,11 +67,24 @@ def layers_in_block(share, agreement):
     return dominant & (agreeing > others / 2)
 
 
-def mean_among(values, chosen):
-    """Mean of a (layers, layers) matrix over the pairs of different chosen layers; NaN where there is no such pair."""
-    among = np.asarray(values)[np.ix_(chosen, chosen)][np.triu_indices(np.count_nonzero(chosen), 1)]
-    among = among[~np.isnan(among)]
-    return float(among.mean()) if len(among) else float("nan")
+def means_among(values, deflated, chosen):
+    """Means over the pairs of different chosen layers, of those pairs that have both values.
+
+    A layer that is nearly its first component alone has no CKA without it: so that the two means can be compared, they
+    are over the same pairs.
+
+    Args:
+        values, deflated: (layers, layers) CKA with and without the first components; NaN where undefined.
+        chosen: (layers,) bool.
+
+    Returns:
+        (mean of values, mean of deflated, number of pairs left out); the means are NaN where no pair is left
+    """
+    upper = np.triu_indices(np.count_nonzero(chosen), 1)
+    pairs = np.array([np.asarray(part)[np.ix_(chosen, chosen)][upper] for part in (values, deflated)])  # (2, pairs)
+    kept = pairs[:, np.isfinite(pairs).all(axis=0)]
+    means = kept.mean(axis=1).tolist() if kept.size else [float("nan")] * 2
+    return *means, pairs.shape[1] - kept.shape[1]
 
 
 def equal_depth(first, second):

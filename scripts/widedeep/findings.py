@@ -10,6 +10,7 @@ import pandas as pd
 
 from widedeep import metrics
 from widedeep.blocks import by_place
+from widedeep.errors import UserError
 
 # A network has a block structure if at least this share of its layers is in the block.
 HAS_BLOCK = 0.04
@@ -32,11 +33,10 @@ WORSE = 0.2
 FLAT = 0.4
 # Accuracies that are less apart are noise: a probe that loses less may still be said to rise.
 SLACK = 0.01
-# A difference exceeds what seeds explain if at most this share of the random splits of seeds gives one as large.
+# A difference exceeds what seeds explain if at most this share of the random splits of seeds gives one as large. Where
+# no share can be that small, nothing is decided: with three seeds each, the smallest possible one is a tenth.
 SIGNIFICANT = 0.05
-# Fewer splits cannot decide that: with three seeds each, the smallest possible share is a tenth.
-FEWEST_SPLITS = 40
-# Mean accuracies that are further apart than this are not matched.
+# Mean accuracies that are further apart than this, or than seeds explain, are not matched.
 MATCHED = 0.02
 # Minibatch CKA has reached the full-batch value when it is this near.
 CONVERGED = 0.02
@@ -63,18 +63,23 @@ class Finding:
     why: str
 
 
-def decide(networks, pairs, blocks, examples, agreement, convergence):
+def decide(networks, pairs, blocks, examples, agreement, convergence, family=None):
     """All findings of a study.
 
     Args:
         networks: DataFrame as of scripts/summarise.py.
         pairs, blocks, examples, agreement, convergence: DataFrames as of scripts/summarise_pairs.py, plot_blocks.py,
             compare_examples.py --summary, compare_predictions.py and converge_cka.py; they may have no line.
+        family: whose networks decide figures 1 and 2; by default, and for `plain`, the one with the most networks,
+            without `plain`. Of ties the first.
 
     Returns:
         list of Finding
+
+    Raises:
+        UserError: no network is of the family.
     """
-    resnets = networks[networks.family == networks.family[networks.family != "plain"].mode().squeeze()]
+    resnets = with_shortcuts(networks, family)
     untrained = networks[behind(networks, resnets)]
     labels = untrained.model + "/seed" + untrained.seed.astype(str)
     trained = networks.drop(untrained.index)
@@ -90,11 +95,17 @@ def decide(networks, pairs, blocks, examples, agreement, convergence):
         without_shortcuts(trained),
     ]
     left_out = f"; of the study's networks {len(untrained)} hardly trained and are left out" if len(untrained) else ""
-    return [
+    by_capacity = [
         by_size(resnets, "depth", "width", "Deep networks have a block structure, shallow ones have none."),
         by_size(resnets, "width", "depth", "Wide networks have a block structure, narrow ones have none."),
         over_seeds(resnets),
         by_data(resnets),
+    ]
+    if resnets.empty:
+        why = "no network of the study has residual connections; appendix C is about those without"
+        by_capacity = [replace(finding, why=why) for finding in by_capacity]
+    return [
+        *by_capacity,
         *(replace(finding, why=finding.why + left_out) for finding in single),
         by_example(examples),
         by_class(examples),
@@ -103,16 +114,35 @@ def decide(networks, pairs, blocks, examples, agreement, convergence):
     ]
 
 
+def with_shortcuts(networks, family):
+    """The lines of the family whose networks decide figures 1 and 2, as `decide` says; none where all are `plain`."""
+    if family is not None and family not in set(networks.family):
+        known = ", ".join(networks.family.unique())
+        raise UserError(f"family '{family}' has no network in the table, which holds {known}; name one of those.")
+    if family in (None, "plain"):
+        families = networks.family[networks.family != "plain"]
+        family = families.value_counts(sort=False).idxmax() if len(families) else None
+    return networks[networks.family == family]
+
+
 def behind(networks, resnets):
-    """Which of `networks` hardly trained: the smallest of `resnets` on that share of the data (or any) is far ahead."""
+    """Which of `networks` hardly trained: the smallest of `resnets` on that share of the data (or any) is far ahead.
+
+    Where `resnets` is empty, the smallest of `networks` instead.
+    """
     far = pd.Series(False, networks.index)
     for fraction, lines in networks.groupby("fraction"):
-        same = resnets[resnets.fraction == fraction]
-        narrow, _ = ends(resnets if same.empty else same, "width")
-        small, _ = ends(narrow, "depth")
+        small = smallest(networks if resnets.empty else resnets, fraction)
         for accuracy in ACCURACIES:
             far[lines.index] |= small[accuracy].mean() - lines[accuracy] > HARDLY_TRAINED
     return far
+
+
+def smallest(networks, fraction):
+    """The lines of the smallest configuration on this share of the data, or of all where none was trained on it."""
+    same = networks[networks.fraction == fraction]
+    narrow, _ = ends(networks if same.empty else same, "width")
+    return ends(narrow, "depth")[0]
 
 
 def without_names(pairs, names):
@@ -128,7 +158,7 @@ def by_size(networks, grown, fixed, claim):
         return Finding(result, claim, "", NOT_DECIDABLE, f"the grid has no networks that differ in {grown} alone")
     small, large = ends(row, grown)
     number = f"share of layers in the block: {spread(small.layers_in_block)} and {spread(large.layers_in_block)}"
-    why = f"{name_of(small)} and {name_of(large)}"
+    why = f"{name_and_layers(small)} and {name_and_layers(large)}"
     if obstacle := too_few_seeds(small, large) or hardly_trained(small, large):
         return Finding(result, claim, number, NOT_DECIDABLE, obstacle)
     return Finding(result, claim, number, verdict(not has_block(small) and has_block(large)), why)
@@ -152,20 +182,27 @@ def over_seeds(networks):
 def by_data(networks):
     """Figure 2: with less data some configuration gains a block and none loses it."""
     result, claim = "fig2", "With less training data the block structure appears in narrower and shallower networks."
-    gained, lost, compared = [], [], []
+    gained, lost, compared, skipped = [], [], [], []
     for _, configuration in networks.groupby(["depth", "width"]):
         little, much = ends(configuration, "fraction")
-        if configuration.fraction.nunique() == 1 or too_few_seeds(little, much) or hardly_trained(much, little):
+        if configuration.fraction.nunique() == 1:
             continue
-        compared.append(f"{name_of(much)}: {spread(much.layers_in_block)}, then {spread(little.layers_in_block)}")
+        if obstacle := too_few_seeds(little, much) or hardly_trained_on_less(networks, little, much):
+            skipped.append(obstacle)
+            continue
+        compared.append(
+            f"{name_and_layers(much)}: {spread(much.layers_in_block)}, then {spread(little.layers_in_block)}"
+        )
         if has_block(little) and not has_block(much):
             gained.append(name_of(little))
         if has_block(much) and not has_block(little):
             lost.append(name_of(little))
     if not compared:
-        return Finding(result, claim, "", NOT_DECIDABLE, "no configuration trained on several shares of the data")
+        why = "; ".join(skipped) or "no configuration was trained on several shares of the data"
+        return Finding(result, claim, "", NOT_DECIDABLE, why)
     number = f"share of layers in the block, {'; '.join(compared)}"
     why = f"with less data {', '.join(gained) or 'none'} gained a block, {', '.join(lost) or 'none'} lost it"
+    why = "; ".join([why, *skipped])
     return Finding(result, claim, number, verdict(gained and not lost), why)
 
 
@@ -267,11 +304,12 @@ def without_shortcuts(networks):
     if not without:
         why = f"no configuration without residual connections has {FEWEST_SEEDS} seeds that trained"
         return Finding(result, claim, "", NOT_DECIDABLE, why)
-    shares = "; ".join(f"{name_of(part)} {spread(part.layers_in_block)}" for part in without.values())
+    shares = "; ".join(f"{name_and_layers(part)}: {spread(part.layers_in_block)}" for part in without.values())
     number = f"share of layers in the block, {shares}"
     if any(map(has_block, without.values())):
         return Finding(result, claim, number, REPRODUCED, f"{len(without)} configurations")
-    blocked = [name_of(part) for key, part in resnets.groupby(size) if key in without and has_block(part)]
+    by_family = resnets.groupby(["family", *size])
+    blocked = [name_of(part) for (_, *key), part in by_family if tuple(key) in without and has_block(part)]
     if not blocked:
         return Finding(result, claim, number, NOT_DECIDABLE, "no ResNet of these sizes has a block either")
     return Finding(result, claim, number, NOT_REPRODUCED, f"of the same size {', '.join(blocked)} has a block")
@@ -284,8 +322,11 @@ def by_example(examples):
         return Finding(result, claim, "", NOT_DECIDABLE, "the config has no figure fig6")
     line = examples.iloc[0]
     number = f"mean difference of per-example accuracy {line.observed:.3f}, of mixed seeds {line.expected:.3f}; "
-    number += f"p = {line.p:.2g} of {line.splits:.0f} splits"
-    return decided(result, claim, number, line, line.splits < FEWEST_SPLITS, line.p <= SIGNIFICANT)
+    number += f"p = {line.p:.2g} of {line.splits:.0f} splits; accuracies {accuracies_apart(line)}"
+    # A split and its mirror image, which there is where both have as many seeds, give the same difference.
+    smallest_p = (2 if line.wide_seeds == line.deep_seeds else 1) / line.splits
+    few = f"too few seeds, p cannot be below {smallest_p:.2g}" if smallest_p > SIGNIFICANT else ""
+    return decided(result, claim, number, line, few, line.p <= SIGNIFICANT)
 
 
 def by_class(examples):
@@ -295,19 +336,29 @@ def by_class(examples):
         return Finding(result, claim, "", NOT_DECIDABLE, "the config has no figure fig6")
     line = examples.iloc[0]
     number = f"{line.classes_that_differ:.0f} of {line.classes:.0f} classes at a false discovery rate of 5 %"
-    few = min(line.wide_seeds, line.deep_seeds) < FEWEST_SEEDS or not line.classes_tested
+    few = "" if min(line.wide_seeds, line.deep_seeds) >= FEWEST_SEEDS and line.classes_tested else "too few seeds"
     return decided(result, claim, number, line, few, line.classes_that_differ > 0)
 
 
+def accuracies_apart(line):
+    """`0.010 apart (p = 0.4)` of the configurations of figure 6: the share of splits of seeds that are as far apart."""
+    return f"{abs(line.wide_accuracy - line.deep_accuracy):.3f} apart (p = {line.accuracy_p:.2g})"
+
+
 def decided(result, claim, number, line, few, holds):
-    """The finding on the wide and deep configurations of figure 6, unless their accuracies differ or seeds are few."""
+    """The finding on the wide and deep configurations of figure 6, unless their accuracies differ or seeds are few.
+
+    The better of two configurations differs from the other on single examples and classes too. So their accuracies
+    must be near, and no further apart than random splits of their seeds.
+    """
     compared = f"{line.wide} ({line.wide_seeds:.0f} seeds) and {line.deep} ({line.deep_seeds:.0f} seeds)"
-    apart = abs(line.wide_accuracy - line.deep_accuracy)
-    if apart > MATCHED:
-        why = f"{compared}: their accuracies are {apart:.3f} apart, more than {MATCHED:g}"
+    far = f"more than {MATCHED:g}" if abs(line.wide_accuracy - line.deep_accuracy) > MATCHED else ""
+    far = far or ("more than seeds explain" if line.accuracy_p <= SIGNIFICANT else "")
+    if far:
+        why = f"{compared}: their accuracies are {accuracies_apart(line)}, {far}"
         return Finding(result, claim, number, NOT_DECIDABLE, why)
     if few:
-        return Finding(result, claim, number, NOT_DECIDABLE, f"{compared}: too few seeds")
+        return Finding(result, claim, number, NOT_DECIDABLE, f"{compared}: {few}")
     return Finding(result, claim, number, verdict(holds), compared)
 
 
@@ -380,9 +431,19 @@ def too_few_seeds(*configurations):
     return ""
 
 
-def hardly_trained(small, large):
-    """Why a configuration that hardly trained decides nothing; empty where it did train, by train and test accuracy."""
-    for accuracy in ACCURACIES:
+def hardly_trained_on_less(networks, little, much):
+    """Why a configuration on little and on much data decides nothing; empty where it trained on both.
+
+    On each share the smallest of `networks` on that share tells, since less data lowers any network's test accuracy.
+    The training accuracy should not fall with it, so there the configuration on much data tells too.
+    """
+    by_share = (hardly_trained(smallest(networks, part.fraction.iloc[0]), part) for part in (little, much))
+    return next(filter(None, by_share), "") or hardly_trained(much, little, ("train_accuracy",))
+
+
+def hardly_trained(small, large, accuracies=ACCURACIES):
+    """Why a configuration that hardly trained decides nothing; empty where it did train, by these accuracies."""
+    for accuracy in accuracies:
         behind = small[accuracy].mean() - large[accuracy].mean()
         if behind > HARDLY_TRAINED:
             what = f"its {accuracy.replace('_', ' ')} is {behind:.2f} below that of {name_of(small)}"
@@ -393,6 +454,11 @@ def hardly_trained(small, large):
 def name_of(configuration):
     """`ResNet-14 6x, 25% of data` of lines of one configuration."""
     return metrics.configuration_name(configuration.iloc[0])
+
+
+def name_and_layers(configuration):
+    """`ResNet-14 6x (49 layers)`, beside a share of layers."""
+    return f"{name_of(configuration)} ({configuration.layers.iloc[0]:.0f} layers)"
 
 
 def spread(values):

@@ -5,8 +5,14 @@ from pathlib import Path
 
 from widedeep.errors import UserError
 
-# How figures call the families of the paper; one of one's own goes by its name.
-FAMILIES = {"resnet": "ResNet", "plain": "Plain", "bottleneck": "ResNet", "stagethree": "ResNet (stage 3)"}
+# How figures call the families of the paper, each in its own way, since a study may have several; one of one's own goes
+# by its name.
+FAMILIES = {
+    "resnet": "ResNet",
+    "plain": "Plain",
+    "bottleneck": "ResNet (bottleneck)",
+    "stagethree": "ResNet (stage 3)",
+}
 
 
 def read(paths):
@@ -28,9 +34,9 @@ def read(paths):
 
 
 def network_name(label, metrics, seed=True):
-    """`ResNet-14 1x, seed 1` where the metrics are given, else the label itself."""
+    """`ResNet-14 1x, seed 1` where the metrics are given, else the label itself; both without the seed on request."""
     if label not in metrics:
-        return label
+        return label if seed else label.rsplit("/seed", 1)[0]
     name = configuration_name(metrics[label])
     return f"{name}, seed {metrics[label]['seed']}" if seed else name
 
@@ -38,7 +44,7 @@ def network_name(label, metrics, seed=True):
 def configuration_name(network):
     """`ResNet-14 6x, 25% of data` of a mapping with family, depth, width and fraction."""
     family = FAMILIES.get(network["family"], network["family"])
-    data = "" if network["fraction"] == 1 else f", {network['fraction']:.0%} of data"
+    data = "" if network["fraction"] == 1 else f", {100 * network['fraction']:g}% of data"
     return f"{family}-{network['depth']} {network['width']:g}x{data}"
 
 

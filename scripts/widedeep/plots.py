@@ -360,7 +360,7 @@ def draw_accuracies(table, colour_map):
         )
         look = {"fmt": "", "annot_kws": {"fontsize": 7}, "cmap": colours, "linewidths": 0.5, "cbar": False}
         sns.heatmap(means / 100, annot=words, ax=axis, **look, **limits)
-        axis.set_title(f"{family}, {fraction:.0%} of data", fontsize=8)
+        axis.set_title(f"{family}, {100 * fraction:g}% of data", fontsize=8)
         axis.set_xlabel("width multiplier", fontsize=7)
         axis.set_ylabel("depth", fontsize=7)
         axis.set_xticklabels([f"{width:g}" for width in means.columns])

@@ -19,8 +19,8 @@ COLUMNS = {
     "probes.csv": "layer* kind* stage block features train_accuracy test_accuracy",
     "deletion.csv": "deletion* stage block deleted accuracy",
     "summary.csv": "model* family* depth width fraction seed test_accuracy train_accuracy parameters layers "
-    "largest_first_component_share? layers_in_block cka_in_block? cka_in_block_without_first_component? "
-    "block_size_0.8 block_size_0.9 block_size_0.95",
+    "largest_first_component_share? components_not_converged layers_in_block cka_in_block? "
+    "cka_in_block_without_first_component? pairs_in_block_left_out block_size_0.8 block_size_0.9 block_size_0.95",
     "pairs.csv": "first* second* block_first block_second equal_depth? best_inside? best_outside?",
     "pairs_of_configurations.csv": "first* second* pairs "
     + " ".join(f"{name}? {name}_low? {name}_high?" for name in _SPREADS),
@@ -40,7 +40,7 @@ COLUMNS = {
     "fig6-examples.csv": "example label wide deep control_first control_second",
     "fig6-classes.csv": "class* wide deep difference? low? high? p? q?",
     "fig6.csv": "wide* deep* wide_seeds deep_seeds wide_accuracy deep_accuracy seeds_a_set difference control observed "
-    "expected p splits classes classes_tested classes_that_differ",
+    "expected p accuracy_p splits classes classes_tested classes_that_differ",
     "A.csv": "first* second* batch_size repeat minibatches examples unbiased? biased? full_batch?",
     "B.csv": "family* fraction depth width seeds parameters test_mean test_std? train_mean train_std? published?",
     "G.csv": "first* second* pairs agreement? agreement_min? agreement_max? kl? kl_min? kl_max? seeds_a_set hellinger?",

@@ -237,7 +237,8 @@ LESS = {
         config_change(one_seed_less),
         reruns("B provenance summarise fig1-seeds D E fig6 G summarise_pairs"),
     ),
-    "figures that no claim rests on": (without("fig2", "C", "fig1"), NOTHING),
+    "figures that no claim rests on": (without("fig2", "C"), NOTHING),
+    "the figure whose family claims are about": (without("fig1"), reruns("findings")),
     "a figure of a claim": (without("G"), reruns("findings")),
     "another order": (config_change(another_order), NOTHING),
 }

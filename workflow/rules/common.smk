@@ -276,6 +276,14 @@ def tables_of_findings():
     return {name: f"{FIGURE}/{figure}.csv" for name, (figure, there) in tables.items() if there}
 
 
+def family_option():
+    """The family that figure 1 shows, where there is that figure, as an option of scripts/decide_findings.py."""
+    if "fig1" not in config["figures"]:
+        return ""
+    row, *_ = study_config.rows_of(config, "fig1").values()
+    return option("family", row[0].family)
+
+
 def report_label(figure, shows):
     """How the report lists a figure: one label only, since it takes a second one with two values for a switch."""
     return {"figure": f"{figure}: {shows}"}

@@ -82,10 +82,11 @@ rule findings:
     params:
         timing=f"{TIMINGS}/findings.tsv",
         tables=" ".join(option(name, path) for name, path in tables_of_findings().items()),
+        family=family_option(),
         code=code("decide_findings.py"),
     message:
         "Deciding the findings"
     shell:
-        "python scripts/decide_findings.py {input.networks} {input.pairs} {params.tables}"
+        "python scripts/decide_findings.py {input.networks} {input.pairs} {params.tables} {params.family}"
         " --threads {threads} --timing {params.timing}"
         " --out {output.csv} {output.md} {output.html} > {log} 2>&1"
