@@ -17,7 +17,6 @@ from widedeep import config as study_config
 from widedeep import convergence, data, dumps, models, probes, similarities, tracing, training
 from widedeep.distributed import Group
 from widedeep.errors import UserError
-from widedeep.layers import LayerInfo
 
 # Channels and classes of the known data sets, as EXAMPLES and SIDES in config.py.
 _CHANNELS_AND_CLASSES = {"digits": (1, 10), "cifar10": (3, 10), "cifar100": (3, 100), "fashion-mnist": (1, 10)}
@@ -170,16 +169,9 @@ def counted(network, images):
         (list of LayerInfo in forward order, floating-point operations of the pass). The operations are two a
         multiply-add of every convolution and dense layer; the rest is not counted.
     """
-    layers, shapes = tracing.layers_of(network), {}
-    with (
-        torch.inference_mode(),
-        tracing.watching(layers, lambda index, output: shapes.update({index: tuple(output.shape[1:])})),
-    ):
-        network(torch.empty(1, *images.shape, device="meta"))
-    infos = [
-        LayerInfo(layer.name, layer.kind, layer.stage, layer.block, shapes[index]) for index, layer in enumerate(layers)
-    ]
-    multiply_adds = sum(_multiply_adds(layer.module, shapes[index]) for index, layer in enumerate(layers))
+    layers = tracing.layers_of(network)
+    infos = tracing.described(network, layers, images.shape, torch.device("meta"))
+    multiply_adds = sum(_multiply_adds(layer.module, info.shape) for layer, info in zip(layers, infos, strict=True))
     return infos, 2 * multiply_adds
 
 

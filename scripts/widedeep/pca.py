@@ -6,6 +6,8 @@ step, and one forward pass gives that product for all layers at once. The memory
 layer's features a step.
 """
 
+import math
+
 import numpy as np
 import torch
 
@@ -33,7 +35,11 @@ def first_components(network, layers, images, batch_size, device, found=None):
 
     Returns:
         components.FirstComponents
+
+    Raises:
+        UserError: see tracing.described.
     """
+    infos = tracing.described(network, layers, images.shape[1:], device)
     images = augmentation.on_device(images, device)
     n = len(images)
 
@@ -45,10 +51,10 @@ def first_components(network, layers, images, batch_size, device, found=None):
                 network(batch)
                 start += len(batch)
 
-    means = [0.0] * len(layers)
+    means = [torch.zeros(math.prod(info.shape), dtype=torch.float64, device=device) for info in infos]
 
     def add_to_mean(index, _start, features):
-        means[index] = means[index] + features.sum(dim=0, dtype=torch.float64) / n
+        means[index] += features.sum(dim=0, dtype=torch.float64) / n
 
     sweep(add_to_mean)
     solvers = [_Lanczos(layer.name, mean.float()) for layer, mean in zip(layers, means, strict=True)]

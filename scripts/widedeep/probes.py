@@ -63,7 +63,7 @@ class Probes:
         device: torch.device.
 
     Raises:
-        UserError: the batch is larger than the training set.
+        UserError: the batch is larger than the training set, or see tracing.described.
     """
 
     def __init__(self, network, layers, train, test, classes, recipe, name, device):
@@ -75,7 +75,8 @@ class Probes:
         self.network, self.layers, self.recipe, self.name, self.device = network, layers, recipe, name, device
         self.train = augmentation.on_device(train.images, device), training.labels_on(train, device)
         self.test = augmentation.on_device(test.images, device), training.labels_on(test, device)
-        self.heads = nn.ModuleList(self._head(layer, size, classes) for layer, size in self._sizes()).to(device)
+        infos = tracing.described(network, layers, train.images.shape[1:], device)
+        self.heads = nn.ModuleList(self._head(info, classes) for info in infos).to(device)
         self.optimizer = SGD([(self.heads.parameters(), 0.0)], recipe.momentum)
         self.epoch, self.step = 0, 0
 
@@ -155,22 +156,12 @@ class Probes:
                 self.network(batch)
         return (correct.double() / len(labels)).tolist()
 
-    @torch.no_grad()
-    def _sizes(self):
-        """(layer, features that its probe sees) of each layer, from the pass of one image."""
-        sizes = {}
-        with tracing.watching(
-            self.layers, lambda index, output: sizes.update({index: self._features(output).shape[1]})
-        ):
-            self.network(*augmentation.plain_batches(self.train[0], [torch.zeros(1, dtype=torch.int64)]))
-        return [(layer, sizes[index]) for index, layer in enumerate(self.layers)]
-
     def _features(self, output):
         return tracing.features(functional.max_pool2d(output, 2) if self.recipe.pool else output)
 
-    def _head(self, layer, size, classes):
+    def _head(self, layer, classes):
         """A dense layer with Glorot-uniform weights and zero bias, Keras' default, as the authors have it."""
-        head = nn.Linear(size, classes)
+        head = nn.Linear(self._features(torch.zeros(1, *layer.shape)).shape[1], classes)
         generator = torch.Generator().manual_seed(random_seed(self.name, "probe", layer.name))
         nn.init.xavier_uniform_(head.weight, generator=generator)
         nn.init.zeros_(head.bias)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from widedeep import augmentation, models
+from widedeep import augmentation, models, tracing
 from widedeep.errors import UserError
 from widedeep.names import random_seed
 from widedeep.optimizer import SGD
@@ -216,6 +216,36 @@ def refuse_few_channels(network, name):
         )
 
 
+@torch.no_grad()
+def check_network(network, name, image_shape, classes, device):
+    """Refuse, before it is trained, a network that cannot be evaluated or whose layers cannot be followed.
+
+    Args:
+        network: on `device`; it is left in evaluation mode.
+        name: of the network.
+        image_shape: (channels, height, width).
+        classes: number of classes.
+        device: torch.device.
+
+    Raises:
+        UserError: its answer has another shape than (batch, classes), it has no layer, or see tracing.described.
+    """
+    network.eval()
+    answer = network(torch.zeros(2, *image_shape, device=device))
+    found = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
+    if found != (2, classes):
+        raise UserError(
+            f"{name}: the network answers {found} to 2 images, and logits of the shape (2, {classes}) are expected; "
+            "mend its family's file."
+        )
+    layers = tracing.layers_of(network)
+    if not layers:
+        raise UserError(
+            f"{name}: no operation of the network is a module, so it has no layers; mend its family's file."
+        )
+    tracing.described(network, layers, image_shape, device)
+
+
 def train_network(model, seed, train, test, classes, recipe, group, checkpoint, after_step):
     """Train one network of the grid from its first step, or from its checkpoint.
 
@@ -233,7 +263,7 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
         the finished Training.
 
     Raises:
-        UserError: see Training, Training.run and Checkpoint.load.
+        UserError: see check_network, Training, Training.run and Checkpoint.load.
     """
     name = f"{model}/seed{seed}"
     generator = torch.Generator().manual_seed(random_seed(name, "init"))
@@ -243,6 +273,7 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
     )
     refuse_few_channels(network, name)
     network.to(group.device, memory_format=torch.channels_last)
+    check_network(network, name, train.images.shape[1:], classes, group.device)
     training = Training(network, train, test, recipe, name, group)
     state = checkpoint.load(group.device)
     if state is not None:
