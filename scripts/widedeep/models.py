@@ -30,14 +30,14 @@ class BasicBlock(nn.Module):
     def __init__(self, channels_in, channels, stride, residual, batchnorm_momentum):
         super().__init__()
         self.residual = residual
-        self.keeps_shape = stride == 1 and channels_in == channels
+        keeps_shape = stride == 1 and channels_in == channels
         self.conv1 = _conv3x3(channels_in, channels, stride)
         self.bn1 = _batch_norm(channels, batchnorm_momentum)
         self.relu1 = nn.ReLU()
         self.conv2 = _conv3x3(channels, channels, 1)
         self.bn2 = _batch_norm(channels, batchnorm_momentum)
         if residual:
-            self.shortcut = None if self.keeps_shape else nn.Conv2d(channels_in, channels, 1, stride, bias=False)
+            self.shortcut = None if keeps_shape else nn.Conv2d(channels_in, channels, 1, stride, bias=False)
             self.add = Add()
         self.relu2 = nn.ReLU()
 

@@ -38,13 +38,18 @@ def probed(network):
     """The layers (tracing.Layer) with a probe: each block's last batch norm before its addition, and the addition.
 
     Raises:
-        UserError: the network has no blocks.
+        UserError: the network has no blocks, or they have neither.
     """
     layers = [layer for layer in tracing.layers_of(network) if layer.block and ".shortcut." not in layer.name]
     if not layers:
         raise UserError("figure 4 needs networks with residual blocks, modules named stage1.block1 and so on.")
     last_norms = {(layer.stage, layer.block): layer for layer in layers if layer.kind == "bn"}
-    return [layer for layer in layers if layer.kind == "add" or layer in last_norms.values()]
+    chosen = [layer for layer in layers if layer.kind == "add" or layer in last_norms.values()]
+    if not chosen:
+        raise UserError(
+            "figure 4 needs blocks with an addition (models.Add) or a batch norm; these have no such module."
+        )
+    return chosen
 
 
 class Probes:
