@@ -436,10 +436,10 @@ def _probe_memory(network, layers, weights, images, config):
 
 
 def _convergence_memory(network, layers, images, config):
-    """Gram matrices of three layers over all examples of figure A, or the widest of these layers in two copies."""
+    """Gram matrices of three layers over all examples of figure A, or the widest of these layers beside them."""
     examples = min(config["figures"]["A"]["examples"], images.test_examples)
     widest = max(_features(layers, convergence.three_layers(network)))
-    return _TORCH_PROCESS + max(_CONVERGENCE_BYTES * examples**2, 40 * examples**2 + 2 * 4 * examples * widest)
+    return _TORCH_PROCESS + max(_CONVERGENCE_BYTES * examples**2, 40 * examples**2 + 4 * examples * widest)
 
 
 def comparison_memory(layers, batch_size):
