@@ -154,8 +154,10 @@ def of_study(config, images):
 
 def unfilled(model, images):
     """The network of a names.Model on torch's meta device, in evaluation mode."""
+    channels, *size = images.shape
     with torch.device("meta"):
-        return models.build(model.family, model.depth, model.width, images.classes, images.shape[0]).eval()
+        network = models.build(model.family, model.depth, model.width, images.classes, channels, image_size=tuple(size))
+    return network.eval()
 
 
 def counted(network, images):
@@ -361,6 +363,7 @@ def _seconds_a_step(model, images, recipe, device, steps=3, wait=lambda: None):
         images.shape[0],
         recipe.batchnorm_momentum,
         torch.Generator().manual_seed(0),
+        images.shape[1:],
     ).to(device, memory_format=torch.channels_last)
     ended = []
 

@@ -46,8 +46,8 @@ class Recipe:
 class Training:
     """The state of one network's training: weights, optimiser, position and history.
 
-    Nothing random is kept between steps: the order of an epoch and the crops of a step follow from the network's name,
-    so the position (epoch, step) is all that a resumed training must know.
+    Nothing random is kept between steps: the order of an epoch, the crops of a step and what the network itself draws
+    in it follow from the network's name, so the position (epoch, step) is all that a resumed training must know.
 
     Args:
         network: on `device`, with initial weights.
@@ -154,6 +154,8 @@ class Training:
 
     def _train_on(self, batch, labels):
         self.optimizer.zero_grad()
+        # What the network itself draws, as in dropout; each process draws numbers of its own.
+        _seed_torch(self.device, random_seed(self.name, "dropout", self.epoch, self.step, self.group.rank))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed_precision):
             logits = self._parallel(batch)
             loss = functional.cross_entropy(logits, labels)
@@ -251,7 +253,7 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
 
     Args:
         model: names.Model.
-        seed: of the network; with the model's name it decides initial weights, order and augmentation.
+        seed: of the network; with the model's name it decides initial weights, order, augmentation and dropout.
         train, test: data.Split.
         classes: number of classes.
         recipe: Recipe.
@@ -267,9 +269,9 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
     """
     name = f"{model}/seed{seed}"
     generator = torch.Generator().manual_seed(random_seed(name, "init"))
-    channels = train.images.shape[1]
+    channels, *size = train.images.shape[1:]
     network = models.build(
-        model.family, model.depth, model.width, classes, channels, recipe.batchnorm_momentum, generator
+        model.family, model.depth, model.width, classes, channels, recipe.batchnorm_momentum, generator, tuple(size)
     )
     refuse_few_channels(network, name)
     network.to(group.device, memory_format=torch.channels_last)
@@ -320,6 +322,16 @@ def _sgd(network, recipe):
     kernels = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
     return SGD([(kernels, 2 * recipe.l2), (others, 0.0)], recipe.momentum)
+
+
+def _seed_torch(device, seed):
+    """Seed torch's global generators of the CPU and of `device`.
+
+    As torch.manual_seed, which takes a millisecond a call where cuda is there and not in use.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
 
 
 def _on_device(split, device):
