@@ -74,6 +74,12 @@ def first_components(network, layers, images, batch_size, device, found=None):
     return found
 
 
+def inexact(found):
+    """(residual, name) of the layers whose components missed the tolerance in the most steps, the worst first."""
+    residuals = zip(found.residual, found.names, strict=True)
+    return sorted(((residual, name) for residual, name in residuals if residual > _TOLERANCE), reverse=True)
+
+
 class _Lanczos:
     """The largest eigenvalue of one layer's n times covariance, X'X of centred features X (n, p)."""
 
