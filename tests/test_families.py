@@ -58,6 +58,18 @@ def build(depth, width, classes, channels, batchnorm_momentum, image_size):
     network.logits = nn.Linear(channels * height * width, classes)
     return network
 """
+TIED = """
+def build(depth, width, classes, channels, batchnorm_momentum):
+    from torch import nn
+
+    network = nn.Sequential()
+    network.flatten = nn.Flatten()
+    network.first = nn.Linear(channels * 64, channels * 64)
+    network.second = nn.Linear(channels * 64, channels * 64)
+    network.second.weight = network.first.weight
+    network.logits = nn.Linear(channels * 64, classes)
+    return network
+"""
 MODEL = Model("blobs", "own", 2, 1.0, 1.0)
 
 
@@ -169,6 +181,15 @@ def test_a_family_that_asks_for_the_size_of_images_gets_it(family, tmp_path):
         costs.unfilled(MODEL, costs.Images(50, 40, (1, 8, 8), 3)), costs.Images(50, 40, (1, 8, 8), 3)
     )
     assert [layer.shape for layer in layers] == [(3,)]
+
+
+def test_weights_that_two_layers_share_are_saved_and_read(family, tmp_path):
+    family(TIED)
+    finished, description = small.train(model=MODEL), data.describe(small.write_dataset(tmp_path / "blobs.h5"))
+    weights.save(tmp_path / "m.safetensors", finished.network, MODEL, {"seed": 1}, description)
+    loaded, _, _ = weights.load(tmp_path / "m.safetensors", small.CPU)
+    assert same(loaded, finished.network)
+    assert loaded.first.weight is loaded.second.weight
 
 
 def refused(family, lines):

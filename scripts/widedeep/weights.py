@@ -35,8 +35,9 @@ def save(path, network, model, settings, description):
         "image_size": description.image_shape[1:],
         "torch": torch.__version__,
     }
-    # channels_last is how it was computed, not what it is.
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    # channels_last is how it was computed, not what it is. Copies: safetensors refuses weights that two layers share.
+    state = network.state_dict()
+    tensors = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
     header["checksum"] = _checksum(header, tensors)
     with files.replacing(path) as unfinished:
         # Not save_file, whose files only their owner can read.
