@@ -1,12 +1,13 @@
 """Families of one's own: what seeds fix, what their files may say, and what is refused before a training."""
 
+import probe_blocks
 import pytest
 import small
 import torch
 from test_training import as_text, same
 from torch import nn
 
-from widedeep import costs, data, families, models, training, weights
+from widedeep import costs, data, families, models, probes, training, weights
 from widedeep.checkpoint import Checkpoint
 from widedeep.distributed import Group
 from widedeep.errors import UserError
@@ -192,6 +193,18 @@ def test_weights_that_two_layers_share_are_saved_and_read(family, tmp_path):
     assert loaded.first.weight is loaded.second.weight
 
 
+def test_figure_4_of_other_networks_is_refused_before_the_first_probe(family, tmp_path, monkeypatch):
+    family(SIZED)
+    data_file = small.write_dataset(tmp_path / "blobs.h5")
+    description, finished = data.describe(data_file), small.train(model=MODEL)
+    settings = training.settings(MODEL, 1, small.recipe(), description.train_checksum)
+    weights.save(tmp_path / "m.safetensors", finished.network, MODEL, settings, description)
+    monkeypatch.setattr(probes, "Probes", None)
+    words = ["--data", f"{data_file}", "--probes", f"{tmp_path}/probes.csv", "--deletion", f"{tmp_path}/deletion.csv"]
+    with pytest.raises(UserError, match="this one has no stem and no pool"):
+        probe_blocks.main([f"{tmp_path}/m.safetensors", *words])
+
+
 def refused(family, lines):
     """The family whose build ends so: what its training ends in, before its first step."""
     head = ["def build(depth, width, classes, channels, batchnorm_momentum):", "from torch import nn"]
@@ -210,7 +223,9 @@ def test_what_later_stages_cannot_follow_is_refused_before_the_training(family):
         "relu = nn.ReLU()",
         "parts = nn.Flatten(), nn.Linear(64, 9), relu, nn.Linear(9, 9), relu, nn.Linear(9, classes)",
     ]
-    assert "module 2 runs 2 times in a forward pass" in refused(family, [*lines, "return nn.Sequential(*parts)"])
+    assert "blobs-own2-w1-f100/seed1: module 2 runs 2 times in a forward pass" in refused(
+        family, [*lines, "return nn.Sequential(*parts)"]
+    )
 
 
 def test_logits_of_another_shape_are_refused_before_the_training(family):

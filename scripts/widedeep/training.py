@@ -245,7 +245,10 @@ def check_network(network, name, image_shape, classes, device):
         raise UserError(
             f"{name}: no operation of the network is a module, so it has no layers; mend its family's file."
         )
-    tracing.described(network, layers, image_shape, device)
+    try:
+        tracing.described(network, layers, image_shape, device)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
 
 
 def train_network(model, seed, train, test, classes, recipe, group, checkpoint, after_step):
