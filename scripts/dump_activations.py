@@ -59,7 +59,14 @@ def main(argv=None):
             names = [layer.name for layer in chosen]
             with components.creating(args.components, names, len(images), origin) as first:
                 pca.first_components(network, chosen, images, args.batch_size, device, first)
+                missed = pca.inexact(first)
             print(f"{args.components}: first components of {len(chosen)} layers")
+            if missed:
+                residual, worst = missed[0]
+                print(
+                    f"{args.components}: warning: {len(missed)} of them are not exact, least that of layer {worst} "
+                    f"(residual {residual:.1e})"
+                )
     if args.provenance:
         chosen_by = ("form", "batch_size", "passes", "examples", "seed", "kinds", "layers")
         made_from = {"weights": files.checksum(args.model), "data_checksum": description.test_checksum}

@@ -53,6 +53,7 @@ def main(argv=None):
     train, test = data.read(args.data, "train", model.fraction), data.read(args.data, "test")
     recipe = probes.ProbeRecipe(args.epochs, args.batch_size, args.learning_rate, args.momentum, args.flip, args.pool)
     name = f"{model}/seed{training['seed']}"
+    blocks = deletion.deletable(network, test.images.shape[1:], device)
     probing = probes.Probes(
         network, probes.probed(network), train, test, len(description.classes), recipe, name, device
     )
@@ -66,14 +67,14 @@ def main(argv=None):
     except Interrupted:
         print(f"stopped by {stop.name}; {checkpoint.path} holds the state, start again to go on.")
         return STOPPED
-    files.write_csv(args.deletion, deletion.accuracies(network, test, args.batch_size, device), "{:.6f}")
+    files.write_csv(args.deletion, deletion.accuracies(network, blocks, test, args.batch_size, device), "{:.6f}")
     files.write_csv(args.probes, probing.accuracies(), "{:.6f}")
     if args.provenance:
         attempts, outputs = [*checkpoint.attempts, attempt.so_far()], (args.probes, args.deletion)
         of = str(model), training["seed"]
         provenance.write(args.provenance, "probe", of, identity, attempts, outputs)
     checkpoint.remove()
-    print(f"{name}: {len(probing.layers)} probes, {len(list(deletion.variants(network)))} variants without blocks")
+    print(f"{name}: {len(probing.layers)} probes, {len(list(deletion.variants(blocks)))} variants without blocks")
     return 0
 
 

@@ -6,6 +6,8 @@ import oracles
 import pandas as pd
 import pytest
 import small
+import torch
+from torch import nn
 
 from widedeep import convergence, dumps, tracing
 from widedeep.cka import cka
@@ -55,13 +57,29 @@ def test_the_gram_matrix_is_that_of_the_layer():
     network, images = small.train().network.eval(), small.split(20, 9).images
     layer = tracing.layers_of(network)[5]
     kept = []
-    with tracing.watching([layer], lambda _, output: kept.append(output.numpy().reshape(20, -1))):
-        import torch
-
-        with torch.no_grad():
-            network(torch.from_numpy(images).float() / 255)
+    with tracing.watching([layer], lambda _, output: kept.append(output.numpy().reshape(20, -1))), torch.no_grad():
+        network(torch.from_numpy(images).float() / 255)
     found = convergence.gram_of(network, layer, images, 7, small.CPU)
     np.testing.assert_allclose(found, oracles.gram(kept[0]), rtol=1e-4, atol=1e-4 * np.abs(found).max())
+
+
+def test_what_works_in_place_behind_the_layer_does_not_change_its_gram_matrix():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.ReLU(inplace=True)).eval()
+    images = small.split(20, 9).images
+    with torch.no_grad():
+        outputs = network[1](torch.from_numpy(images).flatten(1) / 255).numpy()
+    found = convergence.gram_of(network, tracing.layers_of(network)[0], images, 7, small.CPU)
+    np.testing.assert_allclose(found, oracles.gram(outputs), rtol=1e-4, atol=1e-4 * np.abs(found).max())
+
+
+def test_a_large_mean_does_not_change_the_gram_matrix():
+    network, images = nn.Sequential(nn.Flatten(), nn.Linear(64, 5)).eval(), small.split(20, 9).images
+    layers = tracing.layers_of(network)
+    expected = convergence.gram_of(network, layers[0], images, 7, small.CPU)
+    with torch.no_grad():
+        network[1].bias += 1000
+    found = convergence.gram_of(network, layers[0], images, 7, small.CPU)
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
 
 
 def test_layers_are_the_ends_of_stages():

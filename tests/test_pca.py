@@ -1,5 +1,6 @@
 """First principal components against a full SVD."""
 
+import dump_activations
 import numpy as np
 import pytest
 import small
@@ -8,7 +9,7 @@ from sklearn.decomposition import PCA
 from test_dumps import ORIGIN
 from torch import nn
 
-from widedeep import components, pca, tracing
+from widedeep import components, data, pca, tracing, training, weights
 from widedeep.errors import UserError
 
 
@@ -98,6 +99,23 @@ def test_close_eigenvalues_are_told_apart_or_the_residual_says_so():
     share = PCA(svd_solver="full").fit(activations).explained_variance_ratio_[0]
     assert found.share[0] == pytest.approx(share, rel=2e-3)
     assert found.residual[0] < 1e-2
+
+
+def test_components_that_miss_the_tolerance_are_told_of(tmp_path, monkeypatch, capsys):
+    data_file = small.write_dataset(tmp_path / "blobs.h5")
+    description, finished = data.describe(data_file), small.train()
+    settings = training.settings(small.MODEL, 1, small.recipe(), description.train_checksum)
+    weights.save(tmp_path / "m.safetensors", finished.network, small.MODEL, settings, description)
+    words = [f"{tmp_path}/m.safetensors", "--data", f"{data_file}", "--batch-size", "16", "--passes", "1"]
+    words += ["--out", f"{tmp_path}/activations.h5", "--components", f"{tmp_path}/pca.h5"]
+    dump_activations.main(words)
+    assert "warning" not in capsys.readouterr().out
+    monkeypatch.setattr(pca, "_MOST_STEPS", 1)
+    dump_activations.main(words)
+    _, found = components.read(tmp_path / "pca.h5")
+    worst = found.names[np.nanargmax(found.residual)]
+    said = f"{(found.residual > 1e-4).sum()} of them are not exact, least that of layer {worst} (residual "
+    assert said in capsys.readouterr().out
 
 
 def test_a_layer_of_rank_one_has_all_of_its_variance_in_one_component():

@@ -139,5 +139,13 @@ def test_a_network_without_residual_blocks_has_no_place_for_probes():
         probes.probed(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)))
 
 
+def test_blocks_without_batch_norm_and_addition_have_no_place_for_probes():
+    network = nn.Sequential()
+    network.stage1 = nn.Sequential()
+    network.stage1.block1 = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    with pytest.raises(UserError, match=r"figure 4 needs blocks with an addition \(models.Add\) or a batch norm"):
+        probes.probed(network)
+
+
 def test_labels_follow_the_split():
     assert training.labels_on(small.split(), small.CPU).tolist() == small.split().labels.tolist()

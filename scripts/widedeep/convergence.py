@@ -4,6 +4,8 @@ A minibatch's Gram matrix is a part of the whole one: HSIC_1 does not see a shif
 estimator centres the part.
 """
 
+import math
+
 import numpy as np
 import torch
 
@@ -25,7 +27,7 @@ def three_layers(network):
 @full_float32()
 @torch.inference_mode()
 def gram_of(network, layer, images, batch_size, device):
-    """The Gram matrix of one layer's centred outputs for all images.
+    """The Gram matrix of one layer's centred outputs for all images, from features that stay on the device.
 
     Args:
         network: in evaluation mode, on `device`.
@@ -36,15 +38,25 @@ def gram_of(network, layer, images, batch_size, device):
 
     Returns:
         (examples, examples) float64; NaN in it where the outputs or their products are not finite
+
+    Raises:
+        UserError: see tracing.described.
     """
-    images, parts = augmentation.on_device(images, device), []
-    with tracing.watching([layer], lambda _, output: parts.append(tracing.features(output).cpu().numpy())):
-        for batch in augmentation.plain_batches(images, torch.arange(len(images)).split(batch_size)):
+    (info,) = tracing.described(network, [layer], images.shape[1:], device)
+    features = torch.empty(len(images), math.prod(info.shape), device=device)
+    images, parts = augmentation.on_device(images, device), torch.arange(len(images), device=device).split(batch_size)
+    for rows, batch in zip(parts, augmentation.plain_batches(images, parts), strict=True):
+
+        def keep(_, output, rows=rows):
+            features[rows] = tracing.features(output)
+
+        with tracing.watching([layer], keep):
             network(batch)
-    features = np.concatenate(parts)
+    # What rounding leaves of the mean, the double centring takes.
+    features -= features.mean(dim=0)
+    gram = (features @ features.T).cpu().numpy()
     with np.errstate(over="ignore", invalid="ignore"):
-        features -= features.mean(axis=0, dtype=np.float64).astype(np.float32)
-        return cka.double_centred(features @ features.T)
+        return cka.double_centred(gram)
 
 
 def course(grams, sample_ids):

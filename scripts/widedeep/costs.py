@@ -17,7 +17,6 @@ from widedeep import config as study_config
 from widedeep import convergence, data, dumps, models, probes, similarities, tracing, training
 from widedeep.distributed import Group
 from widedeep.errors import UserError
-from widedeep.layers import LayerInfo
 
 # Channels and classes of the known data sets, as EXAMPLES and SIDES in config.py.
 _CHANNELS_AND_CLASSES = {"digits": (1, 10), "cifar10": (3, 10), "cifar100": (3, 100), "fashion-mnist": (1, 10)}
@@ -155,8 +154,10 @@ def of_study(config, images):
 
 def unfilled(model, images):
     """The network of a names.Model on torch's meta device, in evaluation mode."""
+    channels, *size = images.shape
     with torch.device("meta"):
-        return models.build(model.family, model.depth, model.width, images.classes, images.shape[0]).eval()
+        network = models.build(model.family, model.depth, model.width, images.classes, channels, image_size=tuple(size))
+    return network.eval()
 
 
 def counted(network, images):
@@ -170,16 +171,9 @@ def counted(network, images):
         (list of LayerInfo in forward order, floating-point operations of the pass). The operations are two a
         multiply-add of every convolution and dense layer; the rest is not counted.
     """
-    layers, shapes = tracing.layers_of(network), {}
-    with (
-        torch.inference_mode(),
-        tracing.watching(layers, lambda index, output: shapes.update({index: tuple(output.shape[1:])})),
-    ):
-        network(torch.empty(1, *images.shape, device="meta"))
-    infos = [
-        LayerInfo(layer.name, layer.kind, layer.stage, layer.block, shapes[index]) for index, layer in enumerate(layers)
-    ]
-    multiply_adds = sum(_multiply_adds(layer.module, shapes[index]) for index, layer in enumerate(layers))
+    layers = tracing.layers_of(network)
+    infos = tracing.described(network, layers, images.shape, torch.device("meta"))
+    multiply_adds = sum(_multiply_adds(layer.module, info.shape) for layer, info in zip(layers, infos, strict=True))
     return infos, 2 * multiply_adds
 
 
@@ -369,6 +363,7 @@ def _seconds_a_step(model, images, recipe, device, steps=3, wait=lambda: None):
         images.shape[0],
         recipe.batchnorm_momentum,
         torch.Generator().manual_seed(0),
+        images.shape[1:],
     ).to(device, memory_format=torch.channels_last)
     ended = []
 
@@ -444,10 +439,10 @@ def _probe_memory(network, layers, weights, images, config):
 
 
 def _convergence_memory(network, layers, images, config):
-    """Gram matrices of three layers over all examples of figure A, or the widest of these layers in two copies."""
+    """Gram matrices of three layers over all examples of figure A, or the widest of these layers beside them."""
     examples = min(config["figures"]["A"]["examples"], images.test_examples)
     widest = max(_features(layers, convergence.three_layers(network)))
-    return _TORCH_PROCESS + max(_CONVERGENCE_BYTES * examples**2, 40 * examples**2 + 2 * 4 * examples * widest)
+    return _TORCH_PROCESS + max(_CONVERGENCE_BYTES * examples**2, 40 * examples**2 + 4 * examples * widest)
 
 
 def comparison_memory(layers, batch_size):

@@ -5,6 +5,7 @@ import re
 import torch
 
 from widedeep import augmentation, training
+from widedeep.errors import UserError
 from widedeep.precision import full_float32
 
 _BLOCK = re.compile(r"stage\d+\.block\d+")
@@ -13,13 +14,12 @@ ALONE, FROM_THE_END = "alone", "from the end"
 
 @full_float32()
 @torch.inference_mode()
-def accuracies(network, split, batch_size, device):
+def accuracies(network, blocks, split, batch_size, device):
     """Accuracy of a network and of all its variants without some blocks.
 
-    A block that changes the shape of its input, as the first of stages 2 and 3, has no identity to leave and stays.
-
     Args:
-        network: in evaluation mode, on `device`; a stem, blocks named `stage1.block1`, pool and logits.
+        network: in evaluation mode, on `device`.
+        blocks: names of those to delete, of `deletable`.
         split: data.Split to classify.
         batch_size: images a forward pass.
         device: torch.device.
@@ -29,7 +29,7 @@ def accuracies(network, split, batch_size, device):
         `deleted` (how many) and `accuracy`.
     """
     images, labels = augmentation.on_device(split.images, device), training.labels_on(split, device)
-    tried = [("none", []), *variants(network)]
+    tried = [("none", []), *variants(blocks)]
     correct = torch.zeros(len(tried), dtype=torch.int64, device=device)
     parts = torch.arange(len(labels), device=device).split(batch_size)
     for indices, batch in zip(parts, augmentation.plain_batches(images, parts), strict=True):
@@ -65,13 +65,12 @@ def classes_of(network, batch, deletions):
         for name in following:
             if name not in names:
                 x = blocks[name](x)
-        answers.append(network.logits(network.pool(x).flatten(1)).argmax(dim=1))
+        answers.append(_logits(network, x).argmax(dim=1))
     return torch.stack(answers)
 
 
-def variants(network):
+def variants(blocks):
     """(how, names of the blocks to delete) of every variant: each block alone, and 2, 3, ... from a stage's end on."""
-    blocks = deletable(network)
     yield from ((ALONE, [name]) for name in blocks)
     for stage in dict.fromkeys(position(name)[0] for name in blocks):
         names = [name for name in blocks if position(name)[0] == stage]
@@ -83,9 +82,48 @@ def blocks_of(network):
     return {name: module for name, module in network.named_modules() if _BLOCK.fullmatch(name)}
 
 
-def deletable(network):
-    """Names of the blocks whose output has the shape of their input, in forward order."""
-    return [name for name, block in blocks_of(network).items() if block.keeps_shape]
+@torch.inference_mode()
+def deletable(network, image_shape, device):
+    """Names of the blocks whose output has the shape of their input, in forward order.
+
+    The others, as the first of stages 2 and 3, have no identity to leave and stay.
+
+    Args:
+        network: in evaluation mode, on `device`.
+        image_shape: (channels, height, width).
+        device: torch.device.
+
+    Raises:
+        UserError: the network is not a stem, blocks named `stage1.block1`, pool and logits, one after the other.
+    """
+    if missing := [name for name in ("stem", "pool", "logits") if not hasattr(network, name)]:
+        _refuse(f"has no {' and no '.join(missing)}")
+    batch = torch.rand(2, *image_shape, generator=torch.Generator().manual_seed(0)).to(device)
+    answer, found = network(batch), []
+    try:
+        x = network.stem(batch)
+        for name, block in blocks_of(network).items():
+            before, x = x.shape, block(x)
+            if x.shape == before:
+                found.append(name)
+        alike = torch.allclose(_logits(network, x), answer, rtol=1e-3, atol=1e-4, equal_nan=True)
+    except RuntimeError as error:
+        _refuse(f"does not run so ({error})")
+    if not alike:
+        _refuse("answers something else when they run so")
+    return found
+
+
+def _refuse(why):
+    raise UserError(
+        "figure 4 deletes blocks of networks that are stem, blocks, pool, flatten and logits, one after the other; "
+        f"this one {why}; change its family's file or leave out figure 4."
+    )
+
+
+def _logits(network, x):
+    """What a network answers where its last block gave x."""
+    return network.logits(network.pool(x).flatten(1))
 
 
 def place_of(names):

@@ -4,10 +4,18 @@ Such a file has a function
 
     build(depth, width, classes, channels, batchnorm_momentum) -> torch.nn.Module
 
-whose result turns float32 (batch, channels, height, width) in [0, 1] into (batch, classes) logits. Every operation
-that is a module of its own is a layer, in the order in which the modules are defined. Modules named `stage2.block3`
-give the stage borders of figures, and figure 4. A function `check_depth(depth)` may raise UserError for impossible
-depths before anything runs. Files import torch inside `build`: they are also read where no network is built.
+whose result turns float32 (batch, channels, height, width) in [0, 1] into (batch, classes) logits. A build with one
+more parameter, `image_size`, is also told (height, width). Every operation that is a module of its own is a layer: it
+runs once in a forward pass, returns one tensor, and is defined where it runs; anything else is refused before the
+training. Modules named `stage2.block3` give the stage borders of figures. Figure 4 asks for more: that the network is
+`stem`, such blocks, `pool`, flatten and `logits`, one after the other, and that the blocks hold batch norms or
+additions (models.Add).
+
+Initial weights of Conv2d and Linear are He-normal and their biases 0, as in the paper; of all other modules they are
+what `build` made them, with torch's random numbers, which follow from the network's name and seed. A file that says
+`initialises_itself = True` keeps all weights that it made. Dropout and the like in a training follow from the name and
+the step. A function `check_depth(depth)` may raise UserError for impossible depths before anything runs. Files import
+torch inside `build`: they are also read where no network is built.
 """
 
 import importlib.util

@@ -18,7 +18,6 @@ class BottleneckBlock(nn.Module):
     def __init__(self, channels_in, channels, stride, batchnorm_momentum):
         super().__init__()
         channels_out = self.expansion * channels
-        self.keeps_shape = stride == 1 and channels_in == channels_out
         self.conv1 = nn.Conv2d(channels_in, channels, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels, momentum=batchnorm_momentum)
         self.relu1 = nn.ReLU()
@@ -29,7 +28,7 @@ class BottleneckBlock(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels_out, momentum=batchnorm_momentum)
         nn.init.zeros_(self.bn3.weight)
         self.shortcut = nn.Sequential()
-        if not self.keeps_shape:
+        if stride != 1 or channels_in != channels_out:
             self.shortcut.conv = nn.Conv2d(channels_in, channels_out, 1, stride, bias=False)
             self.shortcut.bn = nn.BatchNorm2d(channels_out, momentum=batchnorm_momentum)
         self.add = Add()

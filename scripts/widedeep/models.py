@@ -4,6 +4,8 @@ Every operation is a module of its own with a name (`stage2.block3.add`), nothin
 defined in the order in which they run: the layers of a network are a list that can be read, hooked and compared.
 """
 
+import inspect
+
 import torch
 from torch import nn
 
@@ -30,14 +32,14 @@ class BasicBlock(nn.Module):
     def __init__(self, channels_in, channels, stride, residual, batchnorm_momentum):
         super().__init__()
         self.residual = residual
-        self.keeps_shape = stride == 1 and channels_in == channels
+        keeps_shape = stride == 1 and channels_in == channels
         self.conv1 = _conv3x3(channels_in, channels, stride)
         self.bn1 = _batch_norm(channels, batchnorm_momentum)
         self.relu1 = nn.ReLU()
         self.conv2 = _conv3x3(channels, channels, 1)
         self.bn2 = _batch_norm(channels, batchnorm_momentum)
         if residual:
-            self.shortcut = None if self.keeps_shape else nn.Conv2d(channels_in, channels, 1, stride, bias=False)
+            self.shortcut = None if keeps_shape else nn.Conv2d(channels_in, channels, 1, stride, bias=False)
             self.add = Add()
         self.relu2 = nn.ReLU()
 
@@ -92,18 +94,26 @@ class CifarResNet(nn.Module):
         return self.logits(self.pool(x).flatten(1))  # (batch, classes)
 
 
-def build(family, depth, width, classes, channels, batchnorm_momentum=0.01, generator=None):
-    """A network of a family with He-normal weights and zero biases.
+def build(family, depth, width, classes, channels, batchnorm_momentum=0.01, generator=None, image_size=None):
+    """A network of a family; Conv2d and Linear have He-normal weights and zero biases, unless it initialises itself.
+
+    What a family draws from torch's global generator follows from the seed of `generator` too.
 
     Args:
         family: one of families.names().
         generator: torch.Generator of the initial weights; None leaves the network to be filled by saved ones.
+        image_size: (height, width), for families whose build asks for it.
 
     Raises:
         UserError: unknown family, or impossible depth or width.
     """
-    network = families.load(family).build(depth, width, classes, channels, batchnorm_momentum)
-    if generator is not None:
+    file = families.load(family)
+    asked = {"image_size": image_size} if "image_size" in inspect.signature(file.build).parameters else {}
+    with torch.random.fork_rng(devices=[]):
+        if generator is not None:
+            torch.default_generator.manual_seed(generator.initial_seed())
+        network = file.build(depth, width, classes, channels, batchnorm_momentum, **asked)
+    if generator is not None and not getattr(file, "initialises_itself", False):
         for module in network.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)

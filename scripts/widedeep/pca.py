@@ -6,6 +6,8 @@ step, and one forward pass gives that product for all layers at once. The memory
 layer's features a step.
 """
 
+import math
+
 import numpy as np
 import torch
 
@@ -35,7 +37,11 @@ def first_components(network, layers, images, batch_size, device, found=None):
 
     Returns:
         components.FirstComponents
+
+    Raises:
+        UserError: see tracing.described.
     """
+    infos = tracing.described(network, layers, images.shape[1:], device)
     images = augmentation.on_device(images, device)
     n = len(images)
 
@@ -47,10 +53,10 @@ def first_components(network, layers, images, batch_size, device, found=None):
                 network(batch)
                 start += len(batch)
 
-    means = [0.0] * len(layers)
+    means = [torch.zeros(math.prod(info.shape), dtype=torch.float64, device=device) for info in infos]
 
     def add_to_mean(index, _start, features):
-        means[index] = means[index] + features.sum(dim=0, dtype=torch.float64) / n
+        means[index] += features.sum(dim=0, dtype=torch.float64) / n
 
     sweep(add_to_mean)
     solvers = [_Lanczos(layer.name, mean.float()) for layer, mean in zip(layers, means, strict=True)]
@@ -68,6 +74,12 @@ def first_components(network, layers, images, batch_size, device, found=None):
         found.values[index], found.share[index] = solver.normalised(found.values[index])
         found.residual[index] = solver.residual
     return found
+
+
+def inexact(found):
+    """(residual, name) of the layers whose components missed the tolerance in the most steps, the worst first."""
+    residuals = zip(found.residual, found.names, strict=True)
+    return sorted(((residual, name) for residual, name in residuals if residual > _TOLERANCE), reverse=True)
 
 
 class _Lanczos:

@@ -39,13 +39,18 @@ def probed(network):
     """The layers (tracing.Layer) with a probe: each block's last batch norm before its addition, and the addition.
 
     Raises:
-        UserError: the network has no blocks.
+        UserError: the network has no blocks, or they have neither.
     """
     layers = [layer for layer in tracing.layers_of(network) if layer.block and ".shortcut." not in layer.name]
     if not layers:
         raise UserError("figure 4 needs networks with residual blocks, modules named stage1.block1 and so on.")
     last_norms = {(layer.stage, layer.block): layer for layer in layers if layer.kind == "bn"}
-    return [layer for layer in layers if layer.kind == "add" or layer in last_norms.values()]
+    chosen = [layer for layer in layers if layer.kind == "add" or layer in last_norms.values()]
+    if not chosen:
+        raise UserError(
+            "figure 4 needs blocks with an addition (models.Add) or a batch norm; these have no such module."
+        )
+    return chosen
 
 
 class Probes:
@@ -64,7 +69,7 @@ class Probes:
         device: torch.device.
 
     Raises:
-        UserError: the batch is larger than the training set.
+        UserError: the batch is larger than the training set, or see tracing.described.
     """
 
     def __init__(self, network, layers, train, test, classes, recipe, name, device):
@@ -76,7 +81,8 @@ class Probes:
         self.network, self.layers, self.recipe, self.name, self.device = network, layers, recipe, name, device
         self.train = augmentation.on_device(train.images, device), training.labels_on(train, device)
         self.test = augmentation.on_device(test.images, device), training.labels_on(test, device)
-        self.heads = nn.ModuleList(self._head(layer, size, classes) for layer, size in self._sizes()).to(device)
+        infos = tracing.described(network, layers, train.images.shape[1:], device)
+        self.heads = nn.ModuleList(self._head(info, classes) for info in infos).to(device)
         self.optimizer = SGD([(self.heads.parameters(), 0.0)], recipe.momentum)
         self.epoch, self.step = 0, 0
 
@@ -157,22 +163,12 @@ class Probes:
                 self.network(batch)
         return (correct.double() / len(labels)).tolist()
 
-    @torch.no_grad()
-    def _sizes(self):
-        """(layer, features that its probe sees) of each layer, from the pass of one image."""
-        sizes = {}
-        with tracing.watching(
-            self.layers, lambda index, output: sizes.update({index: self._features(output).shape[1]})
-        ):
-            self.network(*augmentation.plain_batches(self.train[0], [torch.zeros(1, dtype=torch.int64)]))
-        return [(layer, sizes[index]) for index, layer in enumerate(self.layers)]
-
     def _features(self, output):
         return tracing.features(functional.max_pool2d(output, 2) if self.recipe.pool else output)
 
-    def _head(self, layer, size, classes):
+    def _head(self, layer, classes):
         """A dense layer with Glorot-uniform weights and zero bias, Keras' default, as the authors have it."""
-        head = nn.Linear(size, classes)
+        head = nn.Linear(self._features(torch.zeros(1, *layer.shape)).shape[1], classes)
         generator = torch.Generator().manual_seed(random_seed(self.name, "probe", layer.name))
         nn.init.xavier_uniform_(head.weight, generator=generator)
         nn.init.zeros_(head.bias)

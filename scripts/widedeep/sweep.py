@@ -10,7 +10,6 @@ import torch
 
 from widedeep import augmentation, dumps, hdf5, networks, tracing
 from widedeep.errors import UserError
-from widedeep.layers import LayerInfo
 from widedeep.precision import full_float32
 
 
@@ -49,10 +48,10 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
         device: torch.device.
 
     Raises:
-        UserError: a raw dump does not fit on the disk, or a value not into float16.
+        UserError: a raw dump does not fit on the disk, a value not into float16, or see tracing.described.
     """
-    images = augmentation.on_device(images, device)
-    infos = _describe(network, layers, images[:1])
+    image_shape, images = images.shape[1:], augmentation.on_device(images, device)
+    infos = tracing.described(network, layers, image_shape, device)
     if form != "gram":
         _check_room(path, dumps.raw_size(infos, sample_ids.size, form))
     versions = {"torch": torch.__version__, "numpy": np.__version__, "h5py": h5py.__version__}
@@ -98,16 +97,6 @@ def log_probabilities(network, images, batch_size, device):
         for batch in augmentation.plain_batches(images, torch.arange(len(images), device=device).split(batch_size))
     ]
     return torch.cat(parts).cpu().numpy()
-
-
-def _describe(network, layers, image):
-    """LayerInfo of each layer, its shape taken from the pass of one image."""
-    shapes = {}
-    with tracing.watching(layers, lambda index, output: shapes.update({index: tuple(output.shape[1:])})):
-        network(*augmentation.plain_batches(image, [torch.zeros(1, dtype=torch.int64)]))
-    return [
-        LayerInfo(layer.name, layer.kind, layer.stage, layer.block, shapes[index]) for index, layer in enumerate(layers)
-    ]
 
 
 def _check_room(path, size):

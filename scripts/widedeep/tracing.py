@@ -1,10 +1,14 @@
 """The layers of a network in forward order, and a way to see their outputs while it runs."""
 
+import collections
 import contextlib
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
+from widedeep.errors import UserError
+from widedeep.layers import LayerInfo
 from widedeep.models import Add
 
 _KINDS = {
@@ -36,7 +40,8 @@ class Layer:
 def layers_of(network):
     """All layers of a network in forward order.
 
-    Works for any module that gives each operation a submodule and defines them in the order in which they run.
+    Works for any module that gives each operation a submodule and defines them in the order in which they run;
+    `described` refuses others.
     """
     return [
         Layer(name, _kind(name, module), _number(name, "stage"), _number(name, "block"), module)
@@ -75,6 +80,57 @@ def watching(layers, callback):
     finally:
         for handle in handles:
             handle.remove()
+
+
+@torch.no_grad()
+def described(network, layers, image_shape, device):
+    """What files say of each layer, from a forward pass of two black images.
+
+    Whoever follows layers asks this first: a layer that runs twice or out of order would give numbers that look right.
+
+    Args:
+        network: in evaluation mode, on `device`.
+        layers: list of Layer.
+        image_shape: (channels, height, width).
+        device: torch.device.
+
+    Returns:
+        list of LayerInfo
+
+    Raises:
+        UserError: a layer does not run exactly once and in its place, or returns something else than a tensor with a
+            row for each image.
+    """
+    images, order, outputs = 2, [], {}
+
+    def keep(index, output):
+        order.append(index)
+        outputs[index] = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+
+    with watching(layers, keep):
+        network(torch.zeros(images, *image_shape, device=device))
+    runs = collections.Counter(order)
+    for index, layer in enumerate(layers):
+        if runs[index] != 1:
+            raise UserError(
+                f"module {layer.name} runs {runs[index]} times in a forward pass, and a layer runs once; give each "
+                "call a module of its own, and leave out modules that never run."
+            )
+        if outputs[index][:1] != (images,):
+            raise UserError(
+                f"module {layer.name} returns {outputs[index]} for {images} images, and a layer returns a tensor with "
+                "a row for each; let a subclass of the module return that."
+            )
+    for index, ran in enumerate(order):
+        if index != ran:
+            raise UserError(
+                f"module {layers[ran].name} runs before {layers[index].name}, and is defined after it; define modules "
+                "in the order in which they run."
+            )
+    return [
+        LayerInfo(layer.name, layer.kind, layer.stage, layer.block, outputs[index][1:])
+        for index, layer in enumerate(layers)
+    ]
 
 
 def features(output):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from widedeep import augmentation, models
+from widedeep import augmentation, models, tracing
 from widedeep.errors import UserError
 from widedeep.names import random_seed
 from widedeep.optimizer import SGD
@@ -47,8 +47,8 @@ class Recipe:
 class Training:
     """The state of one network's training: weights, optimiser, position and history.
 
-    Nothing random is kept between steps: the order of an epoch and the crops of a step follow from the network's name,
-    so the position (epoch, step) is all that a resumed training must know.
+    Nothing random is kept between steps: the order of an epoch, the crops of a step and what the network itself draws
+    in it follow from the network's name, so the position (epoch, step) is all that a resumed training must know.
 
     Args:
         network: on `device`, with initial weights.
@@ -155,6 +155,8 @@ class Training:
 
     def _train_on(self, batch, labels):
         self.optimizer.zero_grad()
+        # What the network itself draws, as in dropout; each process draws numbers of its own.
+        _seed_torch(self.device, random_seed(self.name, "dropout", self.epoch, self.step, self.group.rank))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed_precision):
             logits = self._parallel(batch)
             loss = functional.cross_entropy(logits, labels)
@@ -217,12 +219,45 @@ def refuse_few_channels(network, name):
         )
 
 
+@torch.no_grad()
+def check_network(network, name, image_shape, classes, device):
+    """Refuse, before it is trained, a network that cannot be evaluated or whose layers cannot be followed.
+
+    Args:
+        network: on `device`; it is left in evaluation mode.
+        name: of the network.
+        image_shape: (channels, height, width).
+        classes: number of classes.
+        device: torch.device.
+
+    Raises:
+        UserError: its answer has another shape than (batch, classes), it has no layer, or see tracing.described.
+    """
+    network.eval()
+    answer = network(torch.zeros(2, *image_shape, device=device))
+    found = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
+    if found != (2, classes):
+        raise UserError(
+            f"{name}: the network answers {found} to 2 images, and logits of the shape (2, {classes}) are expected; "
+            "mend its family's file."
+        )
+    layers = tracing.layers_of(network)
+    if not layers:
+        raise UserError(
+            f"{name}: no operation of the network is a module, so it has no layers; mend its family's file."
+        )
+    try:
+        tracing.described(network, layers, image_shape, device)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+
+
 def train_network(model, seed, train, test, classes, recipe, group, checkpoint, after_step):
     """Train one network of the grid from its first step, or from its checkpoint.
 
     Args:
         model: names.Model.
-        seed: of the network; with the model's name it decides initial weights, order and augmentation.
+        seed: of the network; with the model's name it decides initial weights, order, augmentation and dropout.
         train, test: data.Split.
         classes: number of classes.
         recipe: Recipe.
@@ -234,16 +269,17 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
         the finished Training.
 
     Raises:
-        UserError: see Training, Training.run and Checkpoint.load.
+        UserError: see check_network, Training, Training.run and Checkpoint.load.
     """
     name = f"{model}/seed{seed}"
     generator = torch.Generator().manual_seed(random_seed(name, "init"))
-    channels = train.images.shape[1]
+    channels, *size = train.images.shape[1:]
     network = models.build(
-        model.family, model.depth, model.width, classes, channels, recipe.batchnorm_momentum, generator
+        model.family, model.depth, model.width, classes, channels, recipe.batchnorm_momentum, generator, tuple(size)
     )
     refuse_few_channels(network, name)
     network.to(group.device, memory_format=torch.channels_last)
+    check_network(network, name, train.images.shape[1:], classes, group.device)
     training = Training(network, train, test, recipe, name, group)
     state = checkpoint.load(group.device)
     if state is not None:
@@ -291,6 +327,16 @@ def _sgd(network, recipe):
     kernels = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
     return SGD([(kernels, 2 * recipe.l2), (others, 0.0)], recipe.momentum)
+
+
+def _seed_torch(device, seed):
+    """Seed torch's global generators of the CPU and of `device`.
+
+    As torch.manual_seed, which takes a millisecond a call where cuda is there and not in use.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
 
 
 def _on_device(split, device):

@@ -32,10 +32,12 @@ def save(path, network, model, settings, description):
         "training": settings,
         "classes": len(description.classes),
         "channels": description.image_shape[0],
+        "image_size": description.image_shape[1:],
         "torch": torch.__version__,
     }
-    # channels_last is how it was computed, not what it is.
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    # channels_last is how it was computed, not what it is. Copies: safetensors refuses weights that two layers share.
+    state = network.state_dict()
+    tensors = {name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
     header["checksum"] = _checksum(header, tensors)
     with files.replacing(path) as unfinished:
         # Not save_file, whose files only their owner can read.
@@ -66,7 +68,9 @@ def load(path, device):
         raise UserError(f"{path}: has schema version {version} where {SCHEMA_VERSION} is expected; train it again.")
     if header.pop("checksum", None) != _checksum(header, tensors):
         raise UserError(f"{path}: is damaged (its checksum is another one); train it again.")
-    network = models.build(model.family, model.depth, model.width, header["classes"], header["channels"])
+    image_size = header.get("image_size")  # files of before have none, and no family that asks for it
+    classes, channels = header["classes"], header["channels"]
+    network = models.build(model.family, model.depth, model.width, classes, channels, image_size=image_size)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:

@@ -13,12 +13,12 @@ FAMILY = '''
 """Multilayer perceptrons of `depth` dense layers."""
 
 
-def build(depth, width, classes, channels, batchnorm_momentum):
+def build(depth, width, classes, channels, batchnorm_momentum, image_size):  # the last one may be left out
     from torch import nn
 
     network = nn.Sequential()
     network.flatten = nn.Flatten()
-    features = channels * 8 * 8
+    features = channels * image_size[0] * image_size[1]
     for layer in range(1, depth):
         network.add_module(f"dense{layer}", nn.Linear(features, round(32 * width)))
         network.add_module(f"gelu{layer}", nn.GELU())
