@@ -56,7 +56,9 @@ MEASURES = {
         network, tracing.layers_of(network)[-2:], IMAGES, 8, CPU
     ),
     "accuracy of probes": probe,
-    "deletion": lambda network, _: deletion.accuracies(network, SPLIT, 8, CPU),
+    "deletion": lambda network, _: deletion.accuracies(
+        network, deletion.deletable(network, (1, 8, 8), CPU), SPLIT, 8, CPU
+    ),
     "figure A": lambda network, _: convergence.gram_of(network, tracing.layers_of(network)[-1], IMAGES, 8, CPU),
     "accuracy": lambda network, _: training.evaluate(
         network, torch.from_numpy(IMAGES).permute(0, 2, 3, 1), torch.from_numpy(SPLIT.labels), 8
@@ -70,7 +72,7 @@ def test_measures_run_in_float32(measure, tmp_path):
     seen = set()
 
     def note(_module, inputs, _output):
-        if len(inputs[0]) > 1:  # a pass of one image only tells shapes
+        if len(inputs[0]) > 2:  # a pass of two images only tells shapes
             seen.add(settings())
 
     network.logits.register_forward_hook(note)
