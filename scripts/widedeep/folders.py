@@ -1,4 +1,4 @@
-"""Images of one's own, a folder a class: which there are, and what they become.
+"""Images of one's own, a folder a class: which there are, in which order, and what they become.
 
 No checksum verifies them, so the rule `download` has this file's fingerprint: an edit makes their data sets again.
 """
@@ -9,6 +9,10 @@ import numpy as np
 
 from widedeep.data import Split
 from widedeep.errors import UserError
+from widedeep.names import random_seed
+
+# Those that torchvision takes for images; to import it takes seconds.
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"})
 
 
 def image_folder(folder, size):
@@ -33,7 +37,7 @@ def image_folder(folder, size):
 def listing(folder):
     """The image files of a folder, a folder a class: FOLDER/train/CLASS and FOLDER/test/CLASS, or FOLDER/CLASS alone.
 
-    In the second form every fifth image of a class, by name, is a test image.
+    In the second form every fifth image of a class, by name, is a test image. Classes are mixed (`mixed`).
 
     Args:
         folder: of the images; `val` stands for `test` where that is missing.
@@ -52,7 +56,7 @@ def listing(folder):
         train, test = [s for s in samples if s[2] % 5 != 4], [s for s in samples if s[2] % 5 == 4]
         if {label for _, label, _ in test} != set(range(len(classes))):
             raise UserError(f"{folder}: a class has fewer than 5 images, so none for the test set; add images.")
-        return _relative(folder, train), _relative(folder, test), classes
+        return _mixed_and_relative(folder, train), _mixed_and_relative(folder, test), classes
     test_folder = next((folder / name for name in ("test", "val") if (folder / name).is_dir()), None)
     if test_folder is None:
         raise UserError(f"{folder}: holds train but neither test nor val; add one, or put the classes into {folder}.")
@@ -60,23 +64,44 @@ def listing(folder):
     if classes != test_classes:
         different = sorted(set(classes) ^ set(test_classes))[0]
         raise UserError(f"{folder}: class {different} is not in both train and {test_folder.name}; give both the same.")
-    return _relative(folder, train), _relative(folder, test), classes
+    return _mixed_and_relative(folder, train), _mixed_and_relative(folder, test), classes
 
 
-def _relative(folder, samples):
-    return [(path.relative_to(folder), label) for path, label, _ in samples]
+def mixed(labels, names):
+    """An order of examples in which each first part has every class in about its share of all.
+
+    Shares of the training set, and the examples of dumps, are first parts. Within a class the order is random, but
+    fixed: it follows from the names, so that one example more leaves the others in their order.
+
+    Args:
+        labels: (examples,) whole numbers from 0.
+        names: (examples,) list of what tells an example from all others.
+
+    Returns:
+        (examples,) int64: which example comes where
+    """
+    labels = np.asarray(labels, np.int64)
+    drawn = np.array([random_seed("order of images", name) for name in names])
+    by_class = np.lexsort((drawn, labels))
+    counts = np.bincount(labels)
+    position = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return by_class[np.argsort((position + 0.5) / np.repeat(counts, counts), kind="stable")]
+
+
+def _mixed_and_relative(folder, samples):
+    """[(path relative to the folder, label)] of what `_samples` returns."""
+    found = [(path.relative_to(folder), label) for path, label, _ in samples]
+    return [found[index] for index in mixed([label for _, label in found], [path.as_posix() for path, _ in found])]
 
 
 def _samples(folder):
     """(classes, [(path, label, position in its class)]) of a folder of classes."""
-    from torchvision.datasets.folder import IMG_EXTENSIONS
-
     classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     if not classes:
         raise UserError(f"{folder}: holds no folder, and one a class is expected.")
     samples = []
     for label, name in enumerate(classes):
-        paths = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in IMG_EXTENSIONS)
+        paths = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in SUFFIXES)
         if not paths:
             raise UserError(f"{folder / name}: holds no image; add images, or remove the folder.")
         samples += [(path, label, position) for position, path in enumerate(paths)]

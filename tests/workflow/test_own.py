@@ -1,5 +1,6 @@
 """A network family and a data set of one's own: one file each, then a study of them."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import study
@@ -112,6 +113,17 @@ def test_a_data_set_file_without_load_is_one_sentence(folders):
     (folders / "own.py").write_text("")
     with pytest.raises(UserError, match="own.py: has no function load"):
         sources.own_file("own")
+
+
+def test_first_parts_of_a_data_set_file_that_is_sorted_by_class_hold_all_classes(folders):
+    (folders / "own.py").write_text(
+        "import numpy as np\n\n\ndef load():\n    labels = np.repeat(np.arange(4), 10)\n"
+        "    images = np.tile(labels[:, None, None, None], (1, 1, 8, 8)).astype(np.uint8)\n"
+        "    return images, labels, images, list(labels), 'abcd'\n"
+    )
+    for split in sources.own_file("own")[:2]:
+        assert np.bincount(split.labels[:8]).tolist() == [2] * 4
+        assert (split.images[:, 0, 0, 0] == split.labels).all()
 
 
 @pytest.mark.parametrize("key", ["source", "folder", "archive", "image_size"])

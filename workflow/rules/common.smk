@@ -29,8 +29,10 @@ MODELS = {name: model for name, (model, _) in NETWORKS.items()}
 SEEDS = {name: seeds for name, (_, seeds) in NETWORKS.items()}
 
 # Places
-# A process decodes for each thread but one, where images are streamed.
-THREADS = 1 + (config["dataset"]["workers"] if config["dataset"]["stream"] else 0)
+# Threads of a job that reads images, and of a training: each process that decodes counts as one.
+WORKERS = config["dataset"]["workers"]
+THREADS = 1 + WORKERS
+TRAINING_THREADS = config["training"]["gpus"] + WORKERS
 IMAGE_SIZE = config["dataset"].get("image_size")
 DATA = f"data/{DATASET}{f'-{IMAGE_SIZE}px' if IMAGE_SIZE else ''}/dataset.h5"
 # The content of a known data set is fixed by its checksum, so the file's age says nothing.
@@ -95,10 +97,9 @@ def content_options():
 
 def unverified_code():
     """The fingerprint of the code that decides what the images are, where no checksum of the content does."""
-    if study_config.has_file(DATASET):
-        return fingerprint.of_script(study_config.DATASETS / f"{DATASET}.py")
     if DATASET not in study_config.SOURCES:
-        return fingerprint.of_script(SCRIPTS / "widedeep/folders.py")
+        file = study_config.DATASETS / f"{DATASET}.py"
+        return fingerprint.of_script(SCRIPTS / "widedeep/folders.py", *[file] * study_config.has_file(DATASET))
     # Of a known data set the whole images are verified, and then reduced.
     return fingerprint.of_script(SCRIPTS / "widedeep/data.py") if IMAGE_SIZE else ""
 
@@ -134,6 +135,18 @@ def training_priority(wildcards):
 def recipe_options():
     """How all networks are trained; how often a checkpoint is written, and on how many GPUs, is not part of it."""
     return options_of("training", "checkpoint_minutes", "gpus")
+
+
+def processes(number=1):
+    """The options of a job that reads images: threads of each of its `number` processes, and what decodes for them.
+
+    Apart, so that --cores 1, or more threads for a rule, leaves the config's number of workers.
+    """
+
+    def options(wildcards, threads):
+        return f"--threads {max(1, (threads - WORKERS) // number)} --workers {WORKERS}"
+
+    return options
 
 
 def launcher():
