@@ -22,6 +22,7 @@ BASE = {
     "grid": [{"depths": [8, 14], "widths": [1], "seeds": [1, 2]}],
     "training": {"flip": False, "batch_size": 64},
     "dumps": {"batch_size": 64},
+    "probes": {"batch_size": 2000},
 }
 FIG1 = {"depth_row": {"depths": [8], "width": 1}, "width_row": {"depth": 8, "widths": [1]}, "seed": 1}
 
@@ -127,6 +128,12 @@ REFUSED = [
         1438,
         "training.batch_size is 1438, more than the 1437 training examples of digits-resnet8-",
     ),
+    ("training.gpus", 3, "training.gpus is 3, and training.batch_size 64 is no multiple of it; change one of them"),
+    (
+        "figures.fig4",
+        {"models": [{"depth": 8, "width": 1}], "seed": 1},
+        "config key probes.batch_size is 2000, more than the 1437 training examples of digits-resnet8-w1-f100; use",
+    ),
     ("training.flip", True, "config key training.flip is true; a mirrored digit"),
     ("dumps.batch_size", 361, "config key dumps.batch_size is 361, more than the 360 test examples of digits"),
     ("dumps.batch_size", 3, "config key dumps.batch_size is less than 4"),
@@ -139,6 +146,17 @@ REFUSED = [
         "figures.A",
         {"model": {"depth": 8, "width": 1}, "seed": 1, "batch_sizes": [16, 500]},
         "A.batch_sizes: 500 is more than the 360 examples that are gone through",
+    ),
+    ("dataset.workers", 2, "config key dataset.workers is for images that are streamed"),
+    (
+        "dataset",
+        {"name": "own", "folder": "x", "image_size": 8, "archive": "y"},
+        "config key dataset.archive: own comes from dataset.folder alone, remove it",
+    ),
+    (
+        "dataset",
+        {"name": "own", "folder": "x", "image_size": 8, "mirrors": ["http://x"]},
+        "config key dataset.mirrors: own comes from dataset.folder alone, remove it",
     ),
     ("figures.fig6", {}, "figures.fig6: needs two configurations with two seeds or more"),
     ("dataset.mirrors", ["http://x"], "config key dataset.mirrors is for the source official"),
@@ -193,6 +211,37 @@ def test_pairs_of_seeds_need_two():
     one_seed["figures"] = {"fig5": {"models": [{"depth": 8, "width": 1}]}}
     with pytest.raises(UserError, match="figures.fig5.models: digits-resnet8-w1-f100 has one seed"):
         config.checked(one_seed, SCHEMA)
+
+
+def test_a_control_of_figure_6_needs_two_seeds_of_one_configuration():
+    wide, deep = {"depth": 8, "width": 2}, {"depth": 14, "width": 1}
+    study = changed("figures.fig6", {"wide": wide, "deep": deep})
+    study["grid"] = [{"depths": [8, 14], "widths": [1, 2], "seeds": [1]}]
+    with pytest.raises(UserError, match="digits-resnet8-w2-f100 and digits-resnet14-w1-f100 have one seed each"):
+        config.checked(study, SCHEMA)
+    study["grid"].append({"depths": [8], "widths": [2], "seeds": [2]})
+    config.checked(study, SCHEMA)
+
+
+@pytest.mark.parametrize(("fraction", "batch_size"), [(1, 64), (0.06, 20), (0.3, 7), (0.07, 33), (0.5, 1)])
+def test_as_many_images_are_needed_as_fill_each_batch(fraction, batch_size):
+    study = changed("dataset", {"name": "own", "folder": "x", "image_size": 8})
+    study["grid"][0]["fractions"] = [fraction]
+    study["grid"][0]["depths"] = [8]
+    study["training"]["batch_size"] = batch_size
+    study["figures"] = {
+        "A": {"model": {"depth": 8, "width": 1, "fraction": fraction}, "seed": 1, "batch_sizes": [16, 100]}
+    }
+    checked = config.checked(study, SCHEMA)
+    train, test = config.needed_examples(checked)
+    config.check_examples(checked, train, test)
+    assert test == 100
+    with pytest.raises(UserError, match=f"training.batch_size is {batch_size}, more than the {batch_size - 1} train"):
+        config.check_examples(checked, train - 1, test)
+    with pytest.raises(UserError, match="A.batch_sizes: 100 is more than the 99 examples"):
+        config.check_examples(checked, train, test - 1)
+    del study["figures"]
+    assert config.needed_examples(config.checked(study, SCHEMA)) == (train, 64)
 
 
 def test_a_batch_must_fit_the_smallest_fraction():

@@ -695,6 +695,20 @@ def test_a_folder_that_is_missing_empty_or_too_small_is_refused(tmp_path):
         own(tmp_path / "images", tmp_path / "d.h5")
 
 
+@pytest.mark.parametrize("stream", [[], ["--stream"]])
+def test_fewer_images_than_the_batches_need_are_refused(tmp_path, stream):
+    for number in range(10):
+        picture(tmp_path / "images/a" / f"{number}.png", "red")
+    words = ["--image-size", "8", *stream]
+    sentence = "own: has 8 training images, and the batches of the study need 9; make training.batch_size and probes"
+    with pytest.raises(UserError, match=sentence):
+        own(tmp_path / "images", tmp_path / "d.h5", *words, "--least-train", "9")
+    with pytest.raises(UserError, match="own: has 2 test images, and the batches of the study need 3; make dumps"):
+        own(tmp_path / "images", tmp_path / "d.h5", *words, "--least-test", "3")
+    assert not (tmp_path / "d.h5").exists()
+    own(tmp_path / "images", tmp_path / "d.h5", *words, "--least-train", "8", "--least-test", "2")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -1,6 +1,7 @@
 """The canonical file of a data set, whatever it was made from: verified uint8 images and labels.
 
-/               attributes: kind, schema_version, name, classes (JSON list), source; folder and size of a listing
+/               attributes: kind, schema_version, name, classes (JSON list), source; listed, where it is from a folder
+                (folders.checksum); folder and size of a listing
 /train, /test   attribute: checksum
     images      (examples, channels, height, width) uint8
     labels      (examples,) int64
@@ -45,6 +46,7 @@ class Description:
     test_examples: int
     train_checksum: str
     test_checksum: str
+    listed: str
 
 
 def content_checksum(split):
@@ -75,7 +77,7 @@ def reduced(split, size):
     return Split(means.astype(np.uint8), split.labels)
 
 
-def write(path, name, train, test, classes, source):
+def write(path, name, train, test, classes, source, listed=""):
     """Write a data set file.
 
     Args:
@@ -84,10 +86,12 @@ def write(path, name, train, test, classes, source):
         train, test: Split.
         classes: list of class names; labels count from 0 in their order.
         source: where the images come from, in words.
+        listed: folders.checksum of the folder that they come from.
     """
     with hdf5.creating(path) as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
         file.attrs.update({"name": name, "classes": json.dumps(list(classes)), "source": source})
+        file.attrs["listed"] = listed
         for split_name, split in (("train", train), ("test", test)):
             group = file.create_group(split_name)
             group.attrs["checksum"] = content_checksum(split)
@@ -235,6 +239,7 @@ def describe(path):
             test_examples=len(test["labels"]),
             train_checksum=train.attrs["checksum"],
             test_checksum=test.attrs["checksum"],
+            listed=file.attrs.get("listed", ""),
         )
 
 

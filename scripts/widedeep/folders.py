@@ -3,6 +3,7 @@
 No checksum verifies them, so the rule `download` has this file's fingerprint: an edit makes their data sets again.
 """
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,27 @@ def listing(folder):
     Raises:
         UserError: there is no class, a class is empty, or the splits differ in classes.
     """
-    folder = Path(folder)
+    train, test, classes = _found(Path(folder))
+    return _mixed(train), _mixed(test), classes
+
+
+def checksum(folder):
+    """SHA-256 over the names and sizes of a folder's images: it shows that the folder changed, as long as it is there.
+
+    Dates do not count, as a copy has others, and the images are not read.
+
+    Raises:
+        UserError: see `listing`.
+    """
+    train, test, _ = _found(Path(folder))
+    digest = hashlib.sha256()
+    for path, _ in [*train, *test]:
+        digest.update(f"{path.as_posix()}\0{Path(folder, path).stat().st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def _found(folder):
+    """What `listing` returns, in the order of the names."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give the folder that holds one folder a class.")
     if not (folder / "train").is_dir():
@@ -56,7 +77,7 @@ def listing(folder):
         train, test = [s for s in samples if s[2] % 5 != 4], [s for s in samples if s[2] % 5 == 4]
         if {label for _, label, _ in test} != set(range(len(classes))):
             raise UserError(f"{folder}: a class has fewer than 5 images, so none for the test set; add images.")
-        return _mixed_and_relative(folder, train), _mixed_and_relative(folder, test), classes
+        return _relative(folder, train), _relative(folder, test), classes
     test_folder = next((folder / name for name in ("test", "val") if (folder / name).is_dir()), None)
     if test_folder is None:
         raise UserError(f"{folder}: holds train but neither test nor val; add one, or put the classes into {folder}.")
@@ -64,7 +85,7 @@ def listing(folder):
     if classes != test_classes:
         different = sorted(set(classes) ^ set(test_classes))[0]
         raise UserError(f"{folder}: class {different} is not in both train and {test_folder.name}; give both the same.")
-    return _mixed_and_relative(folder, train), _mixed_and_relative(folder, test), classes
+    return _relative(folder, train), _relative(folder, test), classes
 
 
 def mixed(labels, names):
@@ -88,10 +109,13 @@ def mixed(labels, names):
     return by_class[np.argsort((position + 0.5) / np.repeat(counts, counts), kind="stable")]
 
 
-def _mixed_and_relative(folder, samples):
-    """[(path relative to the folder, label)] of what `_samples` returns."""
-    found = [(path.relative_to(folder), label) for path, label, _ in samples]
-    return [found[index] for index in mixed([label for _, label in found], [path.as_posix() for path, _ in found])]
+def _mixed(samples):
+    order = mixed([label for _, label in samples], [path.as_posix() for path, _ in samples])
+    return [samples[index] for index in order]
+
+
+def _relative(folder, samples):
+    return [(path.relative_to(folder), label) for path, label, _ in samples]
 
 
 def _samples(folder):

@@ -126,7 +126,7 @@ def test_first_parts_of_a_data_set_file_that_is_sorted_by_class_hold_all_classes
         assert (split.images[:, 0, 0, 0] == split.labels).all()
 
 
-@pytest.mark.parametrize("key", ["source", "folder", "archive", "image_size"])
+@pytest.mark.parametrize("key", ["source", "folder", "archive", "mirrors", "image_size", "stream"])
 def test_a_data_set_file_takes_no_other_key(folders, key):
     (folders / "own.py").write_text("")
     with pytest.raises(UserError, match=f"dataset.{key}: own comes from"):
