@@ -186,6 +186,13 @@ REFUSED = [
         {"depth_row": {"depths": [8], "width": 1}, "fractions": [1, 0.5], "seed": 1},
         "fig2.fraction 0.5: digits-resnet8-w1-f50 is not",
     ),
+    ("figures.fig1", {"seed": 1}, "config key figures.fig1 has none of depth_row, width_row"),
+    (
+        "grid.0.family",
+        "vgg16",
+        r"grid\[0\].family does not match .*: 'vgg16'. .* in letters a to z and single underscores .* no digits, since",
+    ),
+    ("grid.0.family", "my_net", r"grid\[0\].family: family 'my_net' is unknown; it must be one of"),
     ("figures.C", FIG1, "figures.C.depth_row: digits-plain8-w1-f100 is not in the grid"),
     (
         "figures.fig3",
@@ -322,6 +329,12 @@ def test_a_larger_seed_changes_no_earlier_pair(seeds, within):
     more = [*seeds, 60]
     before, after = config.seed_pairs(seeds, other), config.seed_pairs(more, None if within else more)
     assert after[: len(before)] == before
+
+
+@pytest.mark.parametrize("row", ["depth_row", "width_row"])
+def test_a_figure_may_have_one_row(row):
+    checked = config.checked(changed("figures.fig1", {row: FIG1[row], "seed": 1}), SCHEMA)
+    assert [*config.rows_of(checked, "fig1")] == [row]
 
 
 def test_rows_of_figures_are_depths_then_widths_and_both_for_each_share_of_the_data():

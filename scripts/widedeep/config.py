@@ -414,14 +414,14 @@ def _check_figures(config):
 
 
 def _check_figure_6(config):
-    models = compared_in_figure_6(config)
+    models, networks = compared_in_figure_6(config), grid(config)
     pairs = itertools.permutations(models, 2)
     if not any(a.width > b.width and a.depth < b.depth and a.fraction == b.fraction for a, b in pairs):
         raise UserError(
             "config key figures.fig6: needs two configurations with two seeds or more, on one share of the data, of "
             "which one is wider and the other deeper; add them to the grid, or remove fig6."
         )
-    if max(len(grid(config)[model]) for model in models) < 2:
+    if max(len(networks[model]) for model in models) < 2:
         raise UserError(
             f"config key figures.fig6: {models[0]} and {models[1]} have one seed each, and the control needs two of "
             "one of them; add seeds."
