@@ -2,6 +2,7 @@
 
 import copy
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,12 @@ def test_shipped_configs_are_valid_complete_and_introduce_themselves(path):
     for word in ("jobs", "time", "disk"):
         assert word in opening.lower(), f"{path}: the opening does not tell the {word}"
     assert "make" in opening or "snakemake" in opening
+
+
+def test_the_config_of_the_page_on_own_data_is_valid():
+    (content,) = re.findall(r"```yaml\n(.*?)```", Path("docs/own-data.md").read_text(), re.DOTALL)
+    checked = config.checked(yaml.safe_load(content), SCHEMA)
+    assert config.needed_examples(checked) == (32, 16)
 
 
 def objects(schema):
