@@ -26,8 +26,8 @@ include: "workflow/rules/provenance.smk"
 include: "workflow/rules/explorer.smk"
 
 
-# On a cluster these run where Snakemake does: seconds of work each, and the download needs the network. Figures 3 and A,
-# and the comparison of all predictions, are work for a node.
+# On a cluster these run where Snakemake does: seconds of work each, and the download needs the network, which compute
+# nodes often have not. Figures 3 and A, and the comparison of all predictions, are work for a node.
 localrules:
     all,
     download,

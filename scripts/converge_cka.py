@@ -24,6 +24,7 @@ def parse(argv):
     )
     parser.add_argument("--seed", type=int, default=0, help="of the order of examples")
     parser.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
+    command.add_workers(parser)
     command.add_figure_options(parser)
     return command.start(parser, argv, writes=["out"])
 
@@ -38,7 +39,7 @@ def main(argv=None):
     device = models.device_named(args.device)
     network, model, training = weights.load(args.model, device)
     weights.check_data(args.model, training, data.describe(args.data), args.data)
-    images = data.read(args.data, "test").images[: args.examples]
+    images = data.read(args.data, "test", workers=args.workers).images[: args.examples]
     layers = convergence.three_layers(network)
     grams = np.stack([convergence.gram_of(network, layer, images, 256, device) for layer in layers])
     names = [layer.name for layer in layers]

@@ -11,6 +11,7 @@ Examples:
   python scripts/download.py --dataset flowers --folder ~/flowers --image-size 32 --out data/flowers/dataset.h5
 """
 
+from os.path import expanduser
 from pathlib import Path
 
 from widedeep import command
@@ -25,19 +26,26 @@ def parse(argv):
         "--mirror", action="append", default=[], metavar="URL", help="folder with the archive; repeatable"
     )
     parser.add_argument(
-        "--archive", metavar="PATH", help="the official archive as a local file (or folder of four files)"
+        "--archive",
+        metavar="PATH",
+        type=expanduser,
+        help="the official archive as a local file (or folder of four files)",
     )
-    parser.add_argument("--folder", metavar="DIR", help="images of your own, one folder a class")
+    parser.add_argument("--folder", metavar="DIR", type=expanduser, help="images of your own, one folder a class")
     parser.add_argument(
         "--image-size", type=command.positive_int, metavar="N", help="side in pixels; smaller than the original"
     )
     parser.add_argument("--stream", action="store_true", help="with --folder: list the images, and leave them there")
+    for split in ("train", "test"):
+        parser.add_argument(
+            f"--least-{split}", type=int, default=1, metavar="N", help=f"refuse fewer {split} images (default: 1)"
+        )
     return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import config, data
+    from widedeep import config, data, folders
 
     dataset = {"name": args.dataset, "mirrors": args.mirror}
     given = {
@@ -51,16 +59,33 @@ def main(argv=None):
     own = "file" if config.has_file(args.dataset) else "folder"
     source = args.source or config.SOURCES.get(args.dataset, [own])[0]
     if args.stream:
-        from widedeep import folders
-
-        data.write_listing(args.out, args.dataset, args.folder, args.image_size, *folders.listing(args.folder))
+        train, test, classes = folders.listing(args.folder)
+        check_examples(args, train, test)
+        data.write_listing(args.out, args.dataset, args.folder, args.image_size, train, test, classes)
         report(args.out)
         return
+    listed = folders.checksum(args.folder) if source == "folder" else ""
     train, test, classes = fetch(args, source)
     if args.image_size and source not in ("folder", "file"):
         train, test = (data.reduced(split, args.image_size) for split in (train, test))
-    data.write(args.out, args.dataset, train, test, classes, source)
+    check_examples(args, train.labels, test.labels)
+    data.write(args.out, args.dataset, train, test, classes, source, listed)
     report(args.out)
+
+
+def check_examples(args, train, test):
+    """Refuse fewer images than were asked for, before anything is trained on them."""
+    from widedeep.errors import UserError
+
+    for split, found, least, keys in (
+        ("training", train, args.least_train, "training.batch_size and probes.batch_size"),
+        ("test", test, args.least_test, "dumps.batch_size and figures.A.batch_sizes"),
+    ):
+        if len(found) < least:
+            raise UserError(
+                f"{args.dataset}: has {len(found)} {split} images, and the batches of the study need {least}; make "
+                f"{keys} smaller, or add images."
+            )
 
 
 def report(path):

@@ -31,6 +31,7 @@ def parse(argv):
     parser.add_argument("--kinds", nargs="+", choices=layers.KINDS, help="only layers of these kinds (default: all)")
     parser.add_argument("--layers", metavar="PATTERN", help="only layers whose name matches, as 'stage3.*'")
     parser.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
+    command.add_workers(parser)
     return command.start(parser, argv, writes=["out", "components", "predictions", "provenance"])
 
 
@@ -46,7 +47,7 @@ def main(argv=None):
     weights.check_data(args.model, training, description, args.data)
     chosen = sweep.choose(network, args.kinds, args.layers)
     origin = dumps.Origin(str(model), training["seed"], description.test_checksum, "test")
-    with data.opened(args.data, "test") as test:
+    with data.opened(args.data, "test", args.workers) as test:
         images = test.images[: args.examples]
         sample_ids = dumps.minibatches(len(images), args.batch_size, args.passes, args.seed)
         sweep.write_dump(args.out, network, chosen, images, sample_ids, args.form, origin, device)

@@ -34,6 +34,7 @@ def parse(argv):
     machine = parser.add_argument_group("the machine")
     machine.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
     machine.add_argument("--checkpoint-minutes", type=float, default=10, help="between two checkpoints (default: 10)")
+    command.add_workers(machine)
     return command.start(parser, argv, writes=["probes", "deletion", "provenance"])
 
 
@@ -50,7 +51,8 @@ def main(argv=None):
     network, model, training = weights.load(args.model, device)
     description = data.describe(args.data)
     weights.check_data(args.model, training, description, args.data)
-    train, test = data.read(args.data, "train", model.fraction), data.read(args.data, "test")
+    train = data.read(args.data, "train", model.fraction, args.workers)
+    test = data.read(args.data, "test", workers=args.workers)
     recipe = probes.ProbeRecipe(args.epochs, args.batch_size, args.learning_rate, args.momentum, args.flip, args.pool)
     name = f"{model}/seed{training['seed']}"
     blocks = deletion.deletable(network, test.images.shape[1:], device)

@@ -52,6 +52,7 @@ def parse(argv):
     machine.add_argument(
         "--progress", type=Path, metavar="FILE", help="JSON with epoch, loss and accuracy, kept current"
     )
+    command.add_workers(machine)
     return command.start(parser, argv)
 
 
@@ -109,7 +110,9 @@ def train(args, group, stop, attempt, waited):
         if group.rank == 0 and args.progress and progress_clock.is_due():
             report_progress(args.progress, state)
 
-    examples, test = data.read(args.data, "train", args.fraction), data.read(args.data, "test")
+    workers = group.workers(args.workers)
+    examples = data.read(args.data, "train", args.fraction, workers)
+    test = data.read(args.data, "test", workers=workers)
     classes = len(description.classes)
     try:
         finished = training.train_network(

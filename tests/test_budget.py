@@ -58,6 +58,16 @@ def test_without_figure_1_the_grid_has_rows_too():
     assert (wide[0], small) == (size(14, 10), [size(14)])
 
 
+@pytest.mark.parametrize(
+    ("row", "ends"),
+    [("depth_row", [size(164), size(14, 10), size(14)]), ("width_row", [size(164), size(26, 10), size(14)])],
+)
+def test_a_row_that_figure_1_lacks_is_of_the_grid(row, ends):
+    figure = {key: value for key, value in PAPER["figures"]["fig1"].items() if key in (row, "seed")}
+    deep, wide, small = budget.ends({**PAPER, "figures": {"fig1": figure}})
+    assert [deep[0], wide[0], small[0]] == ends
+
+
 def test_with_time_enough_all_is_trained():
     known = budget.candidates(PAPER, COST)
     plan = planned(1e12)

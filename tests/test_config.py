@@ -2,6 +2,7 @@
 
 import copy
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ BASE = {
     "grid": [{"depths": [8, 14], "widths": [1], "seeds": [1, 2]}],
     "training": {"flip": False, "batch_size": 64},
     "dumps": {"batch_size": 64},
+    "probes": {"batch_size": 2000},
 }
 FIG1 = {"depth_row": {"depths": [8], "width": 1}, "width_row": {"depth": 8, "widths": [1]}, "seed": 1}
 
@@ -53,6 +55,12 @@ def test_shipped_configs_are_valid_complete_and_introduce_themselves(path):
     for word in ("jobs", "time", "disk"):
         assert word in opening.lower(), f"{path}: the opening does not tell the {word}"
     assert "make" in opening or "snakemake" in opening
+
+
+def test_the_config_of_the_page_on_own_data_is_valid():
+    (content,) = re.findall(r"```yaml\n(.*?)```", Path("docs/own-data.md").read_text(), re.DOTALL)
+    checked = config.checked(yaml.safe_load(content), SCHEMA)
+    assert config.needed_examples(checked) == (32, 16)
 
 
 def objects(schema):
@@ -127,6 +135,12 @@ REFUSED = [
         1438,
         "training.batch_size is 1438, more than the 1437 training examples of digits-resnet8-",
     ),
+    ("training.gpus", 3, "training.gpus is 3, and training.batch_size 64 is no multiple of it; change one of them"),
+    (
+        "figures.fig4",
+        {"models": [{"depth": 8, "width": 1}], "seed": 1},
+        "config key probes.batch_size is 2000, more than the 1437 training examples of digits-resnet8-w1-f100; use",
+    ),
     ("training.flip", True, "config key training.flip is true; a mirrored digit"),
     ("dumps.batch_size", 361, "config key dumps.batch_size is 361, more than the 360 test examples of digits"),
     ("dumps.batch_size", 3, "config key dumps.batch_size is less than 4"),
@@ -139,6 +153,17 @@ REFUSED = [
         "figures.A",
         {"model": {"depth": 8, "width": 1}, "seed": 1, "batch_sizes": [16, 500]},
         "A.batch_sizes: 500 is more than the 360 examples that are gone through",
+    ),
+    ("dataset.workers", 2, "config key dataset.workers is for images that are streamed"),
+    (
+        "dataset",
+        {"name": "own", "folder": "x", "image_size": 8, "archive": "y"},
+        "config key dataset.archive: own comes from dataset.folder alone, remove it",
+    ),
+    (
+        "dataset",
+        {"name": "own", "folder": "x", "image_size": 8, "mirrors": ["http://x"]},
+        "config key dataset.mirrors: own comes from dataset.folder alone, remove it",
     ),
     ("figures.fig6", {}, "figures.fig6: needs two configurations with two seeds or more"),
     ("dataset.mirrors", ["http://x"], "config key dataset.mirrors is for the source official"),
@@ -168,6 +193,13 @@ REFUSED = [
         {"depth_row": {"depths": [8], "width": 1}, "fractions": [1, 0.5], "seed": 1},
         "fig2.fraction 0.5: digits-resnet8-w1-f50 is not",
     ),
+    ("figures.fig1", {"seed": 1}, "config key figures.fig1 has none of depth_row, width_row"),
+    (
+        "grid.0.family",
+        "vgg16",
+        r"grid\[0\].family does not match .*: 'vgg16'. .* in letters a to z and single underscores .* no digits, since",
+    ),
+    ("grid.0.family", "my_net", r"grid\[0\].family: family 'my_net' is unknown; it must be one of"),
     ("figures.C", FIG1, "figures.C.depth_row: digits-plain8-w1-f100 is not in the grid"),
     (
         "figures.fig3",
@@ -193,6 +225,37 @@ def test_pairs_of_seeds_need_two():
     one_seed["figures"] = {"fig5": {"models": [{"depth": 8, "width": 1}]}}
     with pytest.raises(UserError, match="figures.fig5.models: digits-resnet8-w1-f100 has one seed"):
         config.checked(one_seed, SCHEMA)
+
+
+def test_a_control_of_figure_6_needs_two_seeds_of_one_configuration():
+    wide, deep = {"depth": 8, "width": 2}, {"depth": 14, "width": 1}
+    study = changed("figures.fig6", {"wide": wide, "deep": deep})
+    study["grid"] = [{"depths": [8, 14], "widths": [1, 2], "seeds": [1]}]
+    with pytest.raises(UserError, match="digits-resnet8-w2-f100 and digits-resnet14-w1-f100 have one seed each"):
+        config.checked(study, SCHEMA)
+    study["grid"].append({"depths": [8], "widths": [2], "seeds": [2]})
+    config.checked(study, SCHEMA)
+
+
+@pytest.mark.parametrize(("fraction", "batch_size"), [(1, 64), (0.06, 20), (0.3, 7), (0.07, 33), (0.5, 1)])
+def test_as_many_images_are_needed_as_fill_each_batch(fraction, batch_size):
+    study = changed("dataset", {"name": "own", "folder": "x", "image_size": 8})
+    study["grid"][0]["fractions"] = [fraction]
+    study["grid"][0]["depths"] = [8]
+    study["training"]["batch_size"] = batch_size
+    study["figures"] = {
+        "A": {"model": {"depth": 8, "width": 1, "fraction": fraction}, "seed": 1, "batch_sizes": [16, 100]}
+    }
+    checked = config.checked(study, SCHEMA)
+    train, test = config.needed_examples(checked)
+    config.check_examples(checked, train, test)
+    assert test == 100
+    with pytest.raises(UserError, match=f"training.batch_size is {batch_size}, more than the {batch_size - 1} train"):
+        config.check_examples(checked, train - 1, test)
+    with pytest.raises(UserError, match="A.batch_sizes: 100 is more than the 99 examples"):
+        config.check_examples(checked, train, test - 1)
+    del study["figures"]
+    assert config.needed_examples(config.checked(study, SCHEMA)) == (train, 64)
 
 
 def test_a_batch_must_fit_the_smallest_fraction():
@@ -273,6 +336,12 @@ def test_a_larger_seed_changes_no_earlier_pair(seeds, within):
     more = [*seeds, 60]
     before, after = config.seed_pairs(seeds, other), config.seed_pairs(more, None if within else more)
     assert after[: len(before)] == before
+
+
+@pytest.mark.parametrize("row", ["depth_row", "width_row"])
+def test_a_figure_may_have_one_row(row):
+    checked = config.checked(changed("figures.fig1", {row: FIG1[row], "seed": 1}), SCHEMA)
+    assert [*config.rows_of(checked, "fig1")] == [row]
 
 
 def test_rows_of_figures_are_depths_then_widths_and_both_for_each_share_of_the_data():

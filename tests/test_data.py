@@ -19,7 +19,7 @@ import small
 from PIL import Image
 from torchvision.datasets import CIFAR10, FashionMNIST
 
-from widedeep import command, config, data, seals, sources, transfer
+from widedeep import command, config, data, folders, seals, sources, transfer
 from widedeep.errors import UserError
 
 
@@ -578,8 +578,11 @@ def test_a_folder_with_a_split(tmp_path):
     path = own(tmp_path / "images", tmp_path / "dataset.h5")
     train, test = data.read(path, "train"), data.read(path, "test")
     assert train.images.shape == (6, 3, 8, 8)
-    assert train.labels.tolist() == [0, 0, 0, 1, 1, 1]
-    assert train.images[4, :, 0, 0].tolist() == [100, 1, 7]
+    assert train.labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert sorted(map(tuple, train.images[:, :, 0, 0].tolist())) == [
+        (100 * index, number, 7) for index in range(2) for number in range(3)
+    ]
+    assert train.labels.tolist() == (train.images[:, 0, 0, 0] // 100).tolist()
     assert len(test.labels) == 4
     assert data.describe(path).classes == ["cat", "dog"]
 
@@ -588,8 +591,36 @@ def test_a_folder_without_a_split_gives_every_fifth_image_to_the_test_set(tmp_pa
     for number in range(10):
         picture(tmp_path / "images" / "a" / f"{number}.png", (number, 0, 0))
     path = own(tmp_path / "images", tmp_path / "dataset.h5")
-    assert data.read(path, "test").images[:, 0, 0, 0].tolist() == [4, 9]
+    assert sorted(data.read(path, "test").images[:, 0, 0, 0].tolist()) == [4, 9]
     assert len(data.read(path, "train").labels) == 8
+
+
+def test_each_first_part_of_a_folder_holds_all_classes(tmp_path):
+    for part, count in (("train", 12), ("test", 5)):
+        for index, name in enumerate("abcd"):
+            for number in range(count):
+                picture(tmp_path / "images" / part / name / f"{number}.png", (60 * index, number, 0))
+    path = own(tmp_path / "images", tmp_path / "dataset.h5")
+    for split, count in (("train", 12), ("test", 5)):
+        found = data.read(path, split)
+        for rounds in range(1, count + 1):
+            assert np.bincount(found.labels[: 4 * rounds]).tolist() == [rounds] * 4
+        # Nor are images of one name together, or in the order of their names.
+        numbers = found.images[:, 1, 0, 0].reshape(count, 4)
+        assert (np.ptp(numbers, axis=1) > 0).any()
+        assert sorted(numbers[:, 0]) != numbers[:, 0].tolist()
+
+
+def test_the_order_of_a_folder_is_fixed_and_keeps_the_shares_of_classes():
+    labels = [0] * 90 + [1] * 30
+    names = [f"{number}.png" for number in range(120)]
+    order = folders.mixed(labels, names)
+    assert sorted(order) == list(range(120))
+    assert np.bincount(np.take(labels, order)[:40]).tolist() == [30, 10]
+    assert [names[index] for index in order[:5]] == ["3.png", "26.png", "113.png", "27.png", "69.png"]
+    # One image more leaves the others of its class in their order.
+    more = folders.mixed([*labels, 1], [*names, "new.png"])
+    assert [index for index in more if 90 <= index < 120] == [index for index in order if index >= 90]
 
 
 def test_images_are_cropped_in_the_middle_and_resized(tmp_path):
@@ -662,6 +693,20 @@ def test_a_folder_that_is_missing_empty_or_too_small_is_refused(tmp_path):
     picture(tmp_path / "images/a/0.png", "red")
     with pytest.raises(UserError, match="a class has fewer than 5 images"):
         own(tmp_path / "images", tmp_path / "d.h5")
+
+
+@pytest.mark.parametrize("stream", [[], ["--stream"]])
+def test_fewer_images_than_the_batches_need_are_refused(tmp_path, stream):
+    for number in range(10):
+        picture(tmp_path / "images/a" / f"{number}.png", "red")
+    words = ["--image-size", "8", *stream]
+    sentence = "own: has 8 training images, and the batches of the study need 9; make training.batch_size and probes"
+    with pytest.raises(UserError, match=sentence):
+        own(tmp_path / "images", tmp_path / "d.h5", *words, "--least-train", "9")
+    with pytest.raises(UserError, match="own: has 2 test images, and the batches of the study need 3; make dumps"):
+        own(tmp_path / "images", tmp_path / "d.h5", *words, "--least-test", "3")
+    assert not (tmp_path / "d.h5").exists()
+    own(tmp_path / "images", tmp_path / "d.h5", *words, "--least-train", "8", "--least-test", "2")
 
 
 @pytest.mark.parametrize(

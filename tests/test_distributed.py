@@ -37,6 +37,11 @@ def place(tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize(("number", "shares"), [(8, [2, 2, 2, 2]), (6, [2, 2, 1, 1]), (1, [1, 0, 0, 0])])
+def test_processes_share_the_workers(number, shares):
+    assert [Group(small.CPU, rank, 4).workers(number) for rank in range(4)] == shares
+
+
 def train(place, out, processes, *options, family="mlp"):
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     words = ["scripts/train.py", "--data", "blobs.h5", "--family", family, "--out", out, "--device", "cpu"]

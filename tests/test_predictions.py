@@ -10,8 +10,9 @@ import scipy.special
 import scipy.stats
 import small
 import torch
+from test_streaming import write_images
 
-from widedeep import agreement, data, dumps, files, plots, predictions, sweep, tables
+from widedeep import agreement, data, dumps, examples, files, folders, plots, predictions, sweep, tables
 from widedeep.errors import UserError
 
 RNG = np.random.default_rng(5)
@@ -190,16 +191,37 @@ def test_figure_6_compares_the_closest_wide_and_deep_networks(networks, tmp_path
     assert (summary.wide, summary.deep) == ("ResNet-8 2x", "ResNet-14 1x")
     read = predictions.read_all([place / "predictions.h5" for place in networks[:4]])
     right = [network.classes == network.labels for network in read]
-    examples = pd.read_csv(out["examples"])
-    assert examples.wide.tolist() == right[0].astype(float).tolist()
-    assert examples.deep.tolist() == right[2].astype(float).tolist()
-    assert examples.control_second.tolist() == right[1].astype(float).tolist()
+    by_example = pd.read_csv(out["examples"])
+    assert by_example.wide.tolist() == right[0].astype(float).tolist()
+    assert by_example.deep.tolist() == right[2].astype(float).tolist()
+    assert by_example.control_second.tolist() == right[1].astype(float).tolist()
     assert summary.difference == pytest.approx((right[0] != right[2]).mean(), abs=1e-6)
     assert summary.control == pytest.approx((right[0] != right[1]).mean(), abs=1e-6)
     classes = pd.read_csv(out["classes"])
     dark = read[0].labels == 0
     assert classes.wide[0] == pytest.approx(np.mean([right[0][dark].mean(), right[1][dark].mean()]), abs=1e-6)
     assert classes["class"].tolist() == ["dark", "grey", "light"]
+
+
+def test_figure_6_shows_images_that_stay_in_their_files(networks, tmp_path):
+    place = tmp_path / "images"
+    write_images(place, classes=("a", "b", "c"), train=1, test=14)
+    data.write_listing(tmp_path / "listing.h5", "photos", place, 32, *folders.listing(place))
+    test = data.read(tmp_path / "listing.h5", "test")
+    read = predictions.read_all([place / "predictions.h5" for place in networks[:4]])
+    rows = [(network.classes == network.labels)[None] for network in read]
+    wide, deep = (np.concatenate([rows[index], rows[index + 1]]) for index in (0, 2))
+    configurations = [
+        examples.Configuration(name, depth, width, 1.0, correct)
+        for name, depth, width, correct in (("wide", 8, 2, wide), ("deep", 14, 1, deep))
+    ]
+    table = compare_examples.table_of_examples(*configurations, test.labels[:40])
+    pictures = compare_examples.most_different(table, test.images, ["a", "b", "c"])
+    assert len(pictures) > 2
+    summary = {"wide": "wide", "deep": "deep", "seeds_a_set": 1, "difference": 0, "control": 0, "p": 1}
+    figure = plots.draw_examples(table, summary, pictures, "magma")
+    assert figure.subfigs[1].axes[0].images[0].get_array().shape == (32, 32, 3)
+    plt.close("all")
 
 
 def test_figure_6_refuses_other_data_and_unknown_networks(networks, tmp_path):

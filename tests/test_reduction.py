@@ -65,6 +65,16 @@ def test_rows_that_are_left_with_one_size_get_others():
     assert (figure["width_row"]["depth"], figure["width_row"]["widths"]) == (14, [1, 2])
 
 
+@pytest.mark.parametrize("row", ["depth_row", "width_row"])
+def test_a_figure_of_one_row_keeps_one(row):
+    networks = [(resnet(depth), 1) for depth in (14, 26, 56)] + [(resnet(26, 4), 1)]
+    whole = figures_of(*networks)["fig1"]
+    other = {"depth_row": "width_row", "width_row": "depth_row"}[row]
+    alone = {key: value for key, value in PAPER["figures"]["fig1"].items() if key != other}
+    one = {**PAPER, "figures": {**PAPER["figures"], "fig1": alone}}
+    assert reduction.reduced(one, networks)["figures"]["fig1"] == {key: whole[key] for key in whole if key != other}
+
+
 def test_lists_of_configurations_have_stand_ins_for_the_missing():
     """The paper's are ResNet-26 1x, ResNet-110 1x and ResNet-26 10x."""
     networks = [(resnet(26), 1), (resnet(80), 1), (resnet(44), 1), (resnet(26, 4), 1), (resnet(14, 10), 1)]

@@ -14,11 +14,13 @@ SMALL, DEEP, WIDE = (Model("cifar10", "resnet", *size, 1.0) for size in ((14, 1)
 OF_ONE_NETWORK = ("training", "dump", "probe", "cka")
 
 
-def loaded(given=None, epochs=1, **figures):
+def loaded(given=None, epochs=1, dataset=None, described=None, **figures):
     """The functions of the rule file, which is plain Python, with the names that it takes from the others."""
     models = {str(model): model for model in (SMALL, DEEP, WIDE)}
+    dataset = {"name": "cifar10", "stream": False, **(dataset or {})}
     names = {
         "config": {
+            "dataset": dataset,
             "dumps": {"batch_size": 256, "passes": 1},
             "training": {"batch_size": 128, "epochs": epochs},
             "probes": {"batch_size": 128, "epochs": epochs},
@@ -26,8 +28,9 @@ def loaded(given=None, epochs=1, **figures):
         },
         "study_config": study_config,
         "workflow": SimpleNamespace(resource_settings=SimpleNamespace(overwrite_resources=given or {})),
-        "DATASET": "cifar10",
-        "IMAGE_SIZE": None,
+        "DATASET": dataset["name"],
+        "IMAGE_SIZE": dataset.get("image_size"),
+        "described": lambda: described,
         "MODELS": models,
         "SEEDS": dict.fromkeys(models, list(range(1, 11))),
         "CONVERGING": [(SMALL, 1)],
@@ -78,6 +81,33 @@ def test_a_gpu_takes_less_time_where_the_profile_gives_one():
     with_gpu = loaded({"train": {"gpu": 1}})
     assert with_gpu.training_minutes(of(DEEP), 1) < loaded().training_minutes(of(DEEP), 1)
     assert with_gpu.dump_minutes(of(DEEP), 1) == loaded().dump_minutes(of(DEEP), 1)
+
+
+def counted(train, test, side, classes):
+    return SimpleNamespace(
+        train_examples=train, test_examples=test, image_shape=(3, side, side), classes=["x"] * classes
+    )
+
+
+@pytest.mark.parametrize("dataset", [{"name": "own"}, {"name": "own", "image_size": 64, "stream": True}])
+@pytest.mark.parametrize("stage", ["training", "dump", "probe"])
+def test_images_of_ones_own_are_many_until_they_are_counted(dataset, stage):
+    unknown, few, many = (
+        loaded(dataset=dataset, described=described)
+        for described in (None, counted(1000, 200, 32, 4), counted(90_000, 19_000, 64, 500))
+    )
+    for quantity in ("memory", "minutes"):
+        asked = [getattr(rules, f"{stage}_{quantity}")(of(SMALL), 1) for rules in (few, many, unknown)]
+        assert asked == sorted(asked)
+        assert asked[0] < asked[2]
+
+
+def test_a_training_asks_for_all_images_that_are_not_streamed():
+    large = {"described": counted(100_000, 10_000, 224, 10)}
+    kept, streamed = (loaded(dataset={"name": "own", "stream": stream}, **large) for stream in (False, True))
+    for asked in ("training_memory", "probe_memory"):
+        difference = getattr(kept, asked)(of(SMALL), 1) - getattr(streamed, asked)(of(SMALL), 1)
+        assert difference == pytest.approx(2 * 110_000 * 3 * 224**2 / 1e6, abs=1)
 
 
 def test_appendix_a_asks_for_its_gram_matrices():

@@ -8,7 +8,7 @@ import small
 import torch
 from PIL import Image
 
-from widedeep import augmentation, data, folders, seals
+from widedeep import augmentation, data, folders, seals, streaming
 from widedeep.errors import UserError
 
 
@@ -46,7 +46,7 @@ def test_a_listing_says_what_is_there_and_reads_no_image(listed):
     assert (description.train_examples, description.test_examples) == (12, 6)
     assert description.classes == ["cat", "dog"]
     train = data.read(listed, "train", 0.5)
-    assert train.labels.tolist() == [0] * 6
+    assert train.labels.tolist() == [0, 1] * 3
     assert train.images.shape == (6, 3, 32, 32)
     assert listed.stat().st_size < 30_000
 
@@ -65,26 +65,47 @@ def test_evaluation_sees_the_centre_of_the_resized_image(listed):
     np.testing.assert_allclose(batch[0].permute(1, 2, 0) * 255, expected, atol=3)
 
 
-@pytest.mark.parametrize("threads", ["1", "3"])
-def test_crops_follow_from_the_generator_whoever_decodes(listed, monkeypatch, threads):
-    split, parts = data.read(listed, "train"), [torch.tensor([0, 7, 7]), torch.tensor([3])]
+def test_one_image_is_its_central_crop(listed):
+    split = data.read(listed, "test")
+    (batch,) = batches(split, [torch.tensor([4])])
+    image = split.images[4]
+    assert (image.dtype, image.shape) == (np.uint8, (3, 32, 32))
+    np.testing.assert_array_equal(image, batch[0].numpy() * 255)
 
-    def drawn(seed):
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_crops_follow_from_the_generator_whoever_decodes(listed, monkeypatch, workers):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    alone, helped = (data.read(listed, "train", workers=number) for number in (0, workers))
+    parts = [torch.tensor([0, 7, 7]), torch.tensor([3])]
+
+    def drawn(split, seed):
         generators = [torch.Generator().manual_seed(seed + step) for step in range(2)]
         return batches(split, parts, flip=True, generators=generators)
 
-    first, other = drawn(1), drawn(5)
-    monkeypatch.setenv("OMP_NUM_THREADS", threads)
-    again = drawn(1)
+    first, other, again = drawn(alone, 1), drawn(alone, 5), drawn(helped, 1)
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0], other[0])
     assert not torch.equal(first[0][1], first[0][2])  # the same image, cropped twice
 
 
+def test_as_many_processes_decode_as_were_asked_for(listed, monkeypatch):
+    asked = []
+    loader = streaming.DataLoader
+    monkeypatch.setattr(
+        streaming, "DataLoader", lambda *words, **keys: asked.append(keys["num_workers"]) or loader(*words, **keys)
+    )
+    with data.opened(listed, "test", 2) as opened:
+        batches(opened, [torch.tensor([0])])
+    batches(data.Split(data.read(listed, "test", workers=1).images[:3], None), [torch.tensor([0])])
+    batches(data.read(listed, "test"), [torch.tensor([0])])
+    assert asked == [2, 1, 0]
+
+
 def test_a_file_that_is_no_image_is_named(listed):
     split = data.read(listed, "test")
     (split.images.folder / split.images.paths[2]).write_bytes(b"no image")
-    with pytest.raises(UserError, match=r"2.jpeg: cannot be read as an image .* replace or remove it"):
+    with pytest.raises(UserError, match=r"\.jpeg: cannot be read as an image .* replace or remove it"):
         batches(split, [torch.arange(6)])
 
 

@@ -5,6 +5,7 @@ one that was measured, and as if dumps and probes had ended before CKA begins.
 """
 
 import heapq
+import itertools
 import math
 import os
 from dataclasses import dataclass
@@ -124,14 +125,16 @@ def ends(config):
 
 
 def _rows(config):
-    """The depth row and the width row of figure 1, or of the grid."""
-    if "fig1" in config["figures"]:
-        rows = study_config.rows_of(config, "fig1")
-        return rows["depth_row"], rows["width_row"]
-    first = next(iter(study_config.grid(config)))
-    same = [m for m in study_config.grid(config) if (m.family, m.fraction) == (first.family, first.fraction)]
+    """The depth row and the width row of figure 1; of the grid, where the figure lacks one or is none."""
+    rows = study_config.rows_of(config, "fig1") if "fig1" in config["figures"] else {}
+    grid = list(study_config.grid(config))
+    first = [*itertools.chain(*rows.values()), *grid][0]
+    same = [m for m in grid if (m.family, m.fraction) == (first.family, first.fraction)]
     smallest = min(same, key=_size)
-    return [m for m in same if m.width == smallest.width], [m for m in same if m.depth == smallest.depth]
+    return (
+        rows.get("depth_row") or [m for m in same if m.width == smallest.width],
+        rows.get("width_row") or [m for m in same if m.depth == smallest.depth],
+    )
 
 
 def _alike(config):

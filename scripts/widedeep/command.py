@@ -33,6 +33,11 @@ def parser(doc):
     return result
 
 
+def add_workers(parser):
+    """The option of all programs that read images, which may be streamed."""
+    parser.add_argument("--workers", type=int, default=0, help="processes that decode streamed images (default: 0)")
+
+
 def add_figure_options(parser):
     """The options of all programs that draw networks."""
     parser.add_argument("--metrics", nargs="+", default=[], metavar="FILE", help="metrics.json of the networks")

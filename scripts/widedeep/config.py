@@ -93,9 +93,65 @@ def checked(config, schema):
     check_dataset(config["dataset"])
     _check_grid(config)
     _check_training(config)
-    _check_dumps(config)
     _check_figures(config)
+    check_examples(config, *EXAMPLES.get(config["dataset"]["name"], (math.inf, math.inf)))
     return config
+
+
+def check_examples(config, train, test):
+    """Refuse minibatches that the images of a checked config's data set cannot fill.
+
+    Args:
+        train, test: numbers of images of the splits; infinite where they are not known.
+
+    Raises:
+        UserError: one sentence that names the key.
+    """
+    for key, model, batch_size in _training_batches(config):
+        if batch_size > _examples_of(model, train):
+            raise UserError(
+                f"config key {key} is {batch_size}, more than the {_examples_of(model, train)} training examples of "
+                f"{model}; use a smaller batch or a larger fraction."
+            )
+    section, name = config["dumps"], config["dataset"]["name"]
+    examples = min(test, section.get("examples", math.inf))
+    if section["batch_size"] > examples:
+        raise UserError(
+            f"config key dumps.batch_size is {section['batch_size']}, more than the {examples} test examples of "
+            f"{name}; use a smaller batch."
+        )
+    if "A" in config["figures"]:
+        section = config["figures"]["A"]
+        examples = min(test, section["examples"])
+        if max(section["batch_sizes"]) > examples:
+            raise UserError(
+                f"config key figures.A.batch_sizes: {max(section['batch_sizes'])} is more than the {examples} examples "
+                "that are gone through; use smaller ones."
+            )
+
+
+def needed_examples(config):
+    """(training, test) images that the data set of a checked config must have for check_examples to accept it."""
+    train = 1
+    for _, model, batch_size in _training_batches(config):
+        while _examples_of(model, train) < batch_size:
+            train = max(train + 1, math.floor((batch_size - 0.5) / model.fraction))
+    of_figure_a = config["figures"]["A"]["batch_sizes"] if "A" in config["figures"] else []
+    return train, max([config["dumps"]["batch_size"], *of_figure_a])
+
+
+def _training_batches(config):
+    """(key, model, images a step) of the trainings and of the probes of a checked config."""
+    probed = models_of(config, "fig4") if "fig4" in config["figures"] else []
+    return [
+        *(("training.batch_size", model, config["training"]["batch_size"]) for model in grid(config)),
+        *(("probes.batch_size", model, config["probes"]["batch_size"]) for model in probed),
+    ]
+
+
+def _examples_of(model, train):
+    """How many of so many training images a model sees."""
+    return round(model.fraction * train) if train < math.inf else train
 
 
 def data_path(config):
@@ -186,9 +242,11 @@ def check_dataset(dataset):
         UserError: one sentence that names the key.
     """
     name, source = dataset["name"], dataset.get("source")
+    if dataset.get("workers") and not dataset.get("stream"):
+        raise UserError("config key dataset.workers is for images that are streamed; set dataset.stream, or remove it.")
     if has_file(name):
-        for key in ("source", "folder", "archive", "image_size"):
-            if key in dataset:
+        for key in ("source", "folder", "archive", "mirrors", "image_size", "stream"):
+            if dataset.get(key):
                 raise UserError(f"config key dataset.{key}: {name} comes from {DATASETS / name}.py alone, remove it.")
         return
     if name not in SOURCES:
@@ -202,6 +260,9 @@ def check_dataset(dataset):
             raise UserError(
                 "config key dataset.image_size is missing; give the side in pixels to which images are resized."
             )
+        for key in ("archive", "mirrors"):
+            if dataset.get(key):
+                raise UserError(f"config key dataset.{key}: {name} comes from dataset.folder alone, remove it.")
         return
     for key in ("folder", "stream"):
         if dataset.get(key):
@@ -318,32 +379,16 @@ def _check_training(config):
     name, training = config["dataset"]["name"], config["training"]
     if name == "digits" and training["flip"]:
         raise UserError("config key training.flip is true; a mirrored digit is another sign, set it to false.")
-    if name not in EXAMPLES:
-        return
-    for model in grid(config):
-        examples = round(model.fraction * EXAMPLES[name][0])
-        if training["batch_size"] > examples:
-            raise UserError(
-                f"config key training.batch_size is {training['batch_size']}, more than the {examples} training "
-                f"examples of {model}; use a smaller batch or a larger fraction."
-            )
-
-
-def _check_dumps(config):
-    name, batch_size = config["dataset"]["name"], config["dumps"]["batch_size"]
-    known = [EXAMPLES[name][1]] if name in EXAMPLES else []
-    chosen = [config["dumps"]["examples"]] if "examples" in config["dumps"] else []
-    examples = min(known + chosen, default=batch_size)
-    if batch_size > examples:
+    if training["batch_size"] % training["gpus"]:
         raise UserError(
-            f"config key dumps.batch_size is {batch_size}, more than the {examples} test examples of {name}; "
-            "use a smaller batch."
+            f"config key training.gpus is {training['gpus']}, and training.batch_size {training['batch_size']} is no "
+            "multiple of it; change one of them."
         )
 
 
 def _check_figures(config):
     """Figures may only show networks of the grid, with the seeds that they need."""
-    networks, figures, name = grid(config), config["figures"], config["dataset"]["name"]
+    networks, figures = grid(config), config["figures"]
     shown = {
         f"{figure}.{row}": models
         for figure in FIGURES_OF_ROWS
@@ -360,13 +405,6 @@ def _check_figures(config):
             seed = figures[figure].get("seed")
             if seed is not None and seed not in networks[model]:
                 raise UserError(f"config key figures.{figure}.seed is {seed}; {model} has the seeds {networks[model]}.")
-    if "A" in figures and name in EXAMPLES:
-        examples = min(figures["A"]["examples"], EXAMPLES[name][1])
-        if max(figures["A"]["batch_sizes"]) > examples:
-            raise UserError(
-                f"config key figures.A.batch_sizes: {max(figures['A']['batch_sizes'])} is more than the {examples} "
-                "examples that are gone through; use smaller ones."
-            )
     if "fig6" in figures:
         _check_figure_6(config)
     if "fig5" in figures:
@@ -376,12 +414,17 @@ def _check_figures(config):
 
 
 def _check_figure_6(config):
-    models = compared_in_figure_6(config)
+    models, networks = compared_in_figure_6(config), grid(config)
     pairs = itertools.permutations(models, 2)
     if not any(a.width > b.width and a.depth < b.depth and a.fraction == b.fraction for a, b in pairs):
         raise UserError(
             "config key figures.fig6: needs two configurations with two seeds or more, on one share of the data, of "
             "which one is wider and the other deeper; add them to the grid, or remove fig6."
+        )
+    if max(len(networks[model]) for model in models) < 2:
+        raise UserError(
+            f"config key figures.fig6: {models[0]} and {models[1]} have one seed each, and the control needs two of "
+            "one of them; add seeds."
         )
 
 

@@ -1,6 +1,7 @@
 """The canonical file of a data set, whatever it was made from: verified uint8 images and labels.
 
-/               attributes: kind, schema_version, name, classes (JSON list), source; folder and size of a listing
+/               attributes: kind, schema_version, name, classes (JSON list), source; listed, where it is from a folder
+                (folders.checksum); folder and size of a listing
 /train, /test   attribute: checksum
     images      (examples, channels, height, width) uint8
     labels      (examples,) int64
@@ -45,6 +46,7 @@ class Description:
     test_examples: int
     train_checksum: str
     test_checksum: str
+    listed: str
 
 
 def content_checksum(split):
@@ -75,7 +77,7 @@ def reduced(split, size):
     return Split(means.astype(np.uint8), split.labels)
 
 
-def write(path, name, train, test, classes, source):
+def write(path, name, train, test, classes, source, listed=""):
     """Write a data set file.
 
     Args:
@@ -84,10 +86,12 @@ def write(path, name, train, test, classes, source):
         train, test: Split.
         classes: list of class names; labels count from 0 in their order.
         source: where the images come from, in words.
+        listed: folders.checksum of the folder that they come from.
     """
     with hdf5.creating(path) as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
         file.attrs.update({"name": name, "classes": json.dumps(list(classes)), "source": source})
+        file.attrs["listed"] = listed
         for split_name, split in (("train", train), ("test", test)):
             group = file.create_group(split_name)
             group.attrs["checksum"] = content_checksum(split)
@@ -126,14 +130,16 @@ def listing_checksum(folder, paths, labels, size):
     return digest.hexdigest()
 
 
-def read(path, split, fraction=1.0):
+def read(path, split, fraction=1.0, workers=0):
     """Load a split to memory, and check that it is what was written.
 
     Args:
         path: of the data set file.
         split: `train` or `test`.
         fraction: keep the first round(fraction * examples). The paper's subsets are the first 50, 25 and 6 %; the
-            official order of the files stands in for the order of the authors' data loader.
+            official order of the files stands in for the order of the authors' data loader; one's own images have the
+            order of folders.mixed.
+        workers: processes that decode images, where they are streamed.
 
     Returns:
         Split
@@ -144,7 +150,7 @@ def read(path, split, fraction=1.0):
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, REMEDY) as file, hdf5.explaining_damage(path, REMEDY):
         group = file[split]
         if "paths" in group:
-            return _read_listing(file, group, fraction)
+            return _read_listing(file, group, fraction, workers)
         whole = Split(group["images"][:], group["labels"][:])
         checksum = group.attrs["checksum"]
     _compare_checksum(path, split, content_checksum(whole), checksum)
@@ -153,12 +159,13 @@ def read(path, split, fraction=1.0):
 
 
 @contextlib.contextmanager
-def opened(path, split):
+def opened(path, split, workers=0):
     """Check a split as `read` does, in blocks, and keep its images in the file, so that they take no memory.
 
     Args:
         path: of the data set file.
         split: `train` or `test`.
+        workers: processes that decode images, where they are streamed.
 
     Yields:
         Split, whose images are streaming.StoredImages or streaming.ImageFiles.
@@ -172,7 +179,7 @@ def opened(path, split):
         with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, REMEDY) as file, hdf5.explaining_damage(path, REMEDY):
             group = file[split]
             if "paths" in group:
-                found = _read_listing(file, group, 1.0)
+                found = _read_listing(file, group, 1.0, workers)
             else:
                 # Held open, so that it is this file that is read even where another takes its place.
                 stored = files.enter_context(open(path, "rb", buffering=0))
@@ -189,7 +196,7 @@ def _compare_checksum(path, split, found, recorded):
         raise UserError(f"{path}: the content of {split} does not have the checksum {recorded[:12]}; {REMEDY}.")
 
 
-def _read_listing(file, group, fraction):
+def _read_listing(file, group, fraction, workers):
     from widedeep.streaming import ImageFiles
 
     examples = round(fraction * len(group["labels"]))
@@ -197,7 +204,7 @@ def _read_listing(file, group, fraction):
     folder = file.attrs["folder"]
     if not Path(folder, paths[0]).exists():
         raise UserError(f"{folder}: its images are gone, as {paths[0]}; put them back, or {REMEDY}.")
-    return Split(ImageFiles(folder, paths, int(file.attrs["size"])), group["labels"][:examples])
+    return Split(ImageFiles(folder, paths, int(file.attrs["size"]), workers), group["labels"][:examples])
 
 
 def check(path, split):
@@ -232,6 +239,7 @@ def describe(path):
             test_examples=len(test["labels"]),
             train_checksum=train.attrs["checksum"],
             test_checksum=test.attrs["checksum"],
+            listed=file.attrs.get("listed", ""),
         )
 
 

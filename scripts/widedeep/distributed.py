@@ -27,6 +27,10 @@ class Group:
         """This process's part of a batch."""
         return indices[self.rank :: self.size]
 
+    def workers(self, number):
+        """This process's part of `number` processes that help all of them."""
+        return (number + self.size - 1 - self.rank) // self.size
+
     def parallel(self, network):
         """The network for the forward pass of training: its gradients are means over all processes."""
         if self.size == 1:

@@ -55,7 +55,7 @@ def draw_heatmaps(panels, colour_map):
     Raises:
         UserError: the colour map is unknown.
     """
-    colours = _colours(colour_map)
+    colours = colours_of(colour_map)
     rows = {name: [panel for panel in panels if panel.row == name] for name in dict.fromkeys(p.row for p in panels)}
     columns = max(len(row) for row in rows.values())
     figure, axes = _panels(len(rows), columns)
@@ -104,7 +104,7 @@ def draw_components(rows, colour_map):
     Raises:
         UserError: the colour map is unknown.
     """
-    colours = _colours(colour_map)
+    colours = colours_of(colour_map)
     figure, axes = _panels(len(rows), 4)
     for (cka, agreement, share, deflated), row in zip(axes, rows, strict=True):
         for axis, title, values in (
@@ -155,7 +155,7 @@ def draw_blocks(rows, colour_map):
     Raises:
         UserError: the colour map is unknown.
     """
-    colours = _colours(colour_map)
+    colours = colours_of(colour_map)
     figure, axes = _panels(len(rows), 1 + len(rows[0].panels))
     for (heatmap, *others), row in zip(axes, rows, strict=True):
         image = _draw(heatmap, Panel("", f"{row.name}\nCKA", row.cka, row.side, row.side), colours)
@@ -180,7 +180,7 @@ def draw_examples(table, summary, pictures, colour_map):
     Raises:
         UserError: the colour map is unknown.
     """
-    colours = _colours(colour_map)
+    colours = colours_of(colour_map)
     figure = plt.figure(figsize=(7.6, 4.5), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1.75, 1])
     axes = above.subplots(1, 3, width_ratios=[1, 1, 1.1])
@@ -257,7 +257,7 @@ def draw_agreement(table, colour_map):
     """
     import seaborn as sns
 
-    colours = _colours(colour_map)
+    colours = colours_of(colour_map)
     names = list(dict.fromkeys(table["first"]))
     side = 0.62 * len(names) + 1.5
     figure, axes = plt.subplots(1, 3, figsize=(3 * side, side + 0.9), layout="constrained")
@@ -298,7 +298,7 @@ def draw_convergence(table, name, colour_map):
         UserError: the colour map is unknown.
     """
     sizes = sorted(table.batch_size.unique())
-    colours = _colours(colour_map)(np.linspace(0.15, 0.8, len(sizes)))
+    colours = colours_of(colour_map)(np.linspace(0.15, 0.8, len(sizes)))
     pairs = list(table.groupby(["first", "second"], sort=False))
     figure, axes = plt.subplots(2, len(pairs), figsize=(2.7 * len(pairs), 4.6), sharex=True, squeeze=False)
     figure.set_layout_engine("constrained")
@@ -345,7 +345,7 @@ def draw_accuracies(table, colour_map):
     """
     import seaborn as sns
 
-    colours = _colours(colour_map)
+    colours = colours_of(colour_map)
     panels = list(table.groupby(["family", "fraction"], sort=False))
     grids = [part.pivot(index="depth", columns="width", values=["test_mean", "test_std"]) for _, part in panels]
     shape = [sum(grid["test_mean"].shape[1] for grid in grids), max(len(grid) for grid in grids)]
@@ -391,7 +391,12 @@ def _as_it_is(name):
     return str(name).replace("$", r"\$")
 
 
-def _colours(colour_map):
+def colours_of(colour_map):
+    """The colour map of a name.
+
+    Raises:
+        UserError: the colour map is unknown.
+    """
     if colour_map in matplotlib.colormaps:
         return matplotlib.colormaps[colour_map]
     import seaborn as sns  # takes a second to import, and few figures need it

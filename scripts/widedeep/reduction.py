@@ -66,24 +66,29 @@ def _rows(config, figure, there):
     """The rows with the sizes that are there; where that leaves fewer than two, with others that are there."""
     section = config["figures"][figure]
     rows = study_config.rows_of(config, figure)
-    depth_row, width_row = section["depth_row"], section["width_row"]
-    family = rows["depth_row"][0].family
-    depths = [model.depth for model in rows["depth_row"] if model in there]
-    widths = [model.width for model in rows["width_row"] if model in there]
-    if len(depths) < 2:
-        narrow = (family, depth_row["width"], depth_row["fraction"])
-        depths = sorted(m.depth for m in there if (m.family, m.width, m.fraction) == narrow)
-    if len(widths) < 2:
-        by_depth = {}
-        for model in there:
-            if (model.family, model.fraction) == (family, width_row["fraction"]):
-                by_depth.setdefault(model.depth, []).append(model.width)
-        # The depth with most widths, and of several the least.
-        depth = min(by_depth, key=lambda depth: (-len(by_depth[depth]), depth), default=None)
-        width_row, widths = width_row | {"depth": depth}, sorted(by_depth.get(depth, []))
-    if not depths or not widths:
+    family, kept = next(iter(rows.values()))[0].family, {}
+    if "depth_row" in rows:
+        row = section["depth_row"]
+        depths = [model.depth for model in rows["depth_row"] if model in there]
+        if len(depths) < 2:
+            narrow = (family, row["width"], row["fraction"])
+            depths = sorted(m.depth for m in there if (m.family, m.width, m.fraction) == narrow)
+        kept["depth_row"] = row | {"depths": depths}
+    if "width_row" in rows:
+        row = section["width_row"]
+        widths = [model.width for model in rows["width_row"] if model in there]
+        if len(widths) < 2:
+            by_depth = {}
+            for model in there:
+                if (model.family, model.fraction) == (family, row["fraction"]):
+                    by_depth.setdefault(model.depth, []).append(model.width)
+            # The depth with most widths, and of several the least.
+            depth = min(by_depth, key=lambda depth: (-len(by_depth[depth]), depth), default=None)
+            row, widths = row | {"depth": depth}, sorted(by_depth.get(depth, []))
+        kept["width_row"] = row | {"widths": widths}
+    if not all(row[sizes] for row in kept.values() for sizes in ("depths", "widths") if sizes in row):
         return None
-    return section | {"depth_row": depth_row | {"depths": depths}, "width_row": width_row | {"widths": widths}}
+    return section | kept
 
 
 def _comparison(config, seeds):

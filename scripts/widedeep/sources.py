@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from widedeep import config, files, transfer
+from widedeep import config, files, folders, transfer
 from widedeep.data import Split, content_checksum
 from widedeep.errors import UserError, first_line
 
@@ -189,7 +189,8 @@ def own_file(name):
 
         load() -> (train_images, train_labels, test_images, test_labels, classes)
 
-    with images as uint8 (examples, channels, side, side), labels that count the names in `classes` from 0.
+    with images as uint8 (examples, channels, side, side), labels that count the names in `classes` from 0. Its order,
+    which may be by class, gives way to that of folders.mixed.
 
     Returns:
         (train, test, classes)
@@ -218,7 +219,13 @@ def own_file(name):
             raise UserError(
                 f"{path}: load() gives labels that are not one number below {len(classes)} for each image; mend it."
             )
-    return *splits, list(classes)
+    train, test = (_mixed(split) for split in splits)
+    return train, test, list(classes)
+
+
+def _mixed(split):
+    order = folders.mixed(split.labels, range(len(split.labels)))
+    return Split(split.images[order], split.labels[order])
 
 
 def _verified(name, train, test, classes):

@@ -57,17 +57,19 @@ class StoredImages:
 class ImageFiles:
     """A list of image files in the place of an array of images; a slice of it is one of fewer files.
 
-    For each thread but one that the stage was given (--threads) a process decodes; with one thread the stage does it.
+    One of them, by its number, is its central crop, uint8 (3, size, size).
 
     Args:
         folder: that the paths are relative to.
         paths: (examples,) of str.
         size: side in pixels of the crops.
+        workers: processes that decode; with none this one does it.
         device: torch.device of the batches.
     """
 
-    def __init__(self, folder, paths, size, device=None):
+    def __init__(self, folder, paths, size, workers=0, device=None):
         self.folder, self.paths, self.size, self.device = Path(folder), np.asarray(paths), size, device
+        self.workers = workers
 
     @property
     def shape(self):
@@ -77,10 +79,13 @@ class ImageFiles:
         return len(self.paths)
 
     def __getitem__(self, part):
-        return ImageFiles(self.folder, self.paths[part], self.size, self.device)
+        if not isinstance(part, slice):
+            _, central = crops(self.size)
+            return _Decoded(self.folder, self.paths, central)[part, 0].numpy()
+        return ImageFiles(self.folder, self.paths[part], self.size, self.workers, self.device)
 
     def to(self, device):
-        return ImageFiles(self.folder, self.paths, self.size, device)
+        return ImageFiles(self.folder, self.paths, self.size, self.workers, device)
 
     def plain_batches(self, parts):
         """As augmentation.plain_batches, of central crops."""
@@ -94,11 +99,10 @@ class ImageFiles:
             parts: list of lists of (index, seed of its random crop).
             crop: one of the two of `crops`.
         """
-        workers = int(os.environ.get("OMP_NUM_THREADS", "1")) - 1
         loader = DataLoader(
             _Decoded(self.folder, self.paths, crop),
             batch_sampler=parts,
-            num_workers=workers,
+            num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
         )
         for batch in loader:

@@ -1,5 +1,7 @@
 """The ImageNet family end to end: a folder of images, streamed by workers, to the report."""
 
+import re
+
 import pandas as pd
 import study
 import yaml
@@ -35,3 +37,17 @@ def test_a_folder_of_images_is_streamed_to_the_report(tmp_path):
     assert probes.layer[0] == "stage1.block1.bn3"
     assert (tmp_path / "results/photos/figures/fig1.png").exists()
     assert made.jobs_of_dry_run() == {}
+
+
+def test_workers_of_the_config_decode_whatever_the_cores(tmp_path):
+    """Four processes of a training, one a GPU, share the eight workers; with --cores 1 there are eight too."""
+    made = study.Study.new(tmp_path)
+    target = "results/imagenet/models/imagenet-stagethree50-w1-f100/seed1/activations.h5"
+    for cores in ("1", "16"):
+        options = ["--configfile", "config/imagenet.yaml", "--cores", cores, "-n", "-p", target]
+        status, said = study.SERVER.snakemake(made.folder, options)
+        assert status == 0, said
+        assert re.findall(r"scripts/(train|dump_activations)\.py .* --threads (\d+) --workers (\d+) ", said) == [
+            ("train", "1", "8"),
+            ("dump_activations", "1", "8"),
+        ]

@@ -1,5 +1,6 @@
 """A network family and a data set of one's own: one file each, then a study of them."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import study
@@ -114,7 +115,18 @@ def test_a_data_set_file_without_load_is_one_sentence(folders):
         sources.own_file("own")
 
 
-@pytest.mark.parametrize("key", ["source", "folder", "archive", "image_size"])
+def test_first_parts_of_a_data_set_file_that_is_sorted_by_class_hold_all_classes(folders):
+    (folders / "own.py").write_text(
+        "import numpy as np\n\n\ndef load():\n    labels = np.repeat(np.arange(4), 10)\n"
+        "    images = np.tile(labels[:, None, None, None], (1, 1, 8, 8)).astype(np.uint8)\n"
+        "    return images, labels, images, list(labels), 'abcd'\n"
+    )
+    for split in sources.own_file("own")[:2]:
+        assert np.bincount(split.labels[:8]).tolist() == [2] * 4
+        assert (split.images[:, 0, 0, 0] == split.labels).all()
+
+
+@pytest.mark.parametrize("key", ["source", "folder", "archive", "mirrors", "image_size", "stream"])
 def test_a_data_set_file_takes_no_other_key(folders, key):
     (folders / "own.py").write_text("")
     with pytest.raises(UserError, match=f"dataset.{key}: own comes from"):

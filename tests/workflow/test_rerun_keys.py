@@ -8,7 +8,7 @@ from study import ROOT
 
 # Keys of data sets that the study of these tests cannot have, and why.
 NOT_HERE = {
-    "dataset.folder": "only of a data set of one's own; test_data.py and test_own.py",
+    "dataset.folder": "only of a data set of one's own; test_own_folder.py",
     "dataset.archive": "digits are embedded; where images come from is no parameter of any rule but the download",
     "dataset.mirrors": "the same",
     "dataset.stream": "only of a folder; test_imagenet_study.py",

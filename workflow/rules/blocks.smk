@@ -14,6 +14,7 @@ rule probe_blocks:
     resources:
         mem_mb=probe_memory,
         runtime=probe_minutes,
+        processes=processes(),
         checkpoint_minutes=config["training"]["checkpoint_minutes"],
     params:
         timing=f"{TIMINGS}/{{model}}/seed{{seed}}/probe_blocks.tsv",
@@ -24,7 +25,7 @@ rule probe_blocks:
     # exec: see the rule train.
     shell:
         "exec python scripts/probe_blocks.py {input.model} --data {input.data} {params.recipe}"
-        " --checkpoint-minutes {resources.checkpoint_minutes} --threads {threads} --timing {params.timing}"
+        " --checkpoint-minutes {resources.checkpoint_minutes} {resources.processes} --timing {params.timing}"
         " --probes {output.probes} --deletion {output.deletion} --provenance {output.provenance} > {log} 2>&1"
 
 

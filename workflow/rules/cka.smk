@@ -65,10 +65,11 @@ if CONVERGING:
             f"{LOGS}/figures/A.log",
         conda:
             "../../environment.yml"
-        threads: 1
+        threads: THREADS
         resources:
             mem_mb=convergence_memory,
             runtime=60,
+            processes=processes(),
         params:
             timing=f"{TIMINGS}/figures/A.tsv",
             options=convergence_options(),
@@ -78,5 +79,5 @@ if CONVERGING:
             "Drawing {output.png}"
         shell:
             "python scripts/converge_cka.py {input.model} --data {input.data} --metrics {input.metrics}"
-            " {params.options} --colour-map {params.colour_map} --threads {threads} --timing {params.timing}"
+            " {params.options} --colour-map {params.colour_map} {resources.processes} --timing {params.timing}"
             " --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"

@@ -12,7 +12,7 @@ SCRIPTS = Path(workflow.basedir, "scripts")
 sys.path.insert(0, str(SCRIPTS))
 
 from widedeep import config as study_config
-from widedeep import families, files, fingerprint
+from widedeep import families, files, fingerprint, folders
 from widedeep.errors import UserError
 
 schema = yaml.safe_load(Path(workflow.basedir, "workflow/schemas/config.schema.yaml").read_text())
@@ -30,8 +30,10 @@ MODELS = {name: model for name, (model, _) in NETWORKS.items()}
 SEEDS = {name: seeds for name, (_, seeds) in NETWORKS.items()}
 
 # Places
-# A process decodes for each thread but one, where images are streamed.
-THREADS = 1 + (config["dataset"]["workers"] if config["dataset"]["stream"] else 0)
+# Threads of a job that reads images, and of a training: each process that decodes counts as one.
+WORKERS = config["dataset"]["workers"]
+THREADS = 1 + WORKERS
+TRAINING_THREADS = config["training"]["gpus"] + WORKERS
 IMAGE_SIZE = config["dataset"].get("image_size")
 DATA = f"data/{DATASET}{f'-{IMAGE_SIZE}px' if IMAGE_SIZE else ''}/dataset.h5"
 # The content of a known data set is fixed by its checksum, so the file's age says nothing.
@@ -94,21 +96,48 @@ def content_options():
     return " ".join(options + ["--stream"] * dataset["stream"])
 
 
-def unverified_code():
-    """The fingerprint of the code that decides what the images are, where no checksum of the content does."""
+def described():
+    """What the file of a data set of one's own says of itself (data.Description); None until it is there, whole."""
+    if DATASET in study_config.SOURCES or not Path(DATA).exists():
+        return None
+    from widedeep import data
+
+    try:
+        return data.describe(DATA)  # a file that stays as it is is read once
+    except UserError:
+        return None
+
+
+def unverified(wildcards):
+    """What decides what the images are where no checksum of the content does: code, and names and sizes of files.
+
+    If the folder of images is gone or has a fault, as on another machine, what the data set's file says of it. Streamed
+    images are too many to be looked at each time.
+    """
+    dataset = config["dataset"]
+    if DATASET in study_config.SOURCES:
+        # Of a known data set the whole images are verified, and then reduced.
+        return fingerprint.of_script(SCRIPTS / "widedeep/data.py") if IMAGE_SIZE else ""
     if study_config.has_file(DATASET):
-        return fingerprint.of_script(study_config.DATASETS / f"{DATASET}.py")
-    if DATASET not in study_config.SOURCES:
-        return fingerprint.of_script(SCRIPTS / "widedeep/folders.py")
-    # Of a known data set the whole images are verified, and then reduced.
-    return fingerprint.of_script(SCRIPTS / "widedeep/data.py") if IMAGE_SIZE else ""
+        return fingerprint.of_script(SCRIPTS / "widedeep/folders.py", study_config.DATASETS / f"{DATASET}.py")
+    code = fingerprint.of_script(SCRIPTS / "widedeep/folders.py")
+    if dataset["stream"]:
+        return code
+    try:
+        return f"{code} {folders.checksum(Path(dataset['folder']).expanduser())}"
+    except (UserError, OSError):
+        return f"{code} {described().listed}" if described() else code
 
 
 def source_options():
-    """Where the images come from."""
+    """Where the images come from, and of one's own, how many the study needs; the config of others is checked."""
     dataset = config["dataset"]
     options = [option(key, dataset[key]) for key in ("source", "archive") if key in dataset]
-    return " ".join(options + [option("mirror", mirror) for mirror in dataset["mirrors"]])
+    options += [option("mirror", mirror) for mirror in dataset["mirrors"]]
+    if DATASET not in study_config.SOURCES:
+        train, test = study_config.needed_examples(config)
+        options += [option("least-train", train), option("least-test", test)]
+    return " ".join(options)
 
 
 def network_options(wildcards):
@@ -135,6 +164,18 @@ def training_priority(wildcards):
 def recipe_options():
     """How all networks are trained; how often a checkpoint is written, and on how many GPUs, is not part of it."""
     return options_of("training", "checkpoint_minutes", "gpus")
+
+
+def processes(number=1):
+    """The options of a job that reads images: threads of each of its `number` processes, and what decodes for them.
+
+    Apart, so that --cores 1, or more threads for a rule, leaves the config's number of workers.
+    """
+
+    def options(wildcards, threads):
+        return f"--threads {max(1, (threads - WORKERS) // number)} --workers {WORKERS}"
+
+    return options
 
 
 def launcher():
@@ -341,3 +382,18 @@ TRAINING_RANKS = {
 }
 PROBED = BLOCK_FIGURES.get("E", [])
 NETWORK_FILES = files_of(ALL, "model.safetensors") + files_of(ALL, "cka.h5")
+
+
+# What takes seconds, or hangs on data that may be there: where the study is planned, and not in the process of each job.
+if workflow.is_main_process:
+    place = " ".join(map(str, workflow.configfiles))
+    try:
+        if config["figures"]["colour_map"] != "magma":
+            from widedeep import plots
+
+            plots.colours_of(config["figures"]["colour_map"])
+        if described():
+            place += f" ({DATA} is there; delete it if your images have changed)"
+            study_config.check_examples(config, described().train_examples, described().test_examples)
+    except UserError as error:
+        raise WorkflowError(f"{place}: {error}") from None

@@ -1,8 +1,3 @@
-# Compute nodes often have no network, so the download runs where Snakemake does.
-localrules:
-    download,
-
-
 rule download:
     output:
         DATA,
@@ -19,7 +14,7 @@ rule download:
         timing=f"{TIMINGS}/download.tsv",
     params:
         content=content_options(),
-        code=unverified_code(),
+        code=unverified,
     message:
         "Making {output} from verified images"
     shell:

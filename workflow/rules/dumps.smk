@@ -19,6 +19,7 @@ rule dump_activations:
     resources:
         mem_mb=dump_memory,
         runtime=dump_minutes,
+        processes=processes(),
     params:
         timing=f"{TIMINGS}/{{model}}/seed{{seed}}/dump_activations.tsv",
         options=dump_options(),
@@ -27,5 +28,5 @@ rule dump_activations:
         "Dumping the activations of {wildcards.model}, seed {wildcards.seed}"
     shell:
         "python scripts/dump_activations.py {input.model} --data {input.data} {params.options}"
-        " --threads {threads} --timing {params.timing} --out {output.dump} --components {output.components}"
+        " {resources.processes} --timing {params.timing} --out {output.dump} --components {output.components}"
         " --predictions {output.predictions} --provenance {output.provenance} > {log} 2>&1"

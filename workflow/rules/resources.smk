@@ -13,16 +13,31 @@ GIVEN = workflow.resource_settings.overwrite_resources
 
 
 def image_pixels():
-    return (IMAGE_SIZE or study_config.SIDES.get(DATASET, 32)) ** 2
+    """Of one image; of one's own, until they are counted, as many as the config says, or as those of ImageNet have."""
+    if described():
+        _, height, width = described().image_shape
+        return height * width
+    return (IMAGE_SIZE or study_config.SIDES.get(DATASET, 224)) ** 2
 
 
 def examples():
-    """(training, test) images of the data set; of one that is not known, as many as CIFAR-10 has."""
-    return study_config.EXAMPLES.get(DATASET, study_config.EXAMPLES["cifar10"])
+    """(training, test) images; of one's own, until they are counted, as many as ImageNet has, or twice CIFAR-10's."""
+    if described():
+        return described().train_examples, described().test_examples
+    unknown = (1_281_167, 50_000) if config["dataset"]["stream"] else (100_000, 20_000)
+    return study_config.EXAMPLES.get(DATASET, unknown)
 
 
 def classes():
-    return {"cifar100": 100, "imagenet": 1000}.get(DATASET, 10)
+    """Of the data set; of one's own, until they are counted, as many as ImageNet has."""
+    if described():
+        return len(described().classes)
+    return 100 if DATASET == "cifar100" else 10 if DATASET in study_config.SOURCES else 1000
+
+
+def megabytes_of_images():
+    """As they are read, and as they lie on the device, all in three channels; streamed ones stay in their files."""
+    return 0 if config["dataset"]["stream"] else 2 * 3 * sum(examples()) * image_pixels() / 1e6
 
 
 def forward_operations(model):
@@ -52,9 +67,10 @@ def minutes(rule, operations, attempt, core=CORE):
 
 
 def training_memory(wildcards, attempt):
-    """The activations that the backward pass needs, about four a convolution and pixel."""
+    """All images, and the activations that the backward pass needs, about four a convolution and pixel."""
     activations = 4 * 2 * features_of_blocks(MODELS[wildcards.model])
-    return int((1500 + 4 * activations * config["training"]["batch_size"] / 1e6) * attempt)
+    batch = 4 * activations * config["training"]["batch_size"] / 1e6
+    return int((1500 + megabytes_of_images() + batch) * attempt)
 
 
 def training_minutes(wildcards, attempt):
@@ -82,10 +98,11 @@ def dump_minutes(wildcards, attempt):
 
 
 def probe_memory(wildcards, attempt):
-    """Weights, momentum and gradient of two probes a block, and one minibatch's activations."""
+    """All images, weights, momentum and gradient of two probes a block, and one minibatch's activations."""
     model = MODELS[wildcards.model]
     activations = 4 * 16 * model.width * image_pixels() * config["probes"]["batch_size"]
-    return int((1500 + 4 * (3 * 2 * features_of_blocks(model) * classes() + activations) / 1e6) * attempt)
+    heads = 3 * 2 * features_of_blocks(model) * classes()
+    return int((1500 + megabytes_of_images() + 4 * (heads + activations) / 1e6) * attempt)
 
 
 def probe_minutes(wildcards, attempt):

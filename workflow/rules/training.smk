@@ -13,13 +13,14 @@ rule train:
     priority: training_priority
     conda:
         "../../environment.yml"
-    threads: THREADS
+    threads: TRAINING_THREADS
     resources:
         mem_mb=training_memory,
         runtime=training_minutes,
         checkpoint_minutes=config["training"]["checkpoint_minutes"],
         # A resource: on how many devices it ran must not train a network anew.
         launcher=launcher(),
+        processes=processes(config["training"]["gpus"]),
     params:
         timing=f"{TIMINGS}/{{model}}/seed{{seed}}/train.tsv",
         folder=subpath(output.model, parent=True),
@@ -33,4 +34,4 @@ rule train:
     shell:
         "exec {resources.launcher} scripts/train.py --data {input.data} {params.network} {params.recipe}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --progress {params.folder}/progress.json"
-        " --threads {threads} --timing {params.timing} --out {params.folder} >> {params.story} 2> {log}"
+        " {resources.processes} --timing {params.timing} --out {params.folder} >> {params.story} 2> {log}"
