@@ -58,7 +58,7 @@ def main(argv=None):
     )
     identity = {"name": name, "weights": files.checksum(args.model), **asdict(recipe)}
     checkpoint = Checkpoint(args.probes.with_suffix(".checkpoint.pt"), identity)
-    state = checkpoint.load(device)
+    state = checkpoint.load()
     if state is not None:
         probing.restore(state)
     try:

@@ -51,7 +51,7 @@ def recipe(**changes):
 class NoCheckpoint:
     """A training that starts at the beginning."""
 
-    def load(self, _device):
+    def load(self):
         return None
 
 

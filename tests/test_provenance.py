@@ -128,10 +128,10 @@ def test_attempts_survive_in_the_checkpoint(tmp_path):
     first.save({"x": 1}, attempt_of(seconds=1.0))
     first.save({"x": 2}, attempt_of(seconds=2.0))  # of the same process, so it replaces the other
     second = Checkpoint(path, settings)
-    assert second.load(small.CPU) == {"x": 2}
+    assert second.load() == {"x": 2}
     second.save({"x": 3}, attempt_of(seconds=5.0))
     third = Checkpoint(path, settings)
-    third.load(small.CPU)
+    third.load()
     assert [attempt["seconds"] for attempt in third.attempts] == [2.0, 5.0]
 
 

@@ -167,21 +167,44 @@ class Hostile:
 def test_refuses_checkpoints_that_are_damaged_hostile_or_of_another_training(tmp_path):
     path = tmp_path / "checkpoint.pt"
     checkpoint = Checkpoint(path, {"model": "a", "seed": 1})
-    assert checkpoint.load(small.CPU) is None
+    assert checkpoint.load() is None
     checkpoint.save({"x": torch.ones(1000)})
-    assert checkpoint.load(small.CPU)["x"].sum() == 1000
+    assert checkpoint.load()["x"].sum() == 1000
     with pytest.raises(UserError, match=r"another configuration \(seed=1 where seed=2 is expected\)"):
-        Checkpoint(path, {"model": "a", "seed": 2}).load(small.CPU)
+        Checkpoint(path, {"model": "a", "seed": 2}).load()
     whole = path.read_bytes()
     for length in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(UserError, match=r"checkpoint\.pt: is truncated.* delete it to train from"):
-            checkpoint.load(small.CPU)
+            checkpoint.load()
     trace = tmp_path / "trace"
     checkpoint.save(Hostile(trace))
     with pytest.raises(UserError, match="is not a readable checkpoint"):
-        checkpoint.load(small.CPU)
+        checkpoint.load()
     assert not trace.exists()
+
+
+@pytest.mark.parametrize("library", [np, torch])
+def test_a_checkpoint_that_does_not_fit_into_memory_is_not_called_damaged(library, tmp_path, monkeypatch):
+    checkpoint = Checkpoint(tmp_path / "checkpoint.pt", {})
+    checkpoint.save({"x": torch.ones(1)})
+    monkeypatch.setattr(torch, "load", lambda *_, **_options: library.empty(1 << 50))
+    with pytest.raises(
+        UserError, match=r"checkpoint\.pt: does not fit into the free memory; the file is kept, run"
+    ) as no:
+        checkpoint.load()
+    assert "delete" not in str(no.value)
+
+
+def test_the_tensors_of_a_checkpoint_come_to_main_memory_whatever_they_were_on(tmp_path, monkeypatch):
+    """A GPU that others have filled refuses them with errors of several kinds."""
+    checkpoint, load, places = Checkpoint(tmp_path / "checkpoint.pt", {}), torch.load, []
+    checkpoint.save({"x": torch.ones(1)})
+    monkeypatch.setattr(
+        torch, "load", lambda *words, **options: places.append(options["map_location"]) or load(*words, **options)
+    )
+    checkpoint.load()
+    assert places == ["cpu"]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from widedeep import files, seals
-from widedeep.errors import UserError
+from widedeep.errors import UserError, lacks_memory
 
 
 class Checkpoint:
@@ -35,20 +35,27 @@ class Checkpoint:
             unfinished.write_bytes(buffer.getbuffer())
             seals.write(unfinished)
 
-    def load(self, device):
-        """The saved state with its tensors on `device`, or None if there is no checkpoint.
+    def load(self):
+        """The saved state, or None if there is no checkpoint.
+
+        Its tensors are in main memory, whatever they were on: so that what a full GPU refuses is never taken for damage
+        of the file, and that there is no second copy on the GPU.
 
         Raises:
-            UserError: the file is damaged, or of another training.
+            UserError: the file is damaged, of another training, or larger than the free memory.
         """
         if not self.path.exists():
             return None
         seals.check(self.path, "delete it to train from the beginning")
         try:
             saved = io.BytesIO(self.path.read_bytes()[seals.SIZE :])
-            content = torch.load(saved, map_location=device, weights_only=True)
+            content = torch.load(saved, map_location="cpu", weights_only=True)
             settings, state, attempts = content["settings"], content["state"], content.get("attempts", [])
         except Exception as error:  # torch.load raises many kinds for damaged or hostile files
+            if lacks_memory(error):
+                raise UserError(
+                    f"{self.path}: does not fit into the free memory; the file is kept, run again where more is free."
+                ) from error
             raise UserError(
                 f"{self.path}: is not a readable checkpoint ({type(error).__name__}); "
                 "delete it to train from the beginning."

@@ -83,5 +83,5 @@ def read(path):
     """
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, _REMEDY) as file, hdf5.explaining_damage(path, _REMEDY):
         label = f"{file.attrs['model']}/seed{int(file.attrs['seed'])}"
-        parts = (file[name][:] for name in ("share", "residual", "values"))
-        return label, FirstComponents(file["name"].asstr()[:].tolist(), *parts)
+        parts = (hdf5.held(file[name])[:] for name in ("share", "residual", "values"))
+        return label, FirstComponents(hdf5.held(file["name"]).asstr()[:].tolist(), *parts)

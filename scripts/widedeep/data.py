@@ -145,7 +145,7 @@ def read(path, split, fraction=1.0):
         group = file[split]
         if "paths" in group:
             return _read_listing(file, group, fraction)
-        whole = Split(group["images"][:], group["labels"][:])
+        whole = Split(*(hdf5.held(group[name])[:] for name in ("images", "labels")))
         checksum = group.attrs["checksum"]
     _compare_checksum(path, split, content_checksum(whole), checksum)
     examples = round(fraction * len(whole.labels))
@@ -176,8 +176,9 @@ def opened(path, split):
             else:
                 # Held open, so that it is this file that is read even where another takes its place.
                 stored = files.enter_context(open(path, "rb", buffering=0))
-                images = StoredImages(stored, group["images"].id.get_offset(), group["images"].shape)
-                labels = group["labels"][:]
+                held = hdf5.held(group["images"])
+                images = StoredImages(stored, held.id.get_offset(), held.shape)
+                labels = hdf5.held(group["labels"])[:]
                 blocks = (images.read(range(len(images))[start:][:_BLOCK]) for start in range(0, len(images), _BLOCK))
                 _compare_checksum(path, split, _checksum(images.shape, blocks, labels), group.attrs["checksum"])
                 found = Split(images, labels)
@@ -193,11 +194,11 @@ def _read_listing(file, group, fraction):
     from widedeep.streaming import ImageFiles
 
     examples = round(fraction * len(group["labels"]))
-    paths = group["paths"].asstr()[:examples]
+    paths = hdf5.held(group["paths"]).asstr()[:examples]
     folder = file.attrs["folder"]
     if not Path(folder, paths[0]).exists():
         raise UserError(f"{folder}: its images are gone, as {paths[0]}; put them back, or {REMEDY}.")
-    return Split(ImageFiles(folder, paths, int(file.attrs["size"])), group["labels"][:examples])
+    return Split(ImageFiles(folder, paths, int(file.attrs["size"])), hdf5.held(group["labels"])[:examples])
 
 
 def check(path, split):
@@ -209,7 +210,8 @@ def check(path, split):
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, REMEDY) as file, hdf5.explaining_damage(path, REMEDY):
         group = file[split]
         if "paths" in group:
-            places = file.attrs["folder"], group["paths"].asstr()[:], group["labels"][:], int(file.attrs["size"])
+            paths, labels = hdf5.held(group["paths"]).asstr()[:], hdf5.held(group["labels"])[:]
+            places = file.attrs["folder"], paths, labels, int(file.attrs["size"])
             if listing_checksum(*places) != group.attrs["checksum"]:
                 raise UserError(f"{path}: the images of {split} in {places[0]} are not those that it lists; {REMEDY}.")
             return

@@ -150,7 +150,7 @@ class Dump:
             words = (attributes[name] for name in ("form", "model", "split", "data_checksum"))
             self.form, self.model, self.split, self.data_checksum = words
             self.seed = int(attributes["seed"])
-            self.sample_ids = self._file["sample_ids"][:]
+            self.sample_ids = hdf5.held(self._file["sample_ids"])[:]
             self.layers = [_layer_info(name, group.attrs) for name, group in self._file["layers"].items()]
 
     def __enter__(self):

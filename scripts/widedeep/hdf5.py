@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import math
+from pathlib import Path
 
 import h5py
 
@@ -105,6 +107,20 @@ def open_stamped(path, kind, schema_version, remedy):
     return file
 
 
+def held(dataset):
+    """The h5py.Dataset itself, if the file holds all that it claims: so before memory is taken for it.
+
+    Ours are written whole and without compression.
+
+    Raises:
+        ValueError: the file holds less (explaining_damage).
+    """
+    claimed = math.prod(dataset.shape) * dataset.id.get_type().get_size()
+    if claimed > min(dataset.id.get_storage_size(), Path(dataset.file.filename).stat().st_size):
+        raise ValueError(f"{dataset.name} claims {claimed} bytes, more than the file holds")
+    return dataset
+
+
 @contextlib.contextmanager
 def explaining_damage(path, remedy):
     """Turn what h5py and numpy raise on a truncated or altered file into a UserError; a UserError passes."""
@@ -112,5 +128,7 @@ def explaining_damage(path, remedy):
         yield
     except UserError:
         raise
-    except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError, MemoryError) as error:
+    except MemoryError as error:
+        raise UserError(f"{path}: does not fit into the free memory; run again where more is free.") from error
+    except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: is truncated or damaged ({first_line(error)}); {remedy}.") from error

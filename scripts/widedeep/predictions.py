@@ -75,4 +75,5 @@ def read_all(paths):
 def _read(path):
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, _REMEDY) as file, hdf5.explaining_damage(path, _REMEDY):
         names = file.attrs["model"], int(file.attrs["seed"]), file.attrs["data_checksum"]
-        return Predictions(path, *names, file["log_probabilities"][:], file["labels"][:])
+        values = (hdf5.held(file[name])[:] for name in ("log_probabilities", "labels"))
+        return Predictions(path, *names, *values)

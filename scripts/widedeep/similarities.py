@@ -265,7 +265,7 @@ def read(path, name="/"):
         first = _read_side(group["first"], group.attrs["first"])
         second = _read_side(group["second"], group.attrs["second"])
         sizes = int(group.attrs["minibatches"]), int(group.attrs["batch_size"])
-        values = (group[key][:] for key in ("cka", "deflated", "squared_cosine"))
+        values = (hdf5.held(group[key])[:] for key in ("cka", "deflated", "squared_cosine"))
         return Comparison(*values, first, second, *sizes)
 
 
@@ -288,6 +288,6 @@ def _write_side(group, layers, undefined, undefined_deflated, share):
 
 def _read_side(group, label):
     words = ("name", "kind", "undefined", "undefined_deflated")
-    names, kinds, undefined, undefined_deflated = (group[key].asstr()[:].tolist() for key in words)
-    places = group["stage"][:].tolist(), group["block"][:].tolist()
-    return Side(label, names, kinds, *places, undefined, group["first_component_share"][:], undefined_deflated)
+    names, kinds, undefined, undefined_deflated = (hdf5.held(group[key]).asstr()[:].tolist() for key in words)
+    stages, blocks, share = (hdf5.held(group[key])[:] for key in ("stage", "block", "first_component_share"))
+    return Side(label, names, kinds, stages.tolist(), blocks.tolist(), undefined, share, undefined_deflated)

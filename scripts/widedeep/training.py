@@ -244,7 +244,7 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
     refuse_few_channels(network, name)
     network.to(group.device, memory_format=torch.channels_last)
     training = Training(network, train, test, recipe, name, group)
-    state = checkpoint.load(group.device)
+    state = checkpoint.load()
     if state is not None:
         training.restore(state)
     training.run(after_step)
