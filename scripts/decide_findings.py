@@ -25,16 +25,17 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep import blocks, files, findings
+    from widedeep import blocks, files, findings, tables
 
     optional = (
-        (args.blocks, blocks.COLUMNS_OF_BLOCKS),
-        (args.examples, ()),
-        (args.agreement, ("first", "second", "agreement")),
-        (args.convergence, ()),
+        (args.blocks, "E.csv", blocks.COLUMNS_OF_BLOCKS),
+        (args.examples, "fig6.csv", ()),
+        (args.agreement, "G.csv", ("first", "second", "agreement")),
+        (args.convergence, "A.csv", ()),
     )
-    tables = [pd.read_csv(path) if path else pd.DataFrame(columns=columns) for path, columns in optional]
-    found = findings.decide(pd.read_csv(args.networks), pd.read_csv(args.pairs), *tables)
+    more = [tables.read(path, name) if path else pd.DataFrame(columns=columns) for path, name, columns in optional]
+    networks, pairs = tables.read(args.networks, "summary.csv"), tables.read(args.pairs, "pairs.csv")
+    found = findings.decide(networks, pairs, *more)
     table = pd.DataFrame([vars(finding) for finding in found])
     for path in args.out:
         with files.replacing(path) as unfinished:

@@ -51,6 +51,9 @@ def line_of(folder):
     if named != label:
         raise UserError(f"{folder}: its cka.h5 is of {label} and its metrics.json of {named}; make them again.")
     keys = ("model", "family", "depth", "width", "fraction", "seed", "test_accuracy", "train_accuracy", "parameters")
+    missing = [key for key in keys if key not in network]
+    if missing:
+        raise UserError(f"{folder / 'metrics.json'}: lacks {missing[0]}; train the network again.")
     layers = len(comparison.values)
     block = blocks.layers_in_block(first.share, first.agreement)
     return {

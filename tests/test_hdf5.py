@@ -34,19 +34,17 @@ def test_a_small_file_that_claims_much_is_refused_before_memory_is_taken_for_it(
     (whole,) = predictions.read_all([path])
     assert whole.labels.tolist() == [0, 1]
     replace(path, "labels", shape=(MANY,), dtype=np.int64, chunks=chunks)
-    with pytest.raises(
-        UserError, match=rf"damaged \(/labels claims {8 * MANY} bytes, more than the file holds\); comp"
-    ):
+    with pytest.raises(UserError, match=rf"damaged \(labels claims {8 * MANY} bytes, more than the file holds\); comp"):
         predictions.read_all([path])
 
 
 def test_a_large_file_that_holds_less_than_it_claims_is_refused(path):
     """What compression makes small, or no one wrote."""
-    zeros = np.zeros(100_000)
+    zeros = np.zeros(100_000, np.int64)
     with h5py.File(path, "a") as file:
         file["ballast"] = zeros
     replace(path, "labels", data=zeros, chunks=True, compression="gzip")
-    with pytest.raises(UserError, match="/labels claims 800000 bytes, more than the file holds"):
+    with pytest.raises(UserError, match="labels claims 800000 bytes, more than the file holds"):
         predictions.read_all([path])
 
 
@@ -54,7 +52,7 @@ def test_texts_are_held_too(tmp_path):
     with components.creating(tmp_path / "pca.h5", ["a", "b"], 3, dumps.Origin("m", 1, "c", "test")):
         pass
     replace(tmp_path / "pca.h5", "name", shape=(MANY,), dtype=h5py.string_dtype())
-    with pytest.raises(UserError, match="/name claims"):
+    with pytest.raises(UserError, match="name claims"):
         components.read(tmp_path / "pca.h5")
 
 

@@ -24,7 +24,7 @@ FOLDER = Path("results/tiny/models/digits-resnet8-w1-f100/seed1")
 LOGS = Path("results/tiny/logs")
 ERRORS, STORY = LOGS / f"{EIGHT}.errors.log", LOGS / f"{EIGHT}.log"
 NOW = time.time()  # of each test: see the fixture
-ATTEMPT = dict.fromkeys(("started", "host", "slurm_job", "device", "commit", "dirty", "versions"))
+ATTEMPT = {**dict.fromkeys(("slurm_job", "device", "commit", "dirty")), "started": "", "host": "", "versions": {}}
 
 
 @pytest.fixture(autouse=True)

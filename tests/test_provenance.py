@@ -112,6 +112,12 @@ def test_the_file_sums_attempts_and_holds_checksums(tmp_path):
         (lambda text: text.replace('"schema_version": 1', '"schema_version": 9'), "schema version 9 where 1"),
         (lambda text: text.replace('"outputs"', '"others"'), "lacks outputs"),
         (lambda text: text.replace('"commit"', '"comit"'), "lacks commit"),
+        (
+            lambda text: text.replace('"settings": {', '"settings": 1, "x": {'),
+            "a value of type int for settings, which is",
+        ),
+        (lambda text: text.replace('"versions": {', '"versions": [], "x": {'), "a value of type list for versions"),
+        (lambda _: "[" * 100_000, "is not a provenance file"),
     ],
 )
 def test_other_files_are_refused(tmp_path, change, words):

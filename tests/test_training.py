@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import safetensors.torch
 import small
 import torch
 from torch.nn import functional
@@ -196,6 +197,29 @@ def test_a_checkpoint_that_does_not_fit_into_memory_is_not_called_damaged(librar
     assert "delete" not in str(no.value)
 
 
+def test_a_checkpoint_of_a_network_that_was_changed_meanwhile_is_one_sentence(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "checkpoint.pt", {})
+    training = small.train(epochs=1)
+    changes = {
+        "state.network.stem.conv.weight has the shape (1,) and the type torch.float32": ("network", torch.zeros(1)),
+        "state.network has other entries": ("network", None),
+        "state.optimizer.velocities.0 has 0 entries": ("optimizer", {"velocities": [[], []]}),
+        "state.epoch is str": ("epoch", "1"),
+    }
+    for words, (key, value) in changes.items():
+        state = training.state()
+        state[key] = value
+        if key == "network":
+            state[key] = {} if value is None else {**training.state()[key], "stem.conv.weight": value}
+            state[key] = type(training.state()[key])(state[key])
+        checkpoint.save(state)
+        with pytest.raises(UserError, match=r"does not fit what is trained here") as no:
+            checkpoint.resume(training)
+        assert words in str(no.value)
+    checkpoint.save(training.state())
+    checkpoint.resume(training)
+
+
 def test_the_tensors_of_a_checkpoint_come_to_main_memory_whatever_they_were_on(tmp_path, monkeypatch):
     """A GPU that others have filled refuses them with errors of several kinds."""
     checkpoint, load, places = Checkpoint(tmp_path / "checkpoint.pt", {}), torch.load, []
@@ -255,6 +279,14 @@ def test_refuses_weights_of_a_network_that_its_family_does_not_build_any_more(tm
     weights.save(tmp_path / "m.safetensors", small.train().network, larger, {"seed": 1}, dataset)
     with pytest.raises(UserError, match="the weights do not fit blobs-resnet14-w0.5-f100; the file is damaged"):
         weights.load(tmp_path / "m.safetensors", small.CPU)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "{}", "null"])
+def test_a_hostile_header_of_weights_is_one_sentence(text, tmp_path):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(safetensors.torch.save({"x": torch.ones(1)}, {"widedeep": text}))
+    with pytest.raises(UserError, match=r"m\.safetensors: is not a trained network of this workflow"):
+        weights.load(path, small.CPU)
 
 
 def test_float64_oracle_of_the_images_scale():

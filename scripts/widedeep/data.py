@@ -145,7 +145,7 @@ def read(path, split, fraction=1.0):
         group = file[split]
         if "paths" in group:
             return _read_listing(file, group, fraction)
-        whole = Split(*(hdf5.held(group[name])[:] for name in ("images", "labels")))
+        whole = Split(_images(group)[:], _labels(group))
         checksum = group.attrs["checksum"]
     _compare_checksum(path, split, content_checksum(whole), checksum)
     examples = round(fraction * len(whole.labels))
@@ -176,9 +176,8 @@ def opened(path, split):
             else:
                 # Held open, so that it is this file that is read even where another takes its place.
                 stored = files.enter_context(open(path, "rb", buffering=0))
-                held = hdf5.held(group["images"])
+                held, labels = _images(group), _labels(group)
                 images = StoredImages(stored, held.id.get_offset(), held.shape)
-                labels = hdf5.held(group["labels"])[:]
                 blocks = (images.read(range(len(images))[start:][:_BLOCK]) for start in range(0, len(images), _BLOCK))
                 _compare_checksum(path, split, _checksum(images.shape, blocks, labels), group.attrs["checksum"])
                 found = Split(images, labels)
@@ -193,12 +192,13 @@ def _compare_checksum(path, split, found, recorded):
 def _read_listing(file, group, fraction):
     from widedeep.streaming import ImageFiles
 
-    examples = round(fraction * len(group["labels"]))
-    paths = hdf5.held(group["paths"]).asstr()[:examples]
+    labels = _labels(group)
+    examples = round(fraction * len(labels))
+    paths = hdf5.values(group, "paths", str, (len(labels),))[:examples]
     folder = file.attrs["folder"]
     if not Path(folder, paths[0]).exists():
         raise UserError(f"{folder}: its images are gone, as {paths[0]}; put them back, or {REMEDY}.")
-    return Split(ImageFiles(folder, paths, int(file.attrs["size"])), hdf5.held(group["labels"])[:examples])
+    return Split(ImageFiles(folder, paths, int(file.attrs["size"])), labels[:examples])
 
 
 def check(path, split):
@@ -210,7 +210,8 @@ def check(path, split):
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, REMEDY) as file, hdf5.explaining_damage(path, REMEDY):
         group = file[split]
         if "paths" in group:
-            paths, labels = hdf5.held(group["paths"]).asstr()[:], hdf5.held(group["labels"])[:]
+            labels = _labels(group)
+            paths = hdf5.values(group, "paths", str, (len(labels),))
             places = file.attrs["folder"], paths, labels, int(file.attrs["size"])
             if listing_checksum(*places) != group.attrs["checksum"]:
                 raise UserError(f"{path}: the images of {split} in {places[0]} are not those that it lists; {REMEDY}.")
@@ -235,6 +236,15 @@ def describe(path):
             train_checksum=train.attrs["checksum"],
             test_checksum=test.attrs["checksum"],
         )
+
+
+def _labels(group):
+    return hdf5.values(group, "labels", np.int64, (None,))
+
+
+def _images(group):
+    """The dataset of a split's images."""
+    return hdf5.held(group, "images", np.uint8, (len(_labels(group)), None, None, None))
 
 
 def _shape(file):

@@ -15,5 +15,5 @@ def lacks_memory(error):
 
 
 def first_line(error):
-    """The first line of what an exception of a library says; what it is called where it says nothing."""
+    """The first line of what an exception of a library, or a value in a file, says; its type where that is nothing."""
     return (str(error).splitlines() or [type(error).__name__])[0]

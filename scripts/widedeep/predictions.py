@@ -75,5 +75,6 @@ def read_all(paths):
 def _read(path):
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, _REMEDY) as file, hdf5.explaining_damage(path, _REMEDY):
         names = file.attrs["model"], int(file.attrs["seed"]), file.attrs["data_checksum"]
-        values = (hdf5.held(file[name])[:] for name in ("log_probabilities", "labels"))
-        return Predictions(path, *names, *values)
+        labels = hdf5.values(file, "labels", np.int64, (None,))
+        answers = hdf5.values(file, "log_probabilities", np.float32, (len(labels), None))
+        return Predictions(path, *names, answers, labels)

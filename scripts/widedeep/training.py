@@ -233,7 +233,7 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
         the finished Training.
 
     Raises:
-        UserError: see Training, Training.run and Checkpoint.load.
+        UserError: see Training, Training.run and Checkpoint.resume.
     """
     name = f"{model}/seed{seed}"
     generator = torch.Generator().manual_seed(random_seed(name, "init"))
@@ -244,9 +244,7 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
     refuse_few_channels(network, name)
     network.to(group.device, memory_format=torch.channels_last)
     training = Training(network, train, test, recipe, name, group)
-    state = checkpoint.load()
-    if state is not None:
-        training.restore(state)
+    checkpoint.resume(training)
     training.run(after_step)
     return training
 
