@@ -48,6 +48,12 @@ def test_a_large_file_that_holds_less_than_it_claims_is_refused(path):
         predictions.read_all([path])
 
 
+def test_no_answers_are_refused(path):
+    replace(path, "log_probabilities", shape=(2, 0), dtype=np.float32)
+    with pytest.raises(UserError, match="it holds no answers"):
+        predictions.read_all([path])
+
+
 def test_texts_are_held_too(tmp_path):
     with components.creating(tmp_path / "pca.h5", ["a", "b"], 3, dumps.Origin("m", 1, "c", "test")):
         pass

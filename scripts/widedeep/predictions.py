@@ -77,4 +77,6 @@ def _read(path):
         names = file.attrs["model"], int(file.attrs["seed"]), file.attrs["data_checksum"]
         labels = hdf5.values(file, "labels", np.int64, (None,))
         answers = hdf5.values(file, "log_probabilities", np.float32, (len(labels), None))
+        if not answers.size:
+            raise ValueError("it holds no answers")
         return Predictions(path, *names, answers, labels)
