@@ -90,6 +90,15 @@ def test_places_that_hold_no_file_are_one_sentence(tmp_path):
             seals.check(place, REMEDY)
 
 
+def test_a_file_that_the_system_does_not_read_is_one_sentence(path, monkeypatch):
+    def refuse(*_words, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)  # root may read anything
+    with pytest.raises(UserError, match=r"x\.h5: cannot be read \(Permission denied\); make it again"):
+        seals.check(path, REMEDY)
+
+
 def test_a_seal_over_other_content_is_one_sentence(path):
     with open(path, "ab") as file:
         file.write(b"x")
