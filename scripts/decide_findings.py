@@ -26,6 +26,7 @@ def main(argv=None):
     import pandas as pd
 
     from widedeep import blocks, files, findings, tables
+    from widedeep.errors import UserError
 
     optional = (
         (args.blocks, "E.csv", blocks.COLUMNS_OF_BLOCKS),
@@ -35,6 +36,8 @@ def main(argv=None):
     )
     more = [tables.read(path, name) if path else pd.DataFrame(columns=columns) for path, name, columns in optional]
     networks, pairs = tables.read(args.networks, "summary.csv"), tables.read(args.pairs, "pairs.csv")
+    if networks.empty:
+        raise UserError(f"{args.networks}: holds no networks; make it again (scripts/summarise.py).")
     found = findings.decide(networks, pairs, *more)
     table = pd.DataFrame([vars(finding) for finding in found])
     for path in args.out:

@@ -11,7 +11,7 @@ import pytest
 import small
 import summarise_pairs
 
-from widedeep import blocks, cka, components, deflation, dumps, findings, hdf5, similarities
+from widedeep import blocks, cka, command, components, deflation, dumps, findings, hdf5, similarities
 from widedeep import tables as csv_tables
 from widedeep.errors import UserError
 
@@ -231,6 +231,10 @@ def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
     summary.to_csv(tmp_path / "summary.csv", index=False)
     PAIRS.to_csv(tmp_path / "pairs.csv", index=False)
     out = [f"{tmp_path}/findings.{end}" for end in ("csv", "md", "html")]
+    summary[:0].to_csv(tmp_path / "none.csv", index=False)
+    with pytest.raises(UserError, match=r"none\.csv: holds no networks; make it again"):
+        decide_findings.main([f"{tmp_path}/none.csv", f"{tmp_path}/pairs.csv", "--out", *out])
+    command.release()
     decide_findings.main([f"{tmp_path}/summary.csv", f"{tmp_path}/pairs.csv", "--out", *out])
     table = pd.read_csv(out[0], keep_default_na=False)
     within = ["fig1, depth", "fig1, width", "fig1-seeds", "fig2", "fig3", "fig4-probes", "fig4-probes", "fig4-delete"]
