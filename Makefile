@@ -3,7 +3,7 @@
 # make cifar10-gpu MINUTES=120   as much of the paper's grid as fits into these minutes on one GPU; again: goes on
 # make test       set up and run all tests
 # make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
-# make fuzz       damaged and hostile files, CASES=150 of each of 15 kinds
+# make fuzz       damaged and hostile files, CASES=100 of each of 37 kinds
 # make lint       ruff, snakefmt, snakemake --lint
 # make explorer   results/STUDY/explorer.html, to look instead of read; `make` makes it too
 # make progress   how far the study is, while it runs or after it
@@ -13,7 +13,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 CONFIG ?= config/demo.yaml
 MINUTES ?= 120
-CASES ?= 150
+CASES ?= 100
 
 .PHONY: study cifar10-small cifar10-gpu explorer test test-slurm fuzz lint progress unlock checked
 
@@ -57,7 +57,7 @@ checked: $(VENV)/installed
 # The file marks a complete installation: a folder alone may be left of one that was interrupted.
 $(VENV)/installed: requirements.txt
 	@echo "Installing into $(VENV) (about 6 GB with torch; once)"
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and "Python 3.11 to 3.14 is needed, and this is " + sys.version.split()[0] + "; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@

@@ -26,16 +26,20 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep import blocks, files, findings
+    from widedeep import blocks, files, findings, tables
+    from widedeep.errors import UserError
 
     optional = (
-        (args.blocks, blocks.COLUMNS_OF_BLOCKS),
-        (args.examples, ()),
-        (args.agreement, ("first", "second", "agreement")),
-        (args.convergence, ()),
+        (args.blocks, "E.csv", blocks.COLUMNS_OF_BLOCKS),
+        (args.examples, "fig6.csv", ()),
+        (args.agreement, "G.csv", ("first", "second", "agreement")),
+        (args.convergence, "A.csv", ()),
     )
-    tables = [pd.read_csv(path) if path else pd.DataFrame(columns=columns) for path, columns in optional]
-    found = findings.decide(pd.read_csv(args.networks), pd.read_csv(args.pairs), *tables, args.family)
+    more = [tables.read(path, name) if path else pd.DataFrame(columns=columns) for path, name, columns in optional]
+    networks, pairs = tables.read(args.networks, "summary.csv"), tables.read(args.pairs, "pairs.csv")
+    if networks.empty:
+        raise UserError(f"{args.networks}: holds no networks; make it again (scripts/summarise.py).")
+    found = findings.decide(networks, pairs, *more, args.family)
     table = pd.DataFrame([vars(finding) for finding in found])
     for path in args.out:
         with files.replacing(path) as unfinished:

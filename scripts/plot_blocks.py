@@ -53,6 +53,7 @@ def read_network(cka, pca, probes, deletion, known):
     import pandas as pd
 
     from widedeep import blocks, plots, results
+    from widedeep.errors import UserError
     from widedeep.metrics import accuracy, network_name
 
     first, comparison = results.components_and_cka(pca, cka)
@@ -63,6 +64,11 @@ def read_network(cka, pca, probes, deletion, known):
     in_block = blocks.layers_in_block(first.share, first.agreement)
     network_accuracy = known[side.label]["test_accuracy"] if side.label in known else float("nan")
     table = pd.concat(parts)
+    unknown = sorted({*table.layer} - {*side.names})
+    if unknown:
+        raise UserError(
+            f"{cka}: has no layer {unknown[0]}, which has a probe or a block; dump all layers of the network."
+        )
     table["position"] = [side.names.index(layer) for layer in table.layer]
     table["in_block"] = in_block[table.position]
     table = table.assign(network=side.label, network_accuracy=network_accuracy, share_in_block=in_block.mean())
@@ -78,32 +84,21 @@ def read_network(cka, pca, probes, deletion, known):
 
 def read_probes(path):
     """A probes.csv as lines of the figure's table."""
-    table = read_table(path, "layer", "kind", "stage", "block", "test_accuracy")
+    from widedeep import tables
+
+    table = tables.read(path, "probes.csv")[["layer", "kind", "stage", "block", "test_accuracy"]]
     return table.rename(columns={"test_accuracy": "accuracy"}).assign(deletion="probe", deleted=0)
 
 
 def read_deletion(path, side):
     """A deletion.csv as lines of the figure's table; a block stands at its last layer, which is its output."""
-    table = read_table(path, "deletion", "stage", "block", "deleted", "accuracy")
+    from widedeep import tables
+
+    table = tables.read(path, "deletion.csv")
     table = table[table.deletion != "none"]
     outputs = dict(zip(zip(side.stages, side.blocks, strict=True), side.names, strict=True))
-    return table.assign(layer=[outputs[place] for place in zip(table.stage, table.block, strict=True)], kind="block")
-
-
-def read_table(path, *columns):
-    """A CSV file that has these columns.
-
-    Raises:
-        UserError: it is missing or something else.
-    """
-    import pandas as pd
-
-    from widedeep.errors import UserError
-
-    try:
-        return pd.read_csv(path)[[*columns]]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: is no table of scripts/probe_blocks.py ({error}); make it again.") from error
+    blocks = zip(table.stage, table.block, strict=True)
+    return table.assign(layer=[outputs.get(place, "stage{}.block{}".format(*place)) for place in blocks], kind="block")
 
 
 def curves(table, key, labels):

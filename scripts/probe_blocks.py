@@ -61,9 +61,7 @@ def main(argv=None):
     )
     identity = {"name": name, "weights": files.checksum(args.model), **asdict(recipe)}
     checkpoint = Checkpoint(args.probes.with_suffix(".checkpoint.pt"), identity)
-    state = checkpoint.load(device)
-    if state is not None:
-        probing.restore(state)
+    checkpoint.resume(probing)
     try:
         probing.run(probes.after_step(checkpoint, stop, Clock(60 * args.checkpoint_minutes), attempt))
     except Interrupted:

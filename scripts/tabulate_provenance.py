@@ -60,7 +60,7 @@ def line_of(folder, training, dump):
         "model": training["model"],
         "seed": training["seed"],
         "commit": all_of(code_of(attempt) for attempt in attempts),
-        "torch": all_of(attempt["versions"]["torch"] for attempt in attempts),
+        "torch": all_of(attempt["versions"].get("torch") for attempt in attempts),
         "device": all_of(attempt["device"] for attempt in attempts),
         "host": all_of(attempt["host"] for attempt in attempts),
         "started": training["started"],

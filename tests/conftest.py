@@ -1,6 +1,9 @@
 """Settings for all tests: one thread a process, reproducible examples."""
 
+import ast
 import os
+import sys
+from pathlib import Path
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
@@ -13,7 +16,35 @@ settings.load_profile("reproducible")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--fuzz-cases", type=int, default=5, metavar="N", help="damaged files of each kind (tests/fuzz)")
+    parser.addoption("--fuzz-cases", type=int, default=3, metavar="N", help="damaged files of each kind (tests/fuzz)")
+    parser.addoption(
+        "--unvisited-errors", action="store_true", help="list the places that raise a UserError and did not; with -n 0"
+    )
+
+
+def pytest_configure(config):
+    """Note where each UserError of this process is made."""
+    config.visited = set()
+    if config.getoption("--unvisited-errors"):
+        from widedeep.errors import UserError
+
+        def note(error, *words):
+            frame = sys._getframe(1)
+            config.visited.add((frame.f_code.co_filename, frame.f_lineno))
+            ValueError.__init__(error, *words)
+
+        UserError.__init__ = note
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not config.getoption("--unvisited-errors"):
+        return
+    for path in sorted(Path("scripts").resolve().rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise) and "UserError(" in ast.unparse(node):
+                lines = range(node.lineno, node.end_lineno + 1)
+                if not any((str(path), line) in config.visited for line in lines):
+                    terminalreporter.write_line(f"never raised: {path}:{node.lineno}")
 
 
 @pytest.fixture

@@ -51,8 +51,8 @@ def recipe(**changes):
 class NoCheckpoint:
     """A training that starts at the beginning."""
 
-    def load(self, _device):
-        return None
+    def resume(self, _training):
+        pass
 
 
 def train(seed=1, after_step=lambda _: None, checkpoint=None, model=MODEL, **changes):

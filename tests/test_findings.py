@@ -12,7 +12,21 @@ import small
 import summarise
 import summarise_pairs
 
-from widedeep import blocks, cka, components, config, deflation, dumps, files, findings, hdf5, pca, similarities, tables
+from widedeep import (
+    blocks,
+    cka,
+    command,
+    components,
+    config,
+    deflation,
+    dumps,
+    files,
+    findings,
+    hdf5,
+    pca,
+    similarities,
+    tables,
+)
 from widedeep.errors import UserError
 
 PAIRS = pd.DataFrame(columns=summarise_pairs.COLUMNS)
@@ -286,8 +300,8 @@ def test_what_hardly_trained_decides_nothing_about_pairs_and_residual_blocks():
     pairs.loc[far_away, "equal_depth"] = 0.1
     probes = residual_blocks([0, 0, 0, 0], RISING, [0] * 4).assign(network=np.repeat(labels[:3], 8))
     falling = residual_blocks([0, 0, 0, 0], RISING[::-1], [0] * 4, networks=3).assign(network=np.repeat(labels[3:], 8))
-    tables = pairs, pd.concat([probes, falling]), pd.DataFrame(), AGREEMENT, pd.DataFrame()
-    found = findings.decide(table, *tables)
+    given = pairs, pd.concat([probes, falling]), pd.DataFrame(), AGREEMENT, pd.DataFrame()
+    found = findings.decide(table, *given)
     by_pairs, by_probes = (
         next(finding for finding in found if finding.claim.startswith(f"Without a block, {what}"))
         for what in ("layers", "the accuracy")
@@ -295,8 +309,8 @@ def test_what_hardly_trained_decides_nothing_about_pairs_and_residual_blocks():
     assert (by_pairs.verdict, by_probes.verdict) == ("reproduced", "reproduced")
     names = table.apply(findings.metrics.configuration_name, axis=1).unique().tolist()
     lines = [(a, b, 0.9 if a == b else 0.8) for a in (*names, "x") for b in (*names, "x")]
-    tables = *tables[:3], pd.DataFrame(lines, columns=["first", "second", "agreement"]), pd.DataFrame()
-    (agreeing,) = [finding for finding in findings.decide(table, *tables) if finding.result == "G"]
+    given = *given[:3], pd.DataFrame(lines, columns=["first", "second", "agreement"]), pd.DataFrame()
+    (agreeing,) = [finding for finding in findings.decide(table, *given) if finding.result == "G"]
     assert agreeing.why == "2 of 2 configurations"
     assert by_pairs.why == (
         "6 ordered pairs without a block; of the study's networks 3 hardly trained and are left out"
@@ -304,9 +318,15 @@ def test_what_hardly_trained_decides_nothing_about_pairs_and_residual_blocks():
 
 
 def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
-    networks(SMALL, (38, 1, 1, ALL)).to_csv(tmp_path / "summary.csv", index=False)
+    columns = [word.rstrip("*?") for word in tables.COLUMNS["summary.csv"].split()]
+    summary = networks(SMALL, (38, 1, 1, ALL)).reindex(columns=columns, fill_value=0)
+    summary.to_csv(tmp_path / "summary.csv", index=False)
     PAIRS.to_csv(tmp_path / "pairs.csv", index=False)
     out = [f"{tmp_path}/findings.{end}" for end in ("csv", "md", "html")]
+    summary[:0].to_csv(tmp_path / "none.csv", index=False)
+    with pytest.raises(UserError, match=r"none\.csv: holds no networks; make it again"):
+        decide_findings.main([f"{tmp_path}/none.csv", f"{tmp_path}/pairs.csv", "--out", *out])
+    command.release()
     decide_findings.main([f"{tmp_path}/summary.csv", f"{tmp_path}/pairs.csv", "--out", *out])
     table = pd.read_csv(out[0], keep_default_na=False)
     within = ["fig1, depth", "fig1, width", "fig1-seeds", "fig2", "fig3", "fig4-probes", "fig4-probes", "fig4-delete"]

@@ -1,6 +1,6 @@
 """Every sentence for users is quoted by a test, which provokes it.
 
-That it is quoted is checked here, which is cheap; that it is provoked was measured with coverage.py (CONTRIBUTING.md).
+That it is quoted is checked here, which is cheap; `pytest --unvisited-errors` tells what was raised (CONTRIBUTING.md).
 """
 
 import ast

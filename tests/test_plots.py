@@ -173,10 +173,21 @@ def test_only_the_same_layers_are_averaged(network_files, tmp_path):
 
 
 def test_probes_and_deletions_are_read_from_their_tables_alone(tmp_path):
-    (tmp_path / "probes.csv").write_text("layer,kind\n")
-    for name in ("probes.csv", "missing.csv"):
-        with pytest.raises(UserError, match=rf"{name}: is no table of scripts/probe_blocks\.py"):
+    (tmp_path / "some.csv").write_text("layer,kind\n")
+    for name, words in (("some.csv", r"has other columns than expected \(block\)"), ("missing.csv", "no such file")):
+        with pytest.raises(UserError, match=rf"{name}: {words}"):
             plot_blocks.read_probes(tmp_path / name)
+
+
+def test_probes_on_layers_that_were_not_dumped_are_one_sentence(network_files, tmp_path):
+    (tmp_path / "probes.csv").write_text(
+        "layer,kind,stage,block,features,train_accuracy,test_accuracy\nstage9.add,add,9,1,8,0.5,0.5\n"
+    )
+    (tmp_path / "deletion.csv").write_text("deletion,stage,block,deleted,accuracy\nalone,9,2,1,0.5\n")
+    for probes, deletion, layer in (("probes.csv", None, "stage9.add"), (None, "deletion.csv", "stage9.block2")):
+        paths = [path and tmp_path / path for path in (probes, deletion)]
+        with pytest.raises(UserError, match=rf"cka\.h5: has no layer {layer}, which has a probe or a block; dump all"):
+            plot_blocks.read_network(network_files[0], tmp_path / "pca.h5", *paths, {})
 
 
 def test_refuses_unknown_colours_and_foreign_metrics(network_files, tmp_path):
@@ -199,6 +210,12 @@ def summary(tmp_path):
 def test_the_files_of_a_summary_are_of_one_network(network_files, tmp_path):
     network_files[1].write_text(json.dumps({**METRICS, "seed": 2}))
     with pytest.raises(UserError, match="seed1 and its metrics.json of .*seed2; make them again"):
+        summary(tmp_path)
+
+
+def test_a_summary_of_incomplete_metrics_is_refused(network_files, tmp_path):
+    network_files[1].write_text(json.dumps({key: value for key, value in METRICS.items() if key != "parameters"}))
+    with pytest.raises(UserError, match=r"metrics\.json: lacks parameters; train the network again"):
         summary(tmp_path)
 
 

@@ -3,9 +3,12 @@
 import contextlib
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import progress as script
@@ -24,7 +27,7 @@ FOLDER = Path("results/tiny/models/digits-resnet8-w1-f100/seed1")
 LOGS = Path("results/tiny/logs")
 ERRORS, STORY = LOGS / f"{EIGHT}.errors.log", LOGS / f"{EIGHT}.log"
 NOW = time.time()  # of each test: see the fixture
-ATTEMPT = dict.fromkeys(("started", "host", "slurm_job", "device", "commit", "dirty", "versions"))
+ATTEMPT = {**dict.fromkeys(("slurm_job", "device", "commit", "dirty")), "started": "", "host": "", "versions": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +108,27 @@ def held_lock(folder):
         assert process.stdout.readline() == "held\n"
         yield
         process.stdin.close()
+
+
+class Hostile:
+    """A pickle that would leave a file behind when it is opened."""
+
+    def __reduce__(self):
+        return open, ("trace", "w")
+
+
+@pytest.mark.usefixtures("config")
+@pytest.mark.parametrize("spaces", [0, 20 << 20])
+def test_a_hostile_checkpoint_runs_no_code_and_takes_no_memory(spaces):
+    """The second unpacks to a thousand times its size."""
+    content = {"state": {"epoch": 6, "victim": Hostile()}, "padding": " " * spaces}
+    with zipfile.ZipFile("checkpoint.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("checkpoint/data.pkl", pickle.dumps(content))
+    tracemalloc.start()
+    assert progress._checkpoint_epoch("checkpoint.pt") == (None if spaces else 7)
+    assert tracemalloc.get_traced_memory()[1] < 5 << 20
+    tracemalloc.stop()
+    assert not Path("trace").exists()
 
 
 def test_of_a_study_that_has_not_begun_everything_waits_and_nothing_is_written(config, tmp_path, capsys):

@@ -112,6 +112,12 @@ def test_the_file_sums_attempts_and_holds_checksums(tmp_path):
         (lambda text: text.replace('"schema_version": 1', '"schema_version": 9'), "schema version 9 where 1"),
         (lambda text: text.replace('"outputs"', '"others"'), "lacks outputs"),
         (lambda text: text.replace('"commit"', '"comit"'), "lacks commit"),
+        (
+            lambda text: text.replace('"settings": {', '"settings": 1, "x": {'),
+            "a value of type int for settings, which is",
+        ),
+        (lambda text: text.replace('"versions": {', '"versions": [], "x": {'), "a value of type list for versions"),
+        (lambda _: "[" * 100_000, "is not a provenance file"),
     ],
 )
 def test_other_files_are_refused(tmp_path, change, words):
@@ -128,10 +134,10 @@ def test_attempts_survive_in_the_checkpoint(tmp_path):
     first.save({"x": 1}, attempt_of(seconds=1.0))
     first.save({"x": 2}, attempt_of(seconds=2.0))  # of the same process, so it replaces the other
     second = Checkpoint(path, settings)
-    assert second.load(small.CPU) == {"x": 2}
+    assert second.load() == {"x": 2}
     second.save({"x": 3}, attempt_of(seconds=5.0))
     third = Checkpoint(path, settings)
-    third.load(small.CPU)
+    third.load()
     assert [attempt["seconds"] for attempt in third.attempts] == [2.0, 5.0]
 
 

@@ -4,7 +4,6 @@ import zlib
 
 import h5py
 import pytest
-import small
 import torch
 
 from widedeep import hdf5, progress, seals
@@ -91,6 +90,15 @@ def test_places_that_hold_no_file_are_one_sentence(tmp_path):
             seals.check(place, REMEDY)
 
 
+def test_a_file_that_the_system_does_not_read_is_one_sentence(path, monkeypatch):
+    def refuse(*_words, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)  # root may read anything
+    with pytest.raises(UserError, match=r"x\.h5: cannot be read \(Permission denied\); make it again"):
+        seals.check(path, REMEDY)
+
+
 def test_a_seal_over_other_content_is_one_sentence(path):
     with open(path, "ab") as file:
         file.write(b"x")
@@ -119,4 +127,4 @@ def test_a_damaged_checkpoint_never_reaches_torch_and_a_whole_one_tells_its_epoc
     checkpoint.path.write_bytes(content)
     monkeypatch.setattr(torch, "load", None)
     with pytest.raises(UserError, match=r"its checksum is another one\); delete it to train from the beginning"):
-        checkpoint.load(small.CPU)
+        checkpoint.load()

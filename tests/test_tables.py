@@ -38,6 +38,7 @@ def test_whole_files_pass_and_what_may_be_unknown_is_nan(drawn):
         ("G.csv", lambda content: content.replace(b"0.5", b"\xff"), "cannot be read as text"),
         ("G.csv", lambda content: content + b'"\n', "is not a table"),
         ("G.csv", lambda content: content + b",,,,,,,,,,,,,\n", "is not a table"),
+        ("G.csv", lambda content: content[:-1] + b",1\n", "its lines have more cells than its first one"),
         ("G.csv", lambda content: content.replace(b"pairs", b"pears"), r"has other columns than expected \(pairs\)"),
         ("G.csv", lambda content: content.replace(b"first,second", b"second,first"), "another order"),
         ("G.csv", lambda content: content.replace(b"0.5", b"inf"), "holds 'inf' in column agreement, line 2"),

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import safetensors.torch
 import small
 import torch
 from torch.nn import functional
@@ -167,21 +168,67 @@ class Hostile:
 def test_refuses_checkpoints_that_are_damaged_hostile_or_of_another_training(tmp_path):
     path = tmp_path / "checkpoint.pt"
     checkpoint = Checkpoint(path, {"model": "a", "seed": 1})
-    assert checkpoint.load(small.CPU) is None
+    assert checkpoint.load() is None
     checkpoint.save({"x": torch.ones(1000)})
-    assert checkpoint.load(small.CPU)["x"].sum() == 1000
+    assert checkpoint.load()["x"].sum() == 1000
     with pytest.raises(UserError, match=r"another configuration \(seed=1 where seed=2 is expected\)"):
-        Checkpoint(path, {"model": "a", "seed": 2}).load(small.CPU)
+        Checkpoint(path, {"model": "a", "seed": 2}).load()
     whole = path.read_bytes()
     for length in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(UserError, match=r"checkpoint\.pt: is truncated.* delete it to train from"):
-            checkpoint.load(small.CPU)
+            checkpoint.load()
     trace = tmp_path / "trace"
     checkpoint.save(Hostile(trace))
     with pytest.raises(UserError, match="is not a readable checkpoint"):
-        checkpoint.load(small.CPU)
+        checkpoint.load()
     assert not trace.exists()
+
+
+@pytest.mark.parametrize("library", [np, torch])
+def test_a_checkpoint_that_does_not_fit_into_memory_is_not_called_damaged(library, tmp_path, monkeypatch):
+    checkpoint = Checkpoint(tmp_path / "checkpoint.pt", {})
+    checkpoint.save({"x": torch.ones(1)})
+    monkeypatch.setattr(torch, "load", lambda *_, **_options: library.empty(1 << 50))
+    with pytest.raises(
+        UserError, match=r"checkpoint\.pt: does not fit into the free memory; the file is kept, run"
+    ) as no:
+        checkpoint.load()
+    assert "delete" not in str(no.value)
+
+
+def test_a_checkpoint_of_a_network_that_was_changed_meanwhile_is_one_sentence(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "checkpoint.pt", {})
+    training = small.train(epochs=1)
+    changes = {
+        "state.network.stem.conv.weight has the shape (1,) and the type torch.float32": ("network", torch.zeros(1)),
+        "state.network has other entries": ("network", None),
+        "state.optimizer.velocities.0 has 0 entries": ("optimizer", {"velocities": [[], []]}),
+        "state.epoch is str": ("epoch", "1"),
+    }
+    for words, (key, value) in changes.items():
+        state = training.state()
+        state[key] = value
+        if key == "network":
+            state[key] = {} if value is None else {**training.state()[key], "stem.conv.weight": value}
+            state[key] = type(training.state()[key])(state[key])
+        checkpoint.save(state)
+        with pytest.raises(UserError, match=r"does not fit what is trained here") as no:
+            checkpoint.resume(training)
+        assert words in str(no.value)
+    checkpoint.save(training.state())
+    checkpoint.resume(training)
+
+
+def test_the_tensors_of_a_checkpoint_come_to_main_memory_whatever_they_were_on(tmp_path, monkeypatch):
+    """A GPU that others have filled refuses them with errors of several kinds."""
+    checkpoint, load, places = Checkpoint(tmp_path / "checkpoint.pt", {}), torch.load, []
+    checkpoint.save({"x": torch.ones(1)})
+    monkeypatch.setattr(
+        torch, "load", lambda *words, **options: places.append(options["map_location"]) or load(*words, **options)
+    )
+    checkpoint.load()
+    assert places == ["cpu"]
 
 
 @pytest.fixture
@@ -232,6 +279,14 @@ def test_refuses_weights_of_a_network_that_its_family_does_not_build_any_more(tm
     weights.save(tmp_path / "m.safetensors", small.train().network, larger, {"seed": 1}, dataset)
     with pytest.raises(UserError, match="the weights do not fit blobs-resnet14-w0.5-f100; the file is damaged"):
         weights.load(tmp_path / "m.safetensors", small.CPU)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "{}", "null"])
+def test_a_hostile_header_of_weights_is_one_sentence(text, tmp_path):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(safetensors.torch.save({"x": torch.ones(1)}, {"widedeep": text}))
+    with pytest.raises(UserError, match=r"m\.safetensors: is not a trained network of this workflow"):
+        weights.load(path, small.CPU)
 
 
 def test_float64_oracle_of_the_images_scale():

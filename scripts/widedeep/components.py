@@ -83,5 +83,7 @@ def read(path):
     """
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, _REMEDY) as file, hdf5.explaining_damage(path, _REMEDY):
         label = f"{file.attrs['model']}/seed{int(file.attrs['seed'])}"
-        parts = (file[name][:] for name in ("share", "residual", "values"))
-        return label, FirstComponents(file["name"].asstr()[:].tolist(), *parts)
+        names = hdf5.values(file, "name", str, (None,)).tolist()
+        shapes = {"share": (len(names),), "residual": (len(names),), "values": (len(names), None)}
+        parts = (hdf5.values(file, name, np.float64, shape) for name, shape in shapes.items())
+        return label, FirstComponents(names, *parts)

@@ -151,7 +151,7 @@ def read(path, split, fraction=1.0, workers=0):
         group = file[split]
         if "paths" in group:
             return _read_listing(file, group, fraction, workers)
-        whole = Split(group["images"][:], group["labels"][:])
+        whole = Split(_images(group)[:], _labels(group))
         checksum = group.attrs["checksum"]
     _compare_checksum(path, split, content_checksum(whole), checksum)
     examples = round(fraction * len(whole.labels))
@@ -183,8 +183,8 @@ def opened(path, split, workers=0):
             else:
                 # Held open, so that it is this file that is read even where another takes its place.
                 stored = files.enter_context(open(path, "rb", buffering=0))
-                images = StoredImages(stored, group["images"].id.get_offset(), group["images"].shape)
-                labels = group["labels"][:]
+                held, labels = _images(group), _labels(group)
+                images = StoredImages(stored, held.id.get_offset(), held.shape)
                 blocks = (images.read(range(len(images))[start:][:_BLOCK]) for start in range(0, len(images), _BLOCK))
                 _compare_checksum(path, split, _checksum(images.shape, blocks, labels), group.attrs["checksum"])
                 found = Split(images, labels)
@@ -199,12 +199,13 @@ def _compare_checksum(path, split, found, recorded):
 def _read_listing(file, group, fraction, workers):
     from widedeep.streaming import ImageFiles
 
-    examples = round(fraction * len(group["labels"]))
-    paths = group["paths"].asstr()[:examples]
+    labels = _labels(group)
+    examples = round(fraction * len(labels))
+    paths = hdf5.values(group, "paths", str, (len(labels),))[:examples]
     folder = file.attrs["folder"]
     if not Path(folder, paths[0]).exists():
         raise UserError(f"{folder}: its images are gone, as {paths[0]}; put them back, or {REMEDY}.")
-    return Split(ImageFiles(folder, paths, int(file.attrs["size"]), workers), group["labels"][:examples])
+    return Split(ImageFiles(folder, paths, int(file.attrs["size"]), workers), labels[:examples])
 
 
 def check(path, split):
@@ -216,7 +217,9 @@ def check(path, split):
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, REMEDY) as file, hdf5.explaining_damage(path, REMEDY):
         group = file[split]
         if "paths" in group:
-            places = file.attrs["folder"], group["paths"].asstr()[:], group["labels"][:], int(file.attrs["size"])
+            labels = _labels(group)
+            paths = hdf5.values(group, "paths", str, (len(labels),))
+            places = file.attrs["folder"], paths, labels, int(file.attrs["size"])
             if listing_checksum(*places) != group.attrs["checksum"]:
                 raise UserError(f"{path}: the images of {split} in {places[0]} are not those that it lists; {REMEDY}.")
             return
@@ -241,6 +244,15 @@ def describe(path):
             test_checksum=test.attrs["checksum"],
             listed=file.attrs.get("listed", ""),
         )
+
+
+def _labels(group):
+    return hdf5.values(group, "labels", np.int64, (None,))
+
+
+def _images(group):
+    """The dataset of a split's images."""
+    return hdf5.held(group, "images", np.uint8, (len(_labels(group)), None, None, None))
 
 
 def _shape(file):

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 
 from widedeep import cka, deflation, hdf5
-from widedeep.errors import UserError
+from widedeep.errors import UserError, first_line
 from widedeep.layers import LayerInfo
 from widedeep.names import random_seed
 
@@ -151,8 +151,13 @@ class Dump:
             words = (attributes[name] for name in ("form", "model", "split", "data_checksum"))
             self.form, self.model, self.split, self.data_checksum = words
             self.seed = int(attributes["seed"])
-            self.sample_ids = self._file["sample_ids"][:]
+            self.sample_ids = hdf5.values(self._file, "sample_ids", np.int64, (None, None))
             self.layers = [_layer_info(name, group.attrs) for name, group in self._file["layers"].items()]
+            self._shapes = {layer.name: layer.shape for layer in self.layers}
+            if self.form not in FORMS or self.sample_ids.shape[1] < 4 or not len(self.sample_ids) or not self.layers:
+                raise ValueError(
+                    f"form {first_line(self.form)}, {self.sample_ids.shape} ids, {len(self.layers)} layers"
+                )
 
     def __enter__(self):
         return self
@@ -174,11 +179,12 @@ class Dump:
             scores: (layers, n) float64 array to fill with the scores of the first components.
         """
         with hdf5.explaining_damage(self.path, "dump the activations again"):
+            n = grams.n
             for index, layer in enumerate(self.layers):
                 if self.form == "gram":
-                    grams.triangles[index] = self._chunk(layer.name, "gram", minibatch)
-                    grams.diagonals[index] = self._chunk(layer.name, "diagonal", minibatch)
-                    scores[index] = self._chunk(layer.name, "first_scores", minibatch)
+                    grams.triangles[index] = self._chunk(layer.name, "gram", minibatch, np.float32, (n * (n - 1) // 2,))
+                    grams.diagonals[index] = self._chunk(layer.name, "diagonal", minibatch, np.float32, (n,))
+                    scores[index] = self._chunk(layer.name, "first_scores", minibatch, np.float32, (n,))
                 else:
                     grams.fill(index, cka.packed_gram(self.activations(minibatch, layer.name)))
         if self.form == "gram":
@@ -189,13 +195,16 @@ class Dump:
     def activations(self, minibatch, layer):
         """(n, ...) float32 activations of one layer; raw forms only."""
         with hdf5.explaining_damage(self.path, "dump the activations again"):
-            return self._chunk(layer, "activations", minibatch).astype(np.float32)
+            shape = (self.sample_ids.shape[1], *self._shapes[layer])
+            return self._chunk(layer, "activations", minibatch, FORMS[self.form], shape).astype(np.float32)
 
-    def _chunk(self, layer, name, minibatch):
+    def _chunk(self, layer, name, minibatch, dtype, shape):
         # Not by self._file["layers"][layer][name], which takes longer than what follows.
         dataset = h5py.h5d.open(self._file.id, f"layers/{layer}/{name}".encode())
-        _, content = dataset.read_direct_chunk((minibatch,) + (0,) * (dataset.rank - 1))
-        return np.frombuffer(content, dataset.dtype).reshape(dataset.shape[1:])
+        if dataset.dtype != dtype or dataset.shape != (len(self.sample_ids), *shape):
+            raise ValueError(f"{name} of {layer} is of type {dataset.dtype} and shape {dataset.shape}")
+        _, content = dataset.read_direct_chunk((minibatch,) + (0,) * len(shape))
+        return np.frombuffer(content, dtype).reshape(shape)
 
 
 def check_aligned(dumps):

@@ -8,6 +8,12 @@ class UserError(ValueError):
     """
 
 
+def lacks_memory(error):
+    """Whether an exception says that there is too little main memory."""
+    # The second is in the plain RuntimeError that torch makes of it.
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
+
+
 def first_line(error):
-    """The first line of what an exception of a library says; what it is called where it says nothing."""
+    """The first line of what an exception of a library, or a value in a file, says; its type where that is nothing."""
     return (str(error).splitlines() or [type(error).__name__])[0]

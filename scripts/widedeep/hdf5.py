@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import math
+from pathlib import Path
 
 import h5py
 
@@ -98,11 +100,46 @@ def open_stamped(path, kind, schema_version, remedy):
         found, version = file.attrs.get("kind"), file.attrs.get("schema_version")
     if found != kind:
         file.close()
-        raise UserError(f"{path}: holds {found or 'something unknown'} where {kind} is expected; {remedy}.")
+        raise UserError(f"{path}: holds {first_line(found or 'something unknown')} where {kind} is expected; {remedy}.")
     if version != schema_version:
         file.close()
-        raise UserError(f"{path}: has schema version {version} where {schema_version} is expected; {remedy}.")
+        raise UserError(
+            f"{path}: has schema version {first_line(version)} where {schema_version} is expected; {remedy}."
+        )
     return file
+
+
+def values(group, name, dtype, shape):
+    """A whole dataset as it was written, or one that is no such thing is refused, before memory is taken for it.
+
+    Args:
+        group: h5py.Group that holds it.
+        name: of the dataset.
+        dtype: numpy's, or str for texts.
+        shape: of the array; None for a size that may be any.
+
+    Returns:
+        array; of str objects for texts.
+
+    Raises:
+        ValueError, KeyError, AttributeError: of damage; see explaining_damage.
+    """
+    dataset = held(group, name, dtype, shape)
+    return dataset.asstr()[:] if dtype is str else dataset[:]
+
+
+def held(group, name, dtype, shape):
+    """The h5py.Dataset itself, for what is too large to be read at once; the rest as of `values`."""
+    dataset = group[name]
+    right_type = h5py.check_string_dtype(dataset.dtype) if dtype is str else dataset.dtype == dtype
+    sizes = dataset.shape or ()
+    if not right_type or len(sizes) != len(shape) or any(b not in (a, None) for a, b in zip(sizes, shape, strict=True)):
+        raise ValueError(f"{name} is of type {dataset.dtype} and shape {sizes}")
+    # Ours are written whole and without compression.
+    claimed = math.prod(sizes) * dataset.id.get_type().get_size()
+    if claimed > min(dataset.id.get_storage_size(), Path(dataset.file.filename).stat().st_size):
+        raise ValueError(f"{name} claims {claimed} bytes, more than the file holds")
+    return dataset
 
 
 @contextlib.contextmanager
@@ -112,5 +149,7 @@ def explaining_damage(path, remedy):
         yield
     except UserError:
         raise
-    except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError, MemoryError) as error:
+    except MemoryError as error:
+        raise UserError(f"{path}: does not fit into the free memory; run again where more is free.") from error
+    except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: is truncated or damaged ({first_line(error)}); {remedy}.") from error

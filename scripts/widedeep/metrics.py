@@ -26,7 +26,7 @@ def read(paths):
         try:
             content = json.loads(Path(path).read_text())
             metrics[f"{content['model']}/seed{content['seed']}"] = content
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(
                 f"{path}: is not a metrics.json of scripts/train.py ({error}); train the network again."
             ) from error

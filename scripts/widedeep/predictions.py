@@ -75,4 +75,8 @@ def read_all(paths):
 def _read(path):
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, _REMEDY) as file, hdf5.explaining_damage(path, _REMEDY):
         names = file.attrs["model"], int(file.attrs["seed"]), file.attrs["data_checksum"]
-        return Predictions(path, *names, file["log_probabilities"][:], file["labels"][:])
+        labels = hdf5.values(file, "labels", np.int64, (None,))
+        answers = hdf5.values(file, "log_probabilities", np.float32, (len(labels), None))
+        if not answers.size:
+            raise ValueError("it holds no answers")
+        return Predictions(path, *names, answers, labels)

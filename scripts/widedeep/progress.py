@@ -37,6 +37,8 @@ _LONGEST = 86_400
 # Seconds by which the clocks of the nodes and of the file server may differ.
 _SKEW = 60
 _TAIL = 20_000
+# Bytes that the structure of a checkpoint may have, unpacked: all but its tensors, far less than a megabyte.
+_LARGEST = 1 << 24
 _ERROR = re.compile(r"^(?:Traceback \(most recent call last\)|(?:\S+\.py: )?error: )", re.MULTILINE)
 # Exit status 75: train.py and probe_blocks.py were told to stop.
 _STOPPED = "stopped by SIG"
@@ -327,8 +329,10 @@ def _checkpoint_epoch(path):
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            (name,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
-            return _WithoutCode(io.BytesIO(archive.read(name))).load()["state"]["epoch"] + 1
+            (part,) = (part for part in archive.infolist() if part.filename.endswith("/data.pkl"))
+            if part.file_size > _LARGEST:
+                return None
+            return _WithoutCode(io.BytesIO(archive.read(part))).load()["state"]["epoch"] + 1
     except Exception:  # half-written, just removed, or damaged in one of many ways
         return None
 

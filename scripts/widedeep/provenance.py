@@ -26,13 +26,31 @@ import time
 from pathlib import Path
 
 from widedeep import files
-from widedeep.errors import UserError
+from widedeep.errors import UserError, first_line
 
 KIND = "provenance"
 SCHEMA_VERSION = 1
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "safetensors")
-_KEYS = ("stage", "model", "seed", "settings", "started", "seconds", "attempts", "outputs")
-_ATTEMPT_KEYS = ("started", "seconds", "host", "slurm_job", "device", "commit", "dirty", "versions")
+_KINDS = {
+    "stage": str,
+    "model": str,
+    "seed": int,
+    "settings": dict,
+    "started": str,
+    "seconds": int | float,
+    "attempts": list,
+    "outputs": dict,
+}
+_KINDS_OF_ATTEMPTS = {
+    "started": str,
+    "seconds": int | float,
+    "host": str,
+    "slurm_job": str | None,
+    "device": str | None,
+    "commit": str | None,
+    "dirty": bool | None,
+    "versions": dict,
+}
 
 
 class Attempt:
@@ -101,17 +119,27 @@ def read(path):
         kind, version = content["kind"], content["schema_version"]
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {remedy}.") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: is not a provenance file ({type(error).__name__}); {remedy}.") from error
     if kind != KIND:
-        raise UserError(f"{path}: holds {kind} where {KIND} is expected; {remedy}.")
+        raise UserError(f"{path}: holds {first_line(kind)} where {KIND} is expected; {remedy}.")
     if version != SCHEMA_VERSION:
-        raise UserError(f"{path}: has schema version {version} where {SCHEMA_VERSION} is expected; {remedy}.")
-    missing = [key for key in _KEYS if key not in content]
-    missing += [key for key in _ATTEMPT_KEYS if not all(key in attempt for attempt in content.get("attempts") or [{}])]
-    if missing:
-        raise UserError(f"{path}: lacks {missing[0]}; {remedy}.")
+        raise UserError(
+            f"{path}: has schema version {first_line(version)} where {SCHEMA_VERSION} is expected; {remedy}."
+        )
+    _check_kinds(path, content, _KINDS, remedy)
+    for attempt in content["attempts"] or [{}]:
+        _check_kinds(path, attempt, _KINDS_OF_ATTEMPTS, remedy)
     return content
+
+
+def _check_kinds(path, content, kinds, remedy):
+    for key, kind in kinds.items():
+        if not isinstance(content, dict) or key not in content:
+            raise UserError(f"{path}: lacks {key}; {remedy}.")
+        if not isinstance(content[key], kind):
+            found = type(content[key]).__name__
+            raise UserError(f"{path}: holds a value of type {found} for {key}, which is no such thing; {remedy}.")
 
 
 def commit_of(folder):

@@ -265,7 +265,8 @@ def read(path, name="/"):
         first = _read_side(group["first"], group.attrs["first"])
         second = _read_side(group["second"], group.attrs["second"])
         sizes = int(group.attrs["minibatches"]), int(group.attrs["batch_size"])
-        values = (group[key][:] for key in ("cka", "deflated", "squared_cosine"))
+        shape = (len(first.names), len(second.names))
+        values = (hdf5.values(group, key, np.float64, shape) for key in ("cka", "deflated", "squared_cosine"))
         return Comparison(*values, first, second, *sizes)
 
 
@@ -287,7 +288,9 @@ def _write_side(group, layers, undefined, undefined_deflated, share):
 
 
 def _read_side(group, label):
+    layers = group["name"].shape
     words = ("name", "kind", "undefined", "undefined_deflated")
-    names, kinds, undefined, undefined_deflated = (group[key].asstr()[:].tolist() for key in words)
-    places = group["stage"][:].tolist(), group["block"][:].tolist()
-    return Side(label, names, kinds, *places, undefined, group["first_component_share"][:], undefined_deflated)
+    names, kinds, undefined, undefined_deflated = (hdf5.values(group, key, str, layers).tolist() for key in words)
+    stages, blocks = (hdf5.values(group, key, np.int64, layers).tolist() for key in ("stage", "block"))
+    share = hdf5.values(group, "first_component_share", np.float64, layers)
+    return Side(label, names, kinds, stages, blocks, undefined, share, undefined_deflated)

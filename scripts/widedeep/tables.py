@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from widedeep.errors import UserError
+from widedeep.errors import UserError, first_line
 
 _COMPONENTS = (
     "network* layer_first* layer_second* share_first? cka? squared_cosine? cka_without_first_component? "
@@ -10,7 +10,7 @@ _COMPONENTS = (
 )
 _HEATMAP = "row* panel* first* second* layer_first* layer_second* cka?"
 _BLOCKS = (
-    "network* network_accuracy share_in_block? deletion* kind* stage block deleted layer* position in_block* accuracy"
+    "network* network_accuracy? share_in_block? deletion* kind* stage block deleted layer* position in_block* accuracy"
 )
 _SPREADS = ("equal_depth", "best_inside", "best_outside")
 # The columns of each table: numbers; with * words, with ? numbers that may be unknown.
@@ -48,8 +48,12 @@ COLUMNS = {
 _REMEDY = "make it again"
 
 
-def read(path):
+def read(path, name=None):
     """A table of COLUMNS as a DataFrame, all of it checked.
+
+    Args:
+        path: of the file.
+        name: which of COLUMNS it must be; that of the file if None.
 
     Raises:
         UserError: it is missing, cut off, has other columns, or holds anything but a finite number where one is due.
@@ -60,22 +64,24 @@ def read(path):
     _text(path)
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if not isinstance(table.index, pd.RangeIndex):
+            raise ValueError("its lines have more cells than its first one")
     except ValueError as error:  # of pandas' parser too
-        raise UserError(f"{path}: is not a table ({error}); {_REMEDY}.") from error
-    kinds = {word.rstrip("*?"): word[-1] for word in COLUMNS[Path(path).name].split()}
+        raise UserError(f"{path}: is not a table ({first_line(error)}); {_REMEDY}.") from error
+    kinds = {word.rstrip("*?"): word[-1] for word in COLUMNS[name or Path(path).name].split()}
     if [*table.columns] != [*kinds]:
         differing = next(iter(sorted({*table.columns} ^ {*kinds})), "another order")
-        raise UserError(f"{path}: has other columns than expected ({differing}); {_REMEDY}.")
+        raise UserError(f"{path}: has other columns than expected ({first_line(differing)}); {_REMEDY}.")
     for name, kind in kinds.items():
         if kind == "*":
             continue
         numbers = pd.to_numeric(table[name], errors="coerce")
         unknown = table[name].isin(["", "nan"]) & (kind == "?")
-        wrong = table.index[~np.isfinite(numbers) & ~unknown]
+        wrong = np.flatnonzero(~np.isfinite(numbers) & ~unknown)
         if len(wrong):
             found = table[name][wrong[0]]
             raise UserError(
-                f"{path}: holds '{found}' in column {name}, line {wrong[0] + 2}, where a finite number is expected; "
+                f"{path}: holds {found!r} in column {name}, line {wrong[0] + 2}, where a finite number is expected; "
                 f"{_REMEDY}."
             )
         table[name] = numbers

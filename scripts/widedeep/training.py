@@ -269,7 +269,7 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
         the finished Training.
 
     Raises:
-        UserError: see check_network, Training, Training.run and Checkpoint.load.
+        UserError: see check_network, Training, Training.run and Checkpoint.resume.
     """
     name = f"{model}/seed{seed}"
     generator = torch.Generator().manual_seed(random_seed(name, "init"))
@@ -281,9 +281,7 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
     network.to(group.device, memory_format=torch.channels_last)
     check_network(network, name, train.images.shape[1:], classes, group.device)
     training = Training(network, train, test, recipe, name, group)
-    state = checkpoint.load(group.device)
-    if state is not None:
-        training.restore(state)
+    checkpoint.resume(training)
     training.run(after_step)
     return training
 

@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 from widedeep import files, models
-from widedeep.errors import UserError
+from widedeep.errors import UserError, first_line
 from widedeep.names import Model
 
 SCHEMA_VERSION = 2
@@ -56,26 +56,38 @@ def load(path, device):
     try:
         with safetensors.safe_open(path, framework="pt", device=str(device)) as file:
             header = json.loads((file.metadata() or {})["widedeep"])
-            version, model = header["schema_version"], Model(**header["model"])
+            version, model, settings = header["schema_version"], Model(**header["model"]), dict(header["training"])
+            checksum = header.pop("checksum", None)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is not a dict)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; train the network first (scripts/train.py).") from None
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise UserError(
-            f"{path}: is not a trained network of this workflow ({type(error).__name__}: {error}); train it again."
-        ) from error
+    except (
+        safetensors.SafetensorError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+        OSError,
+    ) as error:
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise UserError(f"{path}: is not a trained network of this workflow ({reason}); train it again.") from error
     if version != SCHEMA_VERSION:
-        raise UserError(f"{path}: has schema version {version} where {SCHEMA_VERSION} is expected; train it again.")
-    if header.pop("checksum", None) != _checksum(header, tensors):
+        raise UserError(
+            f"{path}: has schema version {first_line(version)} where {SCHEMA_VERSION} is expected; train it again."
+        )
+    if checksum != _checksum(header, tensors):
         raise UserError(f"{path}: is damaged (its checksum is another one); train it again.")
     image_size = header.get("image_size")  # files of before have none, and no family that asks for it
-    classes, channels = header["classes"], header["channels"]
-    network = models.build(model.family, model.depth, model.width, classes, channels, image_size=image_size)
     try:
+        classes, channels = header["classes"], header["channels"]
+        network = models.build(model.family, model.depth, model.width, classes, channels, image_size=image_size)
         network.load_state_dict(tensors)
-    except RuntimeError as error:
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    except (RuntimeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{path}: the weights do not fit {model}; the file is damaged, train it again.") from error
-    return network.to(device, memory_format=torch.channels_last).eval(), model, header["training"]
+    return network.to(device, memory_format=torch.channels_last).eval(), model, settings
 
 
 def _checksum(header, tensors):

@@ -1,5 +1,6 @@
 """A program run in a child process with bounds, which tells what became of it."""
 
+import atexit
 import faulthandler
 import gc
 import os
@@ -76,6 +77,7 @@ def _in_child(main, folder):
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
     sys.dont_write_bytecode = True
     faulthandler.disable()
+    atexit._clear()  # what pytest does at its end is not for a child
     os.chdir(folder)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(SECONDS)
