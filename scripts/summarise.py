@@ -54,9 +54,9 @@ def line_of(folder):
     if named != label:
         raise UserError(f"{folder}: its cka.h5 is of {label} and its metrics.json of {named}; make them again.")
     keys = ("model", "family", "depth", "width", "fraction", "seed", "test_accuracy", "train_accuracy", "parameters")
-    missing = [key for key in keys if key not in network]
-    if missing:
-        raise UserError(f"{folder / 'metrics.json'}: lacks {missing[0]}; train the network again.")
+    wrong = [key for key in keys if not isinstance(network.get(key), str if key in keys[:2] else int | float)]
+    if wrong:
+        raise UserError(f"{folder / 'metrics.json'}: lacks a right value of {wrong[0]}; train the network again.")
     # As in the model's name: four decimals, as numbers have here, would make one of 0.00125 and 0.0013.
     size = {key: f"{network[key]:g}" for key in ("width", "fraction")}
     layers = len(comparison.values)

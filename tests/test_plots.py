@@ -215,7 +215,7 @@ def test_the_files_of_a_summary_are_of_one_network(network_files, tmp_path):
 
 def test_a_summary_of_incomplete_metrics_is_refused(network_files, tmp_path):
     network_files[1].write_text(json.dumps({key: value for key, value in METRICS.items() if key != "parameters"}))
-    with pytest.raises(UserError, match=r"metrics\.json: lacks parameters; train the network again"):
+    with pytest.raises(UserError, match=r"metrics\.json: lacks a right value of parameters; train the network again"):
         summary(tmp_path)
 
 

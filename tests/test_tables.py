@@ -57,6 +57,16 @@ def test_damaged_files_are_one_sentence(drawn, tmp_path, name, change, words):
         tables.check(path)
 
 
+def test_truth_is_read_as_truth_and_nothing_else_passes_for_it(tmp_path):
+    path, columns = tmp_path / "E.csv", [word.rstrip("*?!") for word in tables.COLUMNS["E.csv"].split()]
+    lines = [",".join(word if name == "in_block" else "1" for name in columns) for word in ("True", "False")]
+    path.write_text("\n".join([",".join(columns), *lines, ""]))
+    assert tables.read(path).in_block.tolist() == [True, False]
+    path.write_text(path.read_text().replace("False", "0"))
+    with pytest.raises(UserError, match=r"E.csv: holds '0' in column in_block, line 3, where True or False is due"):
+        tables.read(path)
+
+
 def test_a_missing_table_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match=r"G\.csv: no such file; make it again"):
         tables.read(tmp_path / "G.csv")

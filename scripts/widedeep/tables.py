@@ -10,10 +10,10 @@ _COMPONENTS = (
 )
 _HEATMAP = "row* panel* first* second* layer_first* layer_second* cka?"
 _BLOCKS = (
-    "network* network_accuracy? share_in_block? deletion* kind* stage block deleted layer* position in_block* accuracy"
+    "network* network_accuracy? share_in_block? deletion* kind* stage block deleted layer* position in_block! accuracy"
 )
 _SPREADS = ("equal_depth", "best_inside", "best_outside")
-# The columns of each table: numbers; with * words, with ? numbers that may be unknown.
+# The columns of each table: numbers; with * words, with ? numbers that may be unknown, with ! True and False.
 COLUMNS = {
     "history.csv": "epoch learning_rate train_loss train_accuracy test_loss? test_accuracy?",
     "probes.csv": "layer* kind* stage block features train_accuracy test_accuracy",
@@ -68,12 +68,15 @@ def read(path, name=None):
             raise ValueError("its lines have more cells than its first one")
     except ValueError as error:  # of pandas' parser too
         raise UserError(f"{path}: is not a table ({first_line(error)}); {_REMEDY}.") from error
-    kinds = {word.rstrip("*?"): word[-1] for word in COLUMNS[name or Path(path).name].split()}
+    kinds = {word.rstrip("*?!"): word[-1] for word in COLUMNS[name or Path(path).name].split()}
     if [*table.columns] != [*kinds]:
         differing = next(iter(sorted({*table.columns} ^ {*kinds})), "another order")
         raise UserError(f"{path}: has other columns than expected ({first_line(differing)}); {_REMEDY}.")
     for name, kind in kinds.items():
         if kind == "*":
+            continue
+        if kind == "!":
+            table[name] = _truths(path, name, table[name])
             continue
         numbers = pd.to_numeric(table[name], errors="coerce")
         unknown = table[name].isin(["", "nan"]) & (kind == "?")
@@ -86,6 +89,16 @@ def read(path, name=None):
             )
         table[name] = numbers
     return table
+
+
+def _truths(path, name, words):
+    """A column of `True` and `False` as bool."""
+    for line, word in enumerate(words, start=2):
+        if word not in ("True", "False"):
+            raise UserError(
+                f"{path}: holds {word!r} in column {name}, line {line}, where True or False is due; {_REMEDY}."
+            )
+    return words == "True"
 
 
 def check(path):
