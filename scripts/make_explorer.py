@@ -10,6 +10,7 @@ Example (after the examples of scripts/compute_cka.py and scripts/probe_blocks.p
 """
 
 import itertools
+import statistics
 from pathlib import Path
 
 from widedeep import command
@@ -149,7 +150,7 @@ def network_of(folder, described, architectures):
 
 
 def layers_of(network, side, described):
-    """Names, kinds, stages and shapes of a configuration's layers, a list each.
+    """Names, kinds, stages, residual blocks and shapes of a configuration's layers, a list each.
 
     Raises:
         UserError: the network that is built has other layers than the file, whose `side` this is.
@@ -167,7 +168,13 @@ def layers_of(network, side, described):
     if missing := [name for name in side.names if name not in shapes]:
         raise UserError(f"{side.label}: its cka.h5 has a layer {missing[0]}, and the network none; dump it again.")
     shapes = [shapes[name] for name in side.names]
-    return {"names": side.names, "kinds": side.kinds, "stages": side.stages, "shapes": shapes}
+    return {
+        "names": side.names,
+        "kinds": side.kinds,
+        "stages": side.stages,
+        "blocks": side.blocks,
+        "shapes": shapes,
+    }
 
 
 def probes_of(path, side):
@@ -242,10 +249,9 @@ def view_of(finding, networks, pairs):
         same = [network for network in resnets if large and network["model"] == large["model"]]
         return side_by_side(*same[:2]) if len(same) > 1 else None
     if result == "fig2":
-        less = sorted((network for network in resnets if network["fraction"] < 1), key=lambda one: one["fraction"])
-        return next((view for one in less if (view := side_by_side(one, with_more_data(one, resnets)))), None)
+        return side_by_side(*most_moved_by_data(resnets))
     if result == "fig3":
-        return {"first": by_block[0]["label"], "without": "1"} if by_block else None
+        return {"first": by_block[0]["label"], "without": "both"} if by_block else None
     if result in ("fig4-probes", "fig4-delete"):
         probed = [network for network in by_block if network["probes"]]
         return pinned(probed[0]) if probed else None
@@ -279,11 +285,27 @@ def ends_of_row(networks, grown, fixed):
     return networks[small.index[0]], networks[large.index[0]]
 
 
-def with_more_data(network, networks):
-    """The network of the same size that has most data; None without any."""
-    same = [one for one in networks if all(one[key] == network[key] for key in ("family", "depth", "width"))]
-    most = max(same, key=lambda one: one["fraction"])
-    return most if most["fraction"] > network["fraction"] else None
+def most_moved_by_data(networks):
+    """Of the configuration whose block less data changes most, a network with least and one with most data.
+
+    Of their seeds those whose block is nearest to the median over seeds; (None, None) where no configuration was
+    trained on several shares of the data.
+    """
+    sizes = {}
+    for network in networks:
+        size = tuple(network[key] for key in ("family", "depth", "width"))
+        sizes.setdefault(size, {}).setdefault(network["fraction"], []).append(network)
+    ends = [
+        (middle_block(seeds[min(seeds)]), middle_block(seeds[max(seeds)])) for seeds in sizes.values() if len(seeds) > 1
+    ]
+    moved = [(abs(less[0] - more[0]), less[1], more[1]) for less, more in ends]
+    return max(moved, key=lambda one: one[0])[1:] if moved else (None, None)
+
+
+def middle_block(networks):
+    """(median share of layers in the block, the network whose share is nearest to it)."""
+    median = statistics.median(network["share_in_block"] for network in networks)
+    return median, min(networks, key=lambda network: abs(network["share_in_block"] - median))
 
 
 def pinned(network):
