@@ -2,7 +2,7 @@
 // The cursor, at the same relative depth in all panels: moved by mouse, finger or keys; what it tells, and what it pins.
 
 const HINTS = {
-  fine: "Hover over the heatmap or the curves, or move there with the arrow keys, to read layers and values; a click pins a row.",
+  fine: "Hover over the heatmap or the curves, or go there by arrow keys, to read values; a click pins a row.",
   coarse: "Tap the heatmap or the curves to read layers and values here; a tap in the heatmap also pins its row.",
 };
 const KEY_STEPS = {
