@@ -288,24 +288,29 @@ def ends_of_row(networks, grown, fixed):
 def most_moved_by_data(networks):
     """Of the configuration whose block less data changes most, a network with least and one with most data.
 
-    Of their seeds those whose block is nearest to the median over seeds; (None, None) where no configuration was
-    trained on several shares of the data.
+    Of their seeds those that differ as the medians over seeds do; (None, None) where no configuration was trained on
+    several shares of the data.
     """
     sizes = {}
     for network in networks:
         size = tuple(network[key] for key in ("family", "depth", "width"))
         sizes.setdefault(size, {}).setdefault(network["fraction"], []).append(network)
-    ends = [
-        (middle_block(seeds[min(seeds)]), middle_block(seeds[max(seeds)])) for seeds in sizes.values() if len(seeds) > 1
-    ]
-    moved = [(abs(less[0] - more[0]), less[1], more[1]) for less, more in ends]
-    return max(moved, key=lambda one: one[0])[1:] if moved else (None, None)
+    ends = [(seeds[min(seeds)], seeds[max(seeds)]) for seeds in sizes.values() if len(seeds) > 1]
+    if not ends:
+        return None, None
+    less, more = max(ends, key=lambda both: abs(median_block(both[0]) - median_block(both[1])))
+    few, much = median_block(less), median_block(more)
+
+    def unlike_medians(pair):
+        from_few, from_much = pair[0]["share_in_block"] - few, pair[1]["share_in_block"] - much
+        return round(abs(from_few - from_much), 6), abs(from_few) + abs(from_much)
+
+    return min(itertools.product(less, more), key=unlike_medians)
 
 
-def middle_block(networks):
-    """(median share of layers in the block, the network whose share is nearest to it)."""
-    median = statistics.median(network["share_in_block"] for network in networks)
-    return median, min(networks, key=lambda network: abs(network["share_in_block"] - median))
+def median_block(networks):
+    """Median share of layers in the block."""
+    return statistics.median(network["share_in_block"] for network in networks)
 
 
 def pinned(network):

@@ -146,6 +146,15 @@ def test_the_claim_on_data_is_linked_to_the_size_whose_block_changes_most():
     # Of three seeds the middle one.
     less, more = make_explorer.most_moved_by_data(networks)
     assert (less["label"], more["label"]) == ("two-0.25/2", "two-1/2")
+    # Those that differ as the medians do, at which not both are.
+    data = {"little-0.25": [0.02, 0.3, 0.25], "much-1": [0.0, 0.1]}
+    networks = [
+        network(f"{name}/{seed}", share, fraction=float(name.split("-")[1]))
+        for name, shares in data.items()
+        for seed, share in enumerate(shares)
+    ]
+    less, more = make_explorer.most_moved_by_data(networks)
+    assert (less["label"], more["label"]) == ("little-0.25/1", "much-1/1")
 
 
 @pytest.mark.parametrize("result", ["fig1, depth", "fig1-seeds", "fig2", "fig3", "fig4-delete", "fig5", "C"])
