@@ -11,6 +11,7 @@ Example (after the examples of scripts/compute_cka.py and scripts/probe_blocks.p
 
 import collections
 import itertools
+import statistics
 from pathlib import Path
 
 from widedeep import command
@@ -160,7 +161,7 @@ def network_of(folder, described, architectures):
 
 
 def layers_of(network, side, described):
-    """Names, kinds, stages and shapes of a configuration's layers, a list each.
+    """Names, kinds, stages, residual blocks and shapes of a configuration's layers, a list each.
 
     Raises:
         UserError: the network that is built has other layers than the file, whose `side` this is.
@@ -178,7 +179,13 @@ def layers_of(network, side, described):
     if missing := [name for name in side.names if name not in shapes]:
         raise UserError(f"{side.label}: its cka.h5 has a layer {missing[0]}, and the network none; dump it again.")
     shapes = [shapes[name] for name in side.names]
-    return {"names": side.names, "kinds": side.kinds, "stages": side.stages, "shapes": shapes}
+    return {
+        "names": side.names,
+        "kinds": side.kinds,
+        "stages": side.stages,
+        "blocks": side.blocks,
+        "shapes": shapes,
+    }
 
 
 def probes_of(path, side):
@@ -253,10 +260,9 @@ def view_of(finding, networks, pairs):
         same = [network for network in resnets if large and network["model"] == large["model"]]
         return side_by_side(*same[:2]) if len(same) > 1 else None
     if result == "fig2":
-        less = sorted((network for network in resnets if network["fraction"] < 1), key=lambda one: one["fraction"])
-        return next((view for one in less if (view := side_by_side(one, with_more_data(one, resnets)))), None)
+        return side_by_side(*most_moved_by_data(resnets))
     if result == "fig3":
-        return {"first": by_block[0]["label"], "without": "1"} if by_block else None
+        return {"first": by_block[0]["label"], "without": "both"} if by_block else None
     if result in ("fig4-probes", "fig4-delete"):
         probed = [network for network in by_block if network["probes"]]
         return pinned(probed[0]) if probed else None
@@ -290,11 +296,32 @@ def ends_of_row(networks, grown, fixed):
     return networks[small.index[0]], networks[large.index[0]]
 
 
-def with_more_data(network, networks):
-    """The network of the same size that has most data; None without any."""
-    same = [one for one in networks if all(one[key] == network[key] for key in ("family", "depth", "width"))]
-    most = max(same, key=lambda one: one["fraction"])
-    return most if most["fraction"] > network["fraction"] else None
+def most_moved_by_data(networks):
+    """Of the configuration whose block less data changes most, a network with least and one with most data.
+
+    Of their seeds those that differ as the medians over seeds do; (None, None) where no configuration was trained on
+    several shares of the data.
+    """
+    sizes = {}
+    for network in networks:
+        size = tuple(network[key] for key in ("family", "depth", "width"))
+        sizes.setdefault(size, {}).setdefault(network["fraction"], []).append(network)
+    ends = [(seeds[min(seeds)], seeds[max(seeds)]) for seeds in sizes.values() if len(seeds) > 1]
+    if not ends:
+        return None, None
+    less, more = max(ends, key=lambda both: abs(median_block(both[0]) - median_block(both[1])))
+    few, much = median_block(less), median_block(more)
+
+    def unlike_medians(pair):
+        from_few, from_much = pair[0]["share_in_block"] - few, pair[1]["share_in_block"] - much
+        return round(abs(from_few - from_much), 6), abs(from_few) + abs(from_much)
+
+    return min(itertools.product(less, more), key=unlike_medians)
+
+
+def median_block(networks):
+    """Median share of layers in the block."""
+    return statistics.median(network["share_in_block"] for network in networks)
 
 
 def pinned(network):

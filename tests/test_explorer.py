@@ -130,7 +130,7 @@ PAIRS = [{"first": "small/1", "second": "small/2"}, {"first": "small/1", "second
         ("fig1, width", "", None),
         ("fig1-seeds", "", {"first": "deep/1", "second": "deep/2", "view": "side"}),
         ("fig2", "", {"first": "less/1", "second": "small/1", "view": "side"}),
-        ("fig3", "", {"first": "plain/1", "without": "1"}),
+        ("fig3", "", {"first": "plain/1", "without": "both"}),
         ("fig4-probes", "Inside the block", {"first": "deep/1", "pin": "2"}),
         ("fig5", "Without a block, alike.", {"first": "small/1", "second": "small/2", "view": "pair"}),
         ("fig5", "The block of one", {"first": "deep/1", "second": "small/1", "view": "pair"}),
@@ -140,6 +140,28 @@ PAIRS = [{"first": "small/1", "second": "small/2"}, {"first": "small/1", "second
 )
 def test_each_claim_is_linked_to_what_shows_it(result, claim, view):
     assert make_explorer.view_of({"result": result, "claim": claim}, NETWORKS, PAIRS) == view
+
+
+def test_the_claim_on_data_is_linked_to_the_size_whose_block_changes_most():
+    data = [("one", 0.0, 0.01), ("two", 0.06, 0.16), ("six", 0.05, 0.0)]
+    networks = [
+        network(f"{name}-{fraction}/{seed}", share + off, fraction=fraction, width=width)
+        for width, (name, much, little) in enumerate(data)
+        for fraction, share in ((1, much), (0.25, little))
+        for seed, off in ((1, 0.3), (2, 0.0), (3, -0.3))
+    ]
+    # Of three seeds the middle one.
+    less, more = make_explorer.most_moved_by_data(networks)
+    assert (less["label"], more["label"]) == ("two-0.25/2", "two-1/2")
+    # Those that differ as the medians do, at which not both are.
+    data = {"little-0.25": [0.02, 0.3, 0.25], "much-1": [0.0, 0.1]}
+    networks = [
+        network(f"{name}/{seed}", share, fraction=float(name.split("-")[1]))
+        for name, shares in data.items()
+        for seed, share in enumerate(shares)
+    ]
+    less, more = make_explorer.most_moved_by_data(networks)
+    assert (less["label"], more["label"]) == ("little-0.25/1", "much-1/1")
 
 
 @pytest.mark.parametrize("result", ["fig1, depth", "fig1-seeds", "fig2", "fig3", "fig4-delete", "fig5", "C"])

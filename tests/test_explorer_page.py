@@ -1,179 +1,15 @@
 """The explorer's page in a real browser, from disk: what a reader does there."""
 
-import io
 import json
-import shutil
-from importlib import resources
-from urllib.parse import quote
 
 import make_explorer
 import numpy as np
 import pytest
-from PIL import Image
+from explorer_pages import BETWEEN, BIG, CONSTANT, HOSTILE, OTHER, SMALL, VALUES, Page, network, study, written
 
-from widedeep import blocks, explorer
+from widedeep import blocks
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, which requirements.txt has")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (Debian package chromium)")
-
-HOSTILE = "<img src=x onerror=alert(1)></script><b>"
-BIG, OTHER, SMALL = "big/seed1", "big/seed2", "small/seed1"
-CONSTANT = 4  # a layer of BIG without variance
-
-
-def similarity(rows, columns, seed):
-    """Like CKA: near 1 where layers are near, with a block of layers that are alike."""
-    places = np.linspace(0, 1, rows)[:, None] - np.linspace(0, 1, columns)
-    matrix = np.exp(-3 * abs(places)) + np.random.default_rng(seed).uniform(0, 0.05, (rows, columns))
-    return np.minimum((matrix + matrix.T) / 2 if rows == columns else matrix, 1)
-
-
-VALUES = {label: similarity(layers, layers, layers) for label, layers in ((BIG, 12), (OTHER, 12), (SMALL, 8))}
-VALUES[BIG][6:10, 6:10] = 0.95
-np.fill_diagonal(VALUES[BIG], 1)
-VALUES[BIG][CONSTANT] = VALUES[BIG][:, CONSTANT] = np.nan
-BETWEEN = similarity(12, 8, 0)
-
-
-def architecture(layers):
-    kinds = ["conv", "bn", "relu", "add"] * (layers // 4)
-    names = [f"stage{1 + index // 4}.{kind}" for index, kind in enumerate(kinds)]
-    stages, shapes = [1 + index // 4 for index in range(layers)], [f"{index + 1} x 8 x 8" for index in range(layers)]
-    return {"names": names, "kinds": kinds, "stages": stages, "shapes": shapes}
-
-
-def network(label, name, accuracy, share_in_block=0.0, **keys):
-    values = VALUES[label]
-    model, seed = label.split("/seed")
-    own = {"probes": [], "deletion": [], "undefined": [], "share": [0.5] * len(values), "in_block": [0] * len(values)}
-    names = {"label": label, "model": model, "seed": int(seed), "name": name, "configuration": name.split(",")[0]}
-    size = {"family": "resnet", "depth": len(values), "width": 1, "fraction": 1}
-    packed = {"cka": explorer.packed(values), "deflated": explorer.packed(values / 2)}
-    return {**names, **size, **own, **packed, "test_accuracy": accuracy, "share_in_block": share_in_block} | keys
-
-
-def study():
-    reasons = ["constant" if layer == CONSTANT else "" for layer in range(12)]
-    block = {"in_block": [0] * 6 + [1] * 4 + [0] * 2, "share_in_block": 4 / 12, "undefined": reasons}
-    measured = {"probes": [[1, "before", 0.5], [3, "after", 0.6], [7, "after", 0.7]], "deletion": [[7, "alone", 0.4]]}
-    networks = [
-        network(BIG, "Big, seed 1", 0.9, **block, **measured),
-        network(OTHER, "Big, seed 2", 0.8),
-        network(SMALL, "Small, seed 1", 0.7),
-    ]
-    big = architecture(12)
-    big["names"][5] = HOSTILE
-    pair = {"first": BIG, "second": SMALL, "cka": explorer.packed(BETWEEN), "deflated": explorer.packed(BETWEEN / 2)}
-    finding = {"result": "fig5", "claim": f"Claim {HOSTILE}", "number": "", "verdict": "reproduced", "why": HOSTILE}
-    return {
-        "study": HOSTILE,
-        "dataset": "none",
-        "has_block": 0.04,
-        "colour_maps": make_explorer.colour_maps(),
-        "architectures": {"big": big, "small": architecture(8)},
-        "networks": networks,
-        "pairs": [pair],
-        "error": 1e-5,
-        "findings": [finding | {"view": {"first": BIG, "second": SMALL, "view": "pair"}}],
-        "examples": make_explorer.examples_of(networks, 0.04),
-        "left_out": "",
-    }
-
-
-def written(folder, content):
-    """Path of the page of a study."""
-    library = (resources.files("plotly") / "package_data/plotly.min.js").read_text()
-    path = folder / "explorer.html"
-    path.write_text(explorer.page(content, library))
-    return path
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    return written(tmp_path_factory.mktemp("explorer"), study())
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-class Page:
-    """An explorer that is open; `said` is all that went wrong there, `asked` every address that it asked for."""
-
-    def __init__(self, browser, path, **options):
-        self.context = browser.new_context(**{"offline": True, "viewport": {"width": 1280, "height": 900}, **options})
-        self.page, self.address = self.context.new_page(), path.as_uri()
-        self.said, self.asked = [], []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.open()
-
-    def open(self, **state):
-        self.page.goto("about:blank")
-        self.page.goto(self.address + "#" + "&".join(f"{key}={quote(value)}" for key, value in state.items()))
-        self.page.wait_for_selector("html[data-ready]")
-
-    def run(self, script, *arguments):
-        return self.page.evaluate(script, *arguments)
-
-    def state(self):
-        self.run("drawn")
-        return self.run("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
-
-    def text(self, selector):
-        self.run("drawn")
-        return self.page.inner_text(selector)
-
-    def traces(self, kind):
-        self.run("drawn")
-        return self.run(
-            """kind => document.getElementById("figure").data.filter(trace => trace.type === kind && !trace.fill)
-                 .map(({name, x, y, z}) => ({name, x, y: y && [...y], z}))""",
-            kind,
-        )
-
-    def point(self, row, column, panel=0):
-        """Where the cell of a row and column is in the window."""
-        return self.run(
-            """([row, column, panel]) => {
-                 const {left, top, size} = places.panels[panel], {rows, columns} = shown[panel];
-                 const drawing = document.getElementById("drawing").getBoundingClientRect();
-                 return [drawing.left + left + (column + 0.5) / columns.length * size,
-                         drawing.top + top + size - (row + 0.5) / rows.length * size];
-               }""",
-            [row, column, panel],
-        )
-
-    def hover(self, *place):
-        # Twice, since the library takes no notice of a pointer that it has not seen move.
-        x, y = self.point(*place)
-        self.page.mouse.move(x - 2, y)
-        self.page.mouse.move(x, y)
-        self.page.wait_for_selector("#tip", state="visible")
-        return self.text("#tip").split("\n")
-
-    def downloaded(self, form):
-        with self.page.expect_download() as download:
-            self.page.click(f'[data-export="{form}"]')
-        with open(download.value.path(), "rb") as file:
-            return download.value.suggested_filename, file.read()
-
-
-@pytest.fixture
-def page(browser, path):
-    opened = Page(browser, path)
-    yield opened
-    assert opened.said == []
-    assert {address.split("#")[0] for address in opened.asked} <= {opened.address, "about:blank"} | {
-        address for address in opened.asked if address.startswith(("data:", "blob:"))
-    }
-    opened.context.close()
+pytest_plugins = ("explorer_pages",)
 
 
 def test_the_first_screen_tells_what_a_block_structure_is_and_shows_the_largest(page):
@@ -187,11 +23,11 @@ def test_the_first_screen_tells_what_a_block_structure_is_and_shows_the_largest(
 
 def test_a_click_chooses_networks_and_the_page_shows_their_pair_or_both(page):
     page.page.click(f'[data-network="{SMALL}"]')
-    assert page.state() == {"first": SMALL}
+    assert page.state() == {"first": SMALL, "pin": "5"}  # the layer at equal depth
     np.testing.assert_allclose(page.traces("heatmap")[0]["z"], VALUES[SMALL], atol=1e-5)
     page.page.check('[name="role"][value="second"]')
     page.page.click(f'[data-network="{BIG}"]')
-    assert page.state() == {"first": SMALL, "second": BIG}
+    assert page.state() == {"first": SMALL, "second": BIG, "pin": "5"}
     np.testing.assert_allclose(page.traces("heatmap")[0]["z"], BETWEEN.T, atol=1e-5)
     page.page.check('[name="view"][value="side"]')
     assert len(page.traces("heatmap")) == 3
@@ -200,14 +36,14 @@ def test_a_click_chooses_networks_and_the_page_shows_their_pair_or_both(page):
     page.run("drawn")
     assert page.page.is_visible("#no-pair")
     page.page.click("#only-one")
-    assert page.state() == {"first": SMALL}
+    assert page.state() == {"first": SMALL, "pin": "5"}
     assert not page.page.is_visible("#no-pair")
 
 
 def test_hovering_tells_both_layers_and_the_value(page):
     row, column, value = page.hover(2, 9)
-    assert row == "row 2 stage1.relu (relu, 3 x 8 x 8)"
-    assert column == "column 9 stage3.bn (bn, 10 x 8 x 8)"
+    assert row == "row 2 stage1.block1.relu (relu, 3 x 8 x 8)"
+    assert column == "column 9 stage2.block1.bn (bn, 10 x 8 x 8)"
     assert value == f"CKA {VALUES[BIG][2, 9]:.4f}"
     assert value in page.text("#readout")
 
@@ -230,27 +66,29 @@ def test_a_click_pins_a_layer_and_draws_its_row_beside_the_other_curves(page):
     page.page.mouse.click(*page.point(8, 3))
     assert page.state()["pin"] == "8"
     assert page.page.input_value("#pin") == "8"
-    row, share, after, before, alone, whole = page.traces("scatter")
+    row, share, after, before, alone, _, whole = page.traces("scatter")
     np.testing.assert_allclose(np.array(row["y"], float), VALUES[BIG][8], atol=1e-5)
     assert row["x"] == [*range(12)]
     assert share["y"] == [0.5] * 12
-    assert (after["x"], after["y"]) == ([3, 7], [0.6, 0.7])
-    assert (before["x"], alone["x"], whole["y"]) == ([1], [7], [0.9, 0.9])
+    # In the order of layers, with a gap between stages.
+    assert (after["x"], after["y"]) == ([3, 7, None, 11], [0.6, 0.7, None, 0.8])
+    assert (alone["x"], alone["y"]) == ([3, 7, None, 11], [0.3, 0.4, None, 0.85])
+    assert (before["x"], whole["y"]) == ([1], [0.9, 0.9])
     page.page.select_option("#pin", "")
-    assert len(page.traces("scatter")) == 5
+    assert len(page.traces("scatter")) == 6
 
 
 def test_two_networks_have_one_cursor_at_equal_depth(page):
     page.open(first=BIG, second=SMALL, view="side")
     page.hover(11, 11)
     assert len(page.page.query_selector_all(".cursor")) == 6
-    assert "row 7 stage2.add" in page.text("#readout")
+    assert "row 7 stage1.block2.add" in page.text("#readout")
     page.hover(0, 7, 1)
-    assert "column 11 stage3.add" in page.text("#readout")
+    assert "column 11 stage2.block1.add" in page.text("#readout")
 
 
 def test_without_first_components(page):
-    page.page.check("#without")
+    page.page.check('[name="without"][value="1"]')
     assert page.state()["without"] == "1"
     np.testing.assert_allclose(np.array(page.traces("heatmap")[0]["z"], float), VALUES[BIG] / 2, atol=1e-5)
 
@@ -260,7 +98,7 @@ def test_a_filter_shows_some_kinds_of_layers(page):
         page.page.uncheck(f'#kinds [value="{kind}"]')
     assert page.state()["kinds"] == "add"
     np.testing.assert_allclose(page.traces("heatmap")[0]["z"], VALUES[BIG][3::4, 3::4], atol=1e-5)
-    assert next(trace for trace in page.traces("scatter") if "after" in (trace["name"] or ""))["x"] == [0, 1]
+    assert next(trace for trace in page.traces("scatter") if "after" in (trace["name"] or ""))["x"] == [0, 1, None, 2]
     page.page.click('#kinds [value="add"]')  # the last one: all come back
     assert "kinds" not in page.state()
 
@@ -297,27 +135,6 @@ def test_the_page_has_the_same_rule_of_the_block_size(page):
             assert (found[1] - found[0] + 1 if found else 0) == blocks.block_size(matrix, 0.5)
 
 
-def test_a_view_is_exported_as_csv_svg_and_png(page):
-    page.open(first=BIG, second=SMALL)
-    name, content = page.downloaded("csv")
-    lines = content.decode().splitlines()
-    assert name.endswith("big-seed1--small-seed1.csv")
-    assert len(lines) == 1 + 12 * 8
-    assert lines[0].startswith("network_row,network_column,layer_row,")
-    assert lines[1].split(",")[:7] == [BIG, SMALL, "stage1.conv", "conv", "stage1.conv", "conv", f"{BETWEEN[0, 0]:.5f}"]
-    name, content = page.downloaded("svg")
-    assert content.decode().startswith("<svg")
-    assert "Small, seed 1" in content.decode()
-    _, content = page.downloaded("png")
-    assert Image.open(io.BytesIO(content)).width == 2 * page.run("places.width")
-
-
-def test_undefined_values_and_words_with_commas_in_csv(page):
-    _, content = page.downloaded("csv")
-    assert f"{BIG},{BIG},stage2.conv,conv,stage1.conv,conv,,no," in content.decode()
-    assert page.run("""asCsv([['a,b', 'say "x"', null, 0]])""") == '"a,b","say ""x""",,0\n'
-
-
 def test_the_address_holds_the_view(page):
     state = {"first": BIG, "second": SMALL, "view": "side", "without": "1", "kinds": "conv,add"}
     state |= {"threshold": "0.75", "pin": "3", "map": "viridis"}
@@ -329,14 +146,31 @@ def test_the_address_holds_the_view(page):
     assert page.run('JSON.stringify(document.getElementById("figure").data)') == before
 
 
-def test_an_address_with_nonsense_shows_the_start(page):
-    page.open(first="nobody", second="x", view="y", threshold="7", pin="99", kinds="zzz", map="jet", other="1")
-    assert page.run("state") == page.run("({...initial})")
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ({"first": "nobody", "second": "x", "view": "y", "threshold": "7", "pin": "99", "kinds": "zzz"}, {}),
+        ({"map": "jet", "x": "3-99", "y": "5-2", "without": "yes", "other": "1"}, {}),
+        ({"map": "toString", "constructor": "1", "__proto__": "1", "hasOwnProperty": "1"}, {}),
+        ({"second": "toString", "pin": "2:3"}, {}),
+        ({"pin": "007", "threshold": " 0.7504", "x": "02-05"}, {"pin": "7", "threshold": "0.75", "x": "2-5"}),
+        ({"threshold": "0x1"}, {"threshold": "1"}),
+        ({"kinds": "add,,add"}, {"kinds": "add"}),
+    ],
+)
+def test_an_address_with_nonsense_shows_the_start(shared, said, state):
+    expected = shared.run("state => ({...initial, ...state})", state)
+    assert shared.run("said => stateIn(String(new URLSearchParams(said)))", {"first": BIG} | said) == expected
 
 
 def test_a_finding_is_linked_to_its_view(page):
     page.page.click("text=show fig5")
+    page.wait("document.activeElement.id === 'figure'")
     assert page.state() == {"first": BIG, "second": SMALL}
+    top, bottom = page.run("(({top, bottom}) => [top, bottom])($('view').getBoundingClientRect())")
+    assert abs(top) < 2 or bottom <= page.run("innerHeight")
+    assert page.text("#claims [aria-current]").startswith("Claim")
+    assert page.run("$('said').textContent").startswith("Shown: show fig5: Claim")
     np.testing.assert_allclose(page.traces("heatmap")[0]["z"], BETWEEN, atol=1e-5)
 
 
@@ -381,8 +215,8 @@ def test_arrow_keys_move_the_cursor_and_enter_pins(page):
     page.page.focus("#figure")
     for key in ("ArrowUp", "ArrowUp", "ArrowUp", "ArrowRight"):
         page.page.keyboard.press(key)
-    assert "row 2 stage1.relu" in page.text("#readout")
-    assert "column 1 stage1.bn" in page.text("#readout")
+    assert "row 2 stage1.block1.relu" in page.text("#readout")
+    assert "column 1 stage1.block1.bn" in page.text("#readout")
     page.page.keyboard.press("Enter")
     assert page.state()["pin"] == "2"
     page.page.keyboard.press("Escape")

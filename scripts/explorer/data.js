@@ -61,6 +61,22 @@ function atEqualDepth(layer, layers, otherLayers) {
   return layers === 1 ? 0 : Math.round((layer * (otherLayers - 1)) / (layers - 1));
 }
 
+/** Where, among shown layers, the nearest one of the same residual block is; null where none is shown. */
+function nearestInBlock({ stages, blocks }, layer, shown) {
+  const distances = shown.flatMap((other, position) =>
+    stages[other] === stages[layer] && blocks[other] === blocks[layer] ? [[Math.abs(other - layer), position]] : [],
+  );
+  return distances.length ? distances.reduce((best, next) => (next[0] < best[0] ? next : best))[1] : null;
+}
+
+/** The smallest number with one digit that is not below a positive one, as text. */
+function roundedUp(value) {
+  if (!value) return "0";
+  const power = Math.floor(Math.log10(value));
+  // Of a number that has one digit already no more than a rounding error is left.
+  return Number(`${Math.ceil(Number((value / 10 ** power).toPrecision(12)))}e${power}`).toExponential(0);
+}
+
 /** Indices of the layers that are of the chosen kinds. */
 function layersOfKinds(architecture, kinds) {
   return architecture.kinds.flatMap((kind, index) => (kinds.has(kind) ? [index] : []));

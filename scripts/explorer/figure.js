@@ -1,18 +1,30 @@
 "use strict";
 // The drawing: a column a panel, with the heatmap on top and three curves below it on the same axis of layers.
 //
-// A panel is {title, valuesName, first, second, values, rows, columns, block, pinned}:
-//   title: lines above it; valuesName: what its values are called
+// A panel is {title, valuesName, without, which, first, second, values, rows, columns, seen, square, pinned, series, hidden}:
+//   title: lines above it; valuesName: what its values are called; without: whether they are without first components
+//   which: {rows, columns}, 1 or 2: whether these are layers of the state's first or second network
 //   first, second: the networks whose layers are its rows and its columns
 //   values: of all their layers; rows, columns: indices of the layers that are shown
-//   block: {rows, columns}, the ranges of layers that are outlined, either may be null
+//   seen: {rows, columns}, [first, last] position among them that the reader has zoomed to
+//   square: {rows, columns}, the largest ranges of similar layers of both networks, either may be null
 //   pinned: a layer of the first network, or null
+//   series: of the second network's accuracies, as of seriesOf in curves.js; hidden: how many of them no shown layer bears
 
 const STRIPS = 3;
-// In pixels: what surrounds a heatmap, and the curves below it.
-const SPACE = { colours: 62, title: 40, left: 64, right: 16, strip: 92, gap: 40, axis: 46, legend: 110 };
-const LARGEST_HEATMAP = 620;
+// In pixels: what surrounds a heatmap, the curves below it, and the words above, which stay in sight.
+const SPACE = { readout: 48, colours: 54, line: 17, bar: 14, left: 64, right: 28, strip: 62, gap: 25, axis: 40, legend: 62 };
+const SIZES = { largest: 620, least: 120, leastOfLow: 320 };
 const NARROWEST_COLUMN = 360;
+// Two lines of which one is apart from any colour of the map.
+const FRAME = [
+  { color: "#000", width: 5 },
+  { color: "#00e5ea", width: 2.5 },
+];
+const BORDER = [
+  { color: "#000", width: 1.5 },
+  { color: "#fff", width: 1.5, dash: "dot" },
+];
 
 /** Words for the library, which reads tags in them. */
 function plainText(text) {
@@ -24,21 +36,29 @@ function fitted(words, pixels, largest) {
   return Math.max(8, Math.min(largest, Math.floor(pixels / (0.56 * words.length))));
 }
 
-/** Where everything is, in pixels from the upper left: {width, height, panels: [{left, top, size, strips: [top]}]}. */
-function placesOf(count, width) {
-  const columns = width / count >= NARROWEST_COLUMN ? count : 1;
-  const size = Math.min(width / columns - SPACE.left - SPACE.right, LARGEST_HEATMAP);
-  const panelHeight = SPACE.title + size + STRIPS * (SPACE.gap + SPACE.strip) + SPACE.axis;
-  const panels = Array.from({ length: count }, (_, index) => {
-    const left = (index % columns) * (width / columns) + SPACE.left;
-    const top = SPACE.colours + Math.floor(index / columns) * panelHeight + SPACE.title;
+/**
+ * Where everything is, in pixels from the upper left: {width, height, caption, panels: [{left, top, size, strips: [top]}]}.
+ * A heatmap and its curves fit the window's height where that leaves the heatmap a size to read.
+ */
+function placesOf(panels, width, windowHeight) {
+  const count = panels.length;
+  const columns = Math.max(1, Math.min(count, Math.floor(width / NARROWEST_COLUMN)));
+  const title = SPACE.bar + SPACE.line * Math.max(...panels.map((panel) => panel.title.length));
+  const besides = title + STRIPS * (SPACE.gap + SPACE.strip) + SPACE.axis;
+  const highest = Math.max(windowHeight - SPACE.colours - besides, SIZES.leastOfLow);
+  const widest = width / columns - SPACE.left - SPACE.right;
+  const size = Math.max(Math.floor(Math.min(widest, highest, SIZES.largest)), SIZES.least);
+  const places = Array.from({ length: count }, (_, index) => {
+    const left = Math.floor((index % columns) * (width / columns)) + SPACE.left;
+    const top = SPACE.colours + Math.floor(index / columns) * (besides + size) + title;
     const strips = Array.from(
       { length: STRIPS },
       (_, strip) => top + size + SPACE.gap + strip * (SPACE.gap + SPACE.strip),
     );
     return { left, top, size, strips };
   });
-  return { width, height: SPACE.colours + (count / columns) * panelHeight + SPACE.legend, panels };
+  const height = SPACE.colours + Math.ceil(count / columns) * (besides + size) + SPACE.legend;
+  return { width: Math.max(width, SPACE.left + size + SPACE.right), height, caption: 0, panels: places };
 }
 
 /** Positions between shown layers where a stage begins. */
@@ -82,19 +102,18 @@ function undefinedParts(shown) {
   return found;
 }
 
-/** A trace of hatched rectangles, which the cursor passes through. */
+/** A trace of hatched rectangles. */
 function hatched(parts, theme) {
   const corners = { x: [0, 1, 1, 0, 0], y: [0, 0, 1, 1, 0] };
   const along = (letter) =>
     parts.flatMap((part) => [...corners[letter].map((end) => part[letter][end] + (end ? 0.5 : -0.5)), null]);
   const fillpattern = { shape: "/", size: 6, solidity: 0.25, fgcolor: theme.paper, bgcolor: theme.undefined };
-  const hidden = { mode: "none", hoverinfo: "skip", showlegend: false };
-  return { type: "scatter", x: along("x"), y: along("y"), fill: "toself", fillpattern, ...hidden };
+  return { type: "scatter", x: along("x"), y: along("y"), fill: "toself", fillpattern, mode: "none", showlegend: false };
 }
 
 /** Traces and layout for the library. */
-function drawingOf(panels, places, { architectures, colours, theme, zooming }) {
-  const traces = [];
+function drawingOf(panels, places, { architectures, colours, theme, zooming, caption }) {
+  const legend = { orientation: "h", x: 0, xanchor: "left", yanchor: "top", itemclick: false, itemdoubleclick: false };
   const layout = {
     width: places.width,
     height: places.height,
@@ -102,199 +121,151 @@ function drawingOf(panels, places, { architectures, colours, theme, zooming }) {
     paper_bgcolor: theme.paper,
     plot_bgcolor: theme.paper,
     font: { family: "system-ui, sans-serif", size: 12, color: theme.ink },
-    hovermode: "closest",
+    hovermode: false, // the page's own cursor tells values
     dragmode: zooming ? "zoom" : false,
     showlegend: true,
-    legend: {
-      orientation: "h",
-      x: 0,
-      xanchor: "left",
-      y: SPACE.legend / places.height,
-      yanchor: "top",
-      itemclick: false,
-      itemdoubleclick: false,
-    },
+    legend: { ...legend, y: (SPACE.legend + places.caption) / places.height },
     shapes: [],
     annotations: [],
   };
-  const acrossFraction = (pixels) => pixels / places.width;
-  const upFraction = (pixels) => 1 - pixels / places.height;
-
+  const drawing = { traces: [], layout, architectures, colours, theme, accuracies: accuracyRange(panels) };
+  drawing.upFraction = (pixels) => 1 - pixels / places.height;
+  drawing.write = (text, left, pixels, largest, room) =>
+    layout.annotations.push({
+      text: plainText(text),
+      x: left / places.width,
+      y: drawing.upFraction(pixels),
+      xref: "paper",
+      yref: "paper",
+      xanchor: "left",
+      yanchor: "bottom",
+      showarrow: false,
+      font: { size: fitted(text, room, largest) },
+    });
   panels.forEach((panel, index) => {
     const place = places.panels[index];
-    const axis = axesOf(index);
-    const rowLayers = architectures[panel.first.model];
-    const columnLayers = architectures[panel.second.model];
-    const across = [acrossFraction(place.left), acrossFraction(place.left + place.size)];
-    const line = { color: theme.ink, width: 1, dash: "dot" };
-    const ticks = { showgrid: false, zeroline: false, linecolor: theme.line, ticks: "outside", tickcolor: theme.line };
+    const across = [place.left / places.width, (place.left + place.size) / places.width];
+    addAxes(drawing, panel, axesOf(index), place, across);
+    addHeatmap(drawing, panel, axesOf(index), place, { across, first: index === 0 });
+    addFrames(drawing, panel, axesOf(index), place);
+    addCurves(drawing, panel, axesOf(index), place);
+  });
+  caption.forEach((line, index) =>
+    drawing.write(line, 8, places.height - SPACE.line * (caption.length - index - 1) - 4, 11, places.width - 16),
+  );
+  return { traces: drawing.traces, layout };
+}
 
-    const nameAxis = (network) => {
-      const words = `layer of ${network.name}`;
-      return { text: plainText(words), standoff: 6, font: { size: fitted(words, place.size, 14) } };
-    };
-    const write = (text, pixels, size) =>
-      layout.annotations.push({
-        text: plainText(text),
-        x: across[0],
-        y: upFraction(pixels),
-        xref: "paper",
-        yref: "paper",
-        xanchor: "left",
-        yanchor: "bottom",
-        showarrow: false,
-        font: { size: fitted(text, place.size + SPACE.right, size) },
-      });
-
-    layout[axis.name("x")] = {
+function addAxes({ layout, theme, upFraction, accuracies }, panel, axis, place, across) {
+  const ticks = { showgrid: false, zeroline: false, linecolor: theme.line, ticks: "outside", tickcolor: theme.line };
+  const nameAxis = (network) => {
+    const words = `layer of ${network.name}`;
+    return { text: plainText(words), standoff: 4, font: { size: fitted(words, place.size, 14) } };
+  };
+  layout[axis.name("x")] = {
+    ...ticks,
+    ...numbersOf(panel.columns, panel.seen.columns),
+    domain: across,
+    anchor: axis.y[STRIPS],
+    title: nameAxis(panel.second),
+  };
+  layout[axis.name("y", 0)] = {
+    ...ticks,
+    ...numbersOf(panel.rows, panel.seen.rows),
+    domain: [upFraction(place.top + place.size), upFraction(place.top)],
+    anchor: axis.x,
+    title: nameAxis(panel.first),
+  };
+  const shares = { range: [-0.04, 1.04], tickvals: [0, 0.5, 1] };
+  place.strips.forEach((top, strip) => {
+    layout[axis.name("y", strip + 1)] = {
       ...ticks,
-      ...numbersOf(panel.columns),
-      domain: across,
-      anchor: axis.y[STRIPS],
-      title: nameAxis(panel.second),
-    };
-    layout[axis.name("y", 0)] = {
-      ...ticks,
-      ...numbersOf(panel.rows),
-      domain: [upFraction(place.top + place.size), upFraction(place.top)],
+      domain: [upFraction(top + SPACE.strip), upFraction(top)],
       anchor: axis.x,
-      title: nameAxis(panel.first),
+      fixedrange: true,
+      showgrid: true,
+      gridcolor: theme.line,
+      ...(strip < 2 ? shares : accuracies),
     };
-    place.strips.forEach((top, strip) => {
-      layout[axis.name("y", strip + 1)] = {
-        ...ticks,
-        domain: [upFraction(top + SPACE.strip), upFraction(top)],
-        anchor: axis.x,
-        fixedrange: true,
-        nticks: 4,
-        rangemode: "tozero",
-        showgrid: true,
-        gridcolor: theme.line,
-        ...(strip < 2 ? { range: [-0.04, 1.04] } : {}),
-      };
-    });
+  });
+}
 
-    // The heatmap
-    const heat = { type: "heatmap", xaxis: axis.x, yaxis: axis.y[0], hoverinfo: "none", zsmooth: false };
-    const shown = panel.rows.map((row) => panel.columns.map((column) => panel.values[row][column]));
-    const bar = {
-      orientation: "h",
-      x: across[0],
-      xanchor: "left",
-      y: 1,
-      yanchor: "top",
-      ypad: 4,
-      xpad: 0,
-      len: Math.min(place.size, 300),
-      lenmode: "pixels",
-      thickness: 12,
-      outlinewidth: 0,
-      title: { text: panel.valuesName, side: "top" },
-    };
+function addHeatmap({ traces, layout, colours, theme, write, upFraction }, panel, axis, place, { across, first }) {
+  const heat = { type: "heatmap", xaxis: axis.x, yaxis: axis.y[0], hoverinfo: "none", zsmooth: false };
+  const shown = panel.rows.map((row) => panel.columns.map((column) => panel.values[row][column]));
+  const bar = {
+    orientation: "h",
+    x: across[0],
+    xanchor: "left",
+    y: upFraction(4),
+    yanchor: "top",
+    ypad: 2,
+    xpad: 0,
+    len: Math.min(place.size, 300),
+    lenmode: "pixels",
+    thickness: 10,
+    outlinewidth: 0,
+    title: { text: panel.valuesName, side: "top" },
+  };
+  traces.push({
+    ...heat,
+    z: shown.map((row) => row.map((value) => (Number.isNaN(value) ? null : value))),
+    zmin: 0,
+    zmax: 1,
+    colorscale: colours,
+    showscale: first,
+    colorbar: bar,
+  });
+  if (shown.some((row) => row.some(Number.isNaN))) {
     traces.push({
       ...heat,
-      z: shown.map((row) => row.map((value) => (Number.isNaN(value) ? null : value))),
-      zmin: 0,
-      zmax: 1,
-      colorscale: colours,
-      showscale: index === 0,
-      colorbar: bar,
+      z: shown.map((row) => row.map((value) => (Number.isNaN(value) ? 1 : null))),
+      colorscale: [
+        [0, theme.undefined],
+        [1, theme.undefined],
+      ],
+      showscale: false,
     });
-    if (shown.some((row) => row.some(Number.isNaN))) {
-      traces.push({
-        ...heat,
-        z: shown.map((row) => row.map((value) => (Number.isNaN(value) ? 1 : null))),
-        colorscale: [
-          [0, theme.undefined],
-          [1, theme.undefined],
-        ],
-        showscale: false,
-      });
-      traces.push({ ...hatched(undefinedParts(shown), theme), xaxis: axis.x, yaxis: axis.y[0] });
-    }
-    panel.title.toReversed().forEach((words, line) => write(words, place.top - 4 - 17 * line, 13));
-
-    const onHeatmap = { xref: axis.x, yref: axis.y[0] };
-    const [right, upper] = [panel.columns.length - 0.5, panel.rows.length - 0.5];
-    for (const x of stageBorders(columnLayers, panel.columns)) {
-      layout.shapes.push({ ...onHeatmap, type: "line", x0: x, x1: x, y0: -0.5, y1: upper, line: { ...line, color: "#fff" } });
-      for (const y of axis.y.slice(1)) {
-        layout.shapes.push({ xref: axis.x, yref: `${y} domain`, type: "line", x0: x, x1: x, y0: 0, y1: 1, line });
-      }
-    }
-    for (const y of stageBorders(rowLayers, panel.rows)) {
-      layout.shapes.push({ ...onHeatmap, type: "line", x0: -0.5, x1: right, y0: y, y1: y, line: { ...line, color: "#fff" } });
-    }
-    const outlined = [positionsInside(panel.columns, panel.block.columns), positionsInside(panel.rows, panel.block.rows)];
-    if (outlined.every(Boolean)) {
-      const [[x0, x1], [y0, y1]] = outlined;
-      const corners = { x0: x0 - 0.5, x1: x1 + 0.5, y0: y0 - 0.5, y1: y1 + 0.5 };
-      // Two lines of which one is apart from any colour of the map.
-      for (const [color, width] of [["#000", 5], ["#00e5ea", 2.5]]) {
-        layout.shapes.push({ ...onHeatmap, type: "rect", ...corners, line: { color, width } });
-      }
-    }
-    const pinnedAt = panel.rows.indexOf(panel.pinned);
-    if (pinnedAt >= 0) {
-      layout.annotations.push({
-        text: "◀",
-        xref: `${axis.x} domain`,
-        x: 1,
-        yref: axis.y[0],
-        y: pinnedAt,
-        xanchor: "left",
-        showarrow: false,
-      });
-    }
-
-    // The curves
-    const positions = [...panel.columns.keys()];
-    const curve = (strip, name, x, y, style) =>
-      traces.push({ type: "scatter", name, x, y, xaxis: axis.x, yaxis: axis.y[strip], hoverinfo: "none", ...style });
-    const [rowColour, shareColour, afterColour, beforeColour, aloneColour, endColour] = theme.series;
-    const hidden = { showlegend: false };
-
-    const isPinned = panel.pinned !== null;
-    const pinnedName = isPinned ? rowLayers.names[panel.pinned] : "";
-    write(isPinned ? `${panel.valuesName} with ${pinnedName}` : "no layer pinned: click one", place.strips[0] - 3, 12);
-    if (isPinned) {
-      const row = panel.columns.map((column) => panel.values[panel.pinned][column]);
-      curve(1, "", positions, row, { mode: "lines", line: { color: rowColour, width: 2 }, ...hidden });
-    }
-
-    write("first component's share; shaded: in the block", place.strips[1] - 3, 12);
-    const shares = panel.columns.map((column) => panel.second.share[column]);
-    curve(2, "", positions, shares, { mode: "lines", line: { color: shareColour, width: 2 }, ...hidden });
-    for (const [first, last] of runs(panel.columns, (layer) => panel.second.in_block[layer])) {
-      const band = { x0: first - 0.5, x1: last + 0.5, y0: 0, y1: 1, fillcolor: theme.line, opacity: 0.5, line: { width: 0 } };
-      layout.shapes.push({ type: "rect", xref: axis.x, yref: `${axis.y[2]} domain`, layer: "below", ...band });
-    }
-
-    const { probes, deletion, test_accuracy: accuracy } = panel.second;
-    const measured = probes.length || deletion.length;
-    write(measured ? "test accuracy" : "test accuracy (no probes)", place.strips[2] - 3, 12);
-    const series = [
-      [probes, "after", "linear probe after the addition", afterColour, "circle", "solid"],
-      [probes, "before", "linear probe before it", beforeColour, "circle-open", "dot"],
-      [deletion, "alone", "without this residual block", aloneColour, "square", "solid"],
-      [deletion, "from the end", "without it and the rest of its stage", endColour, "square-open", "dot"],
-    ];
-    for (const [points, kind, name, color, symbol, dash] of series) {
-      const chosen = points.filter(([layer, how]) => how === kind && panel.columns.includes(layer));
-      if (!chosen.length) continue;
-      const x = chosen.map(([layer]) => panel.columns.indexOf(layer));
-      const style = { mode: "lines+markers", line: { color, dash, width: 1.5 }, marker: { color, symbol, size: 7 } };
-      const first = !traces.some((trace) => trace.name === name);
-      curve(3, name, x, chosen.map(([, , value]) => value), { ...style, showlegend: first });
-    }
-    const whole = "the whole network";
-    curve(3, whole, [-0.5, right], [accuracy, accuracy], {
-      mode: "lines",
-      line: { color: theme.ink, width: 1, dash: "dash" },
-      showlegend: !traces.some((trace) => trace.name === whole),
-    });
+    traces.push({ ...hatched(undefinedParts(shown), theme), xaxis: axis.x, yaxis: axis.y[0] });
+  }
+  panel.title.toReversed().forEach((words, line) => {
+    write(words, place.left, place.top - SPACE.bar + 4 - SPACE.line * line, 13, place.size + SPACE.right);
   });
-  return { traces, layout };
+  const pinnedAt = panel.rows.indexOf(panel.pinned);
+  if (pinnedAt >= panel.seen.rows[0] && pinnedAt <= panel.seen.rows[1]) {
+    const beside = { xref: `${axis.x} domain`, x: 1, xshift: 9, xanchor: "left", yref: axis.y[0], y: pinnedAt };
+    layout.annotations.push({ text: "◀", ...beside, showarrow: false });
+  }
+}
+
+/** Borders of stages, and what is outlined: the square of one network, or a bar on its own axis for each of two. */
+function addFrames({ layout, architectures, theme }, panel, axis, place) {
+  const onHeatmap = { xref: axis.x, yref: axis.y[0] };
+  const [right, upper] = [panel.columns.length - 0.5, panel.rows.length - 0.5];
+  const strip = { color: theme.ink, width: 1, dash: "dot" };
+  for (const x of stageBorders(architectures[panel.second.model], panel.columns)) {
+    for (const line of BORDER) layout.shapes.push({ ...onHeatmap, type: "line", x0: x, x1: x, y0: -0.5, y1: upper, line });
+    for (const y of axis.y.slice(1)) {
+      layout.shapes.push({ xref: axis.x, yref: `${y} domain`, type: "line", x0: x, x1: x, y0: 0, y1: 1, line: strip });
+    }
+  }
+  for (const y of stageBorders(architectures[panel.first.model], panel.rows)) {
+    for (const line of BORDER) layout.shapes.push({ ...onHeatmap, type: "line", x0: -0.5, x1: right, y0: y, y1: y, line });
+  }
+
+  const columns = positionsInside(panel.columns, panel.square.columns);
+  const rows = positionsInside(panel.rows, panel.square.rows);
+  const outline = (corners) => FRAME.forEach((line) => layout.shapes.push({ type: "rect", ...corners, line }));
+  const across = columns && { xref: axis.x, x0: columns[0] - 0.5, x1: columns[1] + 0.5 };
+  const up = rows && { yref: axis.y[0], y0: rows[0] - 0.5, y1: rows[1] + 0.5 };
+  if (panel.first === panel.second) {
+    if (across && up) outline({ ...across, ...up });
+    return;
+  }
+  // Beside the axis, as a share of its length.
+  const [near, far] = [1 + 3 / place.size, 1 + 7 / place.size];
+  if (across) outline({ ...across, yref: `${axis.y[0]} domain`, y0: near, y1: far });
+  if (up) outline({ ...up, xref: `${axis.x} domain`, x0: near, x1: far });
 }
 
 /** How the library names the axes of a panel. */
@@ -307,8 +278,8 @@ function axesOf(index) {
 }
 
 /** Range and ticks of an axis of layers, which bears the layers' own numbers. */
-function numbersOf(shown) {
-  const every = Math.max(1, Math.ceil(shown.length / 6));
-  const tickvals = [...shown.keys()].filter((position) => position % every === 0);
-  return { range: [-0.5, shown.length - 0.5], tickvals, ticktext: tickvals.map((position) => shown[position]) };
+function numbersOf(shown, [from, to]) {
+  const every = Math.max(1, Math.ceil((to - from + 1) / 6));
+  const tickvals = [...shown.keys()].filter((position) => position >= from && position <= to && (position - from) % every === 0);
+  return { range: [from - 0.5, to + 0.5], tickvals, ticktext: tickvals.map((position) => shown[position]) };
 }

@@ -15,7 +15,10 @@ from pathlib import Path
 import numpy as np
 
 PARTS = Path(__file__).parents[1] / "explorer"
-SCRIPTS = ("data.js", "figure.js", "page.js")
+# In the order in which they run.
+SCRIPTS = tuple(
+    f"{name}.js" for name in ("support", "data", "state", "figure", "curves", "page", "cursor", "exports", "controls")
+)
 # Bytes of the whole page: it shall go by mail.
 MOST_BYTES = 20_000_000
 # Values are codes from 0 to LARGEST; what is undefined is UNDEFINED.

@@ -1,0 +1,141 @@
+"use strict";
+// A view as a file: what is seen, with what one needs to read it without the page.
+
+// So many that rounding adds nothing to the error of what is stored.
+const CSV_DIGITS = 7;
+
+const inRange = (layer, range) => (range && layer >= range[0] && layer <= range[1] ? "yes" : "no");
+const yesOrNo = (value) => (value ? "yes" : "no");
+const seenOf = (layers, [from, to]) => layers.slice(from, to + 1);
+const written = (value) => (Number.isNaN(value) ? null : value.toFixed(CSV_DIGITS));
+
+/** Rows of the table of cells: CKA of every pair of layers that is seen. */
+function cellsOfCsv() {
+  const of = (side) => ["network", "layer", "name", "kind", "stage", "in_square"].map((key) => `${key}_${side}`);
+  const header = [...of("row"), ...of("column"), "cka", "without_first_component", "threshold_of_square", "pinned_row"];
+  const words = (network, layer, range) => {
+    const { names, kinds, stages } = layersOf(network);
+    return [network.label, layer, names[layer], kinds[layer], stages[layer], inRange(layer, range)];
+  };
+  const lines = shown.flatMap(({ first, second, rows, columns, seen, values, square, pinned, without }) =>
+    seenOf(rows, seen.rows).flatMap((row) =>
+      seenOf(columns, seen.columns).map((column) => [
+        ...words(first, row, square.rows),
+        ...words(second, column, square.columns),
+        written(values[row][column]),
+        yesOrNo(without),
+        state.threshold,
+        yesOrNo(row === pinned),
+      ]),
+    ),
+  );
+  return [header, ...lines];
+}
+
+/** Rows of the table of layers: the curves, a line a layer that is seen. */
+function layersOfCsv() {
+  const header =
+    "network,layer,name,kind,stage,shape,share_of_first_component,in_block_structure,in_square,threshold_of_square," +
+    "pinned_network,pinned_layer,cka_with_pinned,without_first_component,probe_before,probe_after,accuracy_without_block," +
+    "accuracy_without_block_and_rest_of_stage,accuracy_of_network";
+  const lines = shown.flatMap(({ first, second, columns, seen, values, square, pinned, without, series }) => {
+    const { names, kinds, stages, shapes } = layersOf(second);
+    const valueIn = (points) => (layer) => points.find((point) => point.layer === layer)?.value;
+    const [after, before, alone, fromTheEnd] = series.map(valueIn);
+    return seenOf(columns, seen.columns).map((layer) => [
+      second.label,
+      layer,
+      names[layer],
+      kinds[layer],
+      stages[layer],
+      shapes[layer],
+      second.share[layer],
+      yesOrNo(second.in_block[layer]),
+      inRange(layer, square.columns),
+      state.threshold,
+      pinned === null ? null : first.label,
+      pinned === null ? null : layersOf(first).names[pinned],
+      pinned === null ? null : written(values[pinned][layer]),
+      yesOrNo(without),
+      before(layer),
+      after(layer),
+      alone(layer),
+      fromTheEnd(layer),
+      second.test_accuracy,
+    ]);
+  });
+  return [header.split(","), ...lines];
+}
+
+/** A name that tells the view: the study, the networks, and what differs from the start. */
+function fileNameOf(extension) {
+  const networks = networksShown().map(({ label }) => label);
+  const others = Object.entries(state).filter(([key, value]) => !["first", "second"].includes(key) && value !== initial[key]);
+  const parts = [study.study, ...networks, ...others.map(([key, value]) => key + value)];
+  const name = parts.join("--").replaceAll(/[^\w.-]+/g, "-");
+  return `${name.slice(0, 200)}${extension}`;
+}
+
+/** What a picture says about itself, as a list of sentences. */
+function captionOf() {
+  const [{ first, second }] = shown;
+  const networks = networksShown().map(({ name, test_accuracy: accuracy }) => `${name} (test accuracy ${percent(accuracy)})`);
+  const of = first === second ? "between the layers of" : "between";
+  const removed = { 1: ", without first components", both: ", with and without first components" }[state.without] ?? "";
+  return [
+    `Explorer of ${study.study}: CKA ${of} ${networks.join(" and ")}${removed}.`,
+    `Largest square of similar layers (CKA of at least ${Number(state.threshold).toFixed(2)}): ${$("block").textContent}`,
+    `Pinned layer: ${pinInWords()}.`,
+    `View: ${location.pathname.split("/").at(-1)}${addressOf(state)}`,
+  ];
+}
+
+/** Sentences broken into lines of so many letters, also inside a word that is longer. */
+function linesOf(sentences, letters) {
+  return sentences.flatMap((sentence) => {
+    const lines = [""];
+    for (const word of sentence.split(" ").flatMap((word) => word.match(new RegExp(`.{1,${letters}}`, "g")) ?? [])) {
+      if (lines.at(-1).length + 1 + word.length > letters && lines.at(-1)) lines.push("");
+      lines[lines.length - 1] += (lines.at(-1) && " ") + word;
+    }
+    return lines;
+  });
+}
+
+/** The picture with its caption, light whatever the page is, as the library's address of an image. */
+async function pictureOf(format) {
+  const caption = linesOf(captionOf(), Math.floor((places.width - 16) / 6.2));
+  const room = SPACE.line * caption.length + 8;
+  const where = { ...places, height: places.height + room, caption: room };
+  const { traces: data, layout } = drawing(where, theme($("paper"), false), caption);
+  return Plotly.toImage({ data, layout }, { format, width: where.width, height: where.height, scale: format === "png" ? 2 : 1 });
+}
+
+/** An SVG that tells its title and what it shows. */
+function withTitle(svg) {
+  const escaped = (text) => plainText(text).replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+  const [title, ...rest] = captionOf().map(escaped);
+  const elements = `<title id="title">${title}</title><desc id="desc">${rest.join(" ")}</desc>`;
+  return svg.replace(/^<svg([^>]*)>/, (_, attributes) => `<svg${attributes} role="img" aria-labelledby="title desc">${elements}`);
+}
+
+async function exportAs(format) {
+  if (!shown.length) return;
+  if (format === "cells" || format === "layers") {
+    const rows = format === "cells" ? cellsOfCsv() : layersOfCsv();
+    save(new Blob([asCsv(rows)], { type: "text/csv" }), fileNameOf(`--${format}.csv`));
+    return;
+  }
+  const uri = await pictureOf(format);
+  const [, type, base64, content] = uri.match(/^data:([^;,]*)[^,]*?(;base64)?,(.*)$/s);
+  const picture = base64 ? bytesOf(content) : withTitle(decodeURIComponent(content));
+  save(new Blob([picture], { type }), fileNameOf(`.${format}`));
+}
+
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}

@@ -1,0 +1,98 @@
+"use strict";
+// The state of the page, which lives in its address: what it may hold, and how it is read and written.
+
+const $ = (id) => document.getElementById(id);
+const study = JSON.parse($("data").textContent);
+const networkOf = new Map(study.networks.map((network) => [network.label, network]));
+const layersOf = (network) => study.architectures[network.model];
+const countOf = (network) => layersOf(network).names.length;
+const allKinds = [...new Set(Object.values(study.architectures).flatMap((architecture) => architecture.kinds))];
+
+const initial = {
+  first: study.networks[0].label,
+  second: "",
+  view: "pair", // or "side": each with itself
+  without: "", // first components: "", "1" or "both"
+  kinds: "",
+  threshold: "0.9",
+  pin: "", // a layer of the first network, as 20, or of the second, as 2:20
+  x: "", // the layers that are seen across and up, as 10-40, of the second network as 2:10-40; all if empty
+  y: "",
+  map: Object.keys(study.colour_maps)[0],
+};
+let state = { ...initial };
+
+/** The state in an address; what it does not say, or says wrong, is as at the start. */
+function stateIn(fragment) {
+  const said = Object.fromEntries(new URLSearchParams(fragment.replace(/^#/, "")));
+  const given = Object.hasOwn(said, "first") ? said : { ...(study.examples.with ?? study.examples.without), ...said };
+  const next = { ...initial, ...Object.fromEntries(Object.entries(given).filter(([key]) => Object.hasOwn(initial, key))) };
+  if (!networkOf.has(next.first)) next.first = initial.first;
+  if (!networkOf.has(next.second)) next.second = "";
+  const threshold = Math.round(100 * Number(next.threshold)) / 100;
+  next.threshold = threshold >= 0.5 && threshold <= 1 ? String(threshold) : initial.threshold;
+  if (!Object.hasOwn(study.colour_maps, next.map)) next.map = initial.map;
+  if (next.view !== "side") next.view = "pair";
+  if (!["1", "both"].includes(next.without)) next.without = "";
+  next.pin = textOf(layersIn(next.pin, next, 1));
+  for (const axis of ["x", "y"]) next[axis] = textOf(layersIn(next[axis], next, 2));
+  next.kinds = [...kindsIn(next)].length === allKinds.length ? "" : [...kindsIn(next)].join(",");
+  return next;
+}
+
+function addressOf(next) {
+  const changed = Object.entries(next).filter(([key, value]) => value !== initial[key] || key === "first");
+  return `#${new URLSearchParams(changed)}`;
+}
+
+/** {which, layers} of words as 20, 2:20 or 2:10-40: 1 or 2 layers of the first or the second network; null of others. */
+function layersIn(words, { first, second }, count) {
+  const [, prefix, numbers] = words.match(/^(2:)?(\d+(?:-\d+)?)$/) ?? [];
+  const network = networkOf.get(prefix ? second : first);
+  const layers = numbers?.split("-").map(Number) ?? [];
+  const fits = layers.length === count && network && layers[0] <= layers.at(-1) && layers.at(-1) < countOf(network);
+  return fits ? { which: prefix ? 2 : 1, layers } : null;
+}
+
+function textOf(found) {
+  return found ? `${found.which === 2 ? "2:" : ""}${found.layers.join("-")}` : "";
+}
+
+/** The same layers as those of another network, at equal depth where it is of another architecture. */
+function asLayersOf(network, found, from) {
+  if (layersOf(network) === layersOf(from)) return found.layers;
+  return found.layers.map((layer) => atEqualDepth(layer, countOf(from), countOf(network)));
+}
+
+/** Layers that the state names, as those of its first or second network; null where it names none. */
+function inNetwork(words, which, count) {
+  const found = layersIn(words, state, count);
+  const networks = [state.first, state.second].map((label) => networkOf.get(label));
+  return found && asLayersOf(networks[which - 1], found, networks[found.which - 1]);
+}
+
+/** What the state says of layers once its networks are others. */
+function layersAfter(networks) {
+  const next = { ...state, ...networks };
+  const moved = (words, count) => {
+    const found = layersIn(words, state, count);
+    if (!found) return "";
+    const from = networkOf.get(found.which === 2 ? state.second : state.first);
+    const which = found.which === 2 && next.second ? 2 : 1;
+    const network = networkOf.get(which === 2 ? next.second : next.first);
+    return textOf({ which, layers: asLayersOf(network, found, from) });
+  };
+  return { ...networks, pin: moved(state.pin, 1), x: moved(state.x, 2), y: moved(state.y, 2) };
+}
+
+/** Kinds of layers that are shown; all of them if none is chosen. */
+function kindsIn({ kinds }) {
+  const chosen = kinds.split(",").filter((kind) => allKinds.includes(kind));
+  return new Set(chosen.length ? chosen : allKinds);
+}
+
+function change(changes) {
+  state = stateIn(addressOf({ ...state, ...changes }));
+  history.replaceState(null, "", addressOf(state));
+  return show();
+}
