@@ -1,6 +1,11 @@
-"""The live line of a study: what it reads off Snakemake's log."""
+"""The live line of a study, read off Snakemake's log, and its report."""
 
+import sys
+
+import pytest
 import run_study
+
+from widedeep.errors import UserError
 
 LOG = """\
 Job stats:
@@ -29,3 +34,16 @@ def test_steps_of_a_log_that_is_read_while_it_grows(tmp_path):
     assert run_study.steps_in(LOG, (0, 0)) == (2, 4)
     assert run_study.describe(0, 0, tmp_path, 5) == "looking for what there is to do"
     assert run_study.describe(2, 4, tmp_path, 65) == "2 of 4 jobs, 2 left, 1:05"
+
+
+def test_a_report_that_cannot_be_made_is_one_sentence_and_the_old_one_stays(tmp_path):
+    report, log = tmp_path / "report.html", tmp_path / "snakemake.log"
+    report.write_text("old")
+    failing = [sys.executable, "-c", "import sys; print('why'); sys.exit(1)"]
+    with pytest.raises(
+        UserError, match=r"report\.html: could not be made; the reason is at the end of .*snakemake\.log"
+    ):
+        run_study.make_report(failing, report, log, tmp_path)
+    assert log.read_text() == "why\n"
+    assert report.read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "snakemake.log"}

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+import test_dumps
 from test_provenance import attempt_of
 
 from widedeep import provenance, verification
@@ -30,6 +31,15 @@ def test_a_provenance_that_tells_of_other_files_is_named(study, monkeypatch):
     )
     with pytest.raises(UserError, match=r"provenance\.json: tells of other files than model\.safetensors"):
         study._provenance(job)
+
+
+def test_a_dump_of_other_minibatches_is_named(study, tmp_path, monkeypatch):
+    path = test_dumps.write(tmp_path / "activations.h5")
+    monkeypatch.setattr(verification._Study, "_checksum_of", lambda *_: {})
+    study.config["dumps"] = {"form": "gram"}
+    study.__dict__ |= {"_data": object(), "_sample_ids": test_dumps.dumps.minibatches(40, 16, 2, 1)}
+    with pytest.raises(UserError, match=r"activations\.h5: its minibatches are not those of the config; dump the"):
+        study._check_dump(path, Model("blobs", "resnet", 8, 1.0, 1.0), 1)
 
 
 @pytest.mark.parametrize(("names", "differing"), [(["a", "c"], "b"), (["b", "a"], "their order")])
