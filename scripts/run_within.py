@@ -239,8 +239,9 @@ class Run:
         alone = found[narrow.model.width, 1]
         print(f"on {alone.device}: {number} at a time")
         # Of what measures a trained network, TF32 is off.
-        in_float32 = _FULL_FLOAT32 if models.device_named("auto").type == "cuda" else 1
-        a_gram = seconds_a_gram(self._config["dumps"]["batch_size"], found_before=in_float32 != 1)
+        on_cuda = models.device_named("auto").type == "cuda"
+        in_float32 = _FULL_FLOAT32 if on_cuda else 1
+        a_gram = seconds_a_gram(self._config["dumps"]["batch_size"], found_before=on_cuda)
         return budget.Rates(number, operations, alone.start, products_of_a_core(), a_gram, in_float32, cores)
 
 

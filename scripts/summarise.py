@@ -15,8 +15,6 @@ from pathlib import Path
 from widedeep import command
 
 THRESHOLDS = (0.8, 0.9, 0.95)
-# The residual at which widedeep/pca.py, which needs torch, takes a first component for found.
-TOLERANCE = 1e-4
 
 
 def parse(argv):
@@ -45,7 +43,7 @@ def line_of(folder):
     """The table's line of the network in a folder."""
     import numpy as np
 
-    from widedeep import blocks, metrics, results
+    from widedeep import blocks, components, metrics, results
     from widedeep.errors import UserError
 
     first, comparison = results.components_and_cka(folder / "pca.h5", folder / "cka.h5")
@@ -67,7 +65,7 @@ def line_of(folder):
         **size,
         "layers": layers,
         "largest_first_component_share": np.nanmax(first.share),
-        "components_not_converged": np.count_nonzero(first.residual > TOLERANCE),
+        "components_not_converged": np.count_nonzero(first.residual > components.TOLERANCE),
         "layers_in_block": block.mean(),
         "cka_in_block": inside,
         "cka_in_block_without_first_component": without,

@@ -167,7 +167,8 @@ def test_a_job_takes_as_long_as_its_operations():
     assert made._dump(cost) == pytest.approx(3 * operations / 1e12 + stored)
     # Twelve blocks, a probe before and one after the addition, and three stages of which each has half the features.
     probes = 3 * 2 * 10 * 2 * 4 * (16 * 32 * 32 + 32 * 16 * 16 + 64 * 8 * 8)
-    assert made._probes(cost) == pytest.approx((cost.forward + probes) * 50_000 * 300 / 1e12)
+    learned, measured = (cost.forward + probes) * 50_000 * 300, cost.forward * (50_000 + 13 * 10_000)
+    assert made._probes(cost) == pytest.approx((learned + 3 * measured) / 1e12)
     layers = len(cost.layers)
     products = 2 * 2 * layers**2 * 390 * 256**2 / 2
     assert made._cka(cost, 1, cost, 2) == pytest.approx(2 * products / 1e10 + 3 * cost.dumps["gram"] / 200e6)

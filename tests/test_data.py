@@ -691,6 +691,15 @@ def test_a_folder_that_is_missing_empty_or_too_small_is_refused(tmp_path):
     with pytest.raises(UserError, match="images: holds no folder, and one a class is expected"):
         own(tmp_path / "images", tmp_path / "d.h5")
     picture(tmp_path / "images/a/0.png", "red")
+    odd = os.fsdecode(b"\xff.png")
+    try:
+        picture(tmp_path / "images/a" / odd, "red")
+    except OSError:  # a file system of texts
+        pass
+    else:
+        with pytest.raises(UserError, match=r"udcff.png': its name is not UTF-8; rename it"):
+            own(tmp_path / "images", tmp_path / "d.h5")
+        (tmp_path / "images/a" / odd).unlink()
     with pytest.raises(UserError, match="a class has fewer than 5 images"):
         own(tmp_path / "images", tmp_path / "d.h5")
 

@@ -93,3 +93,11 @@ def test_networks_that_do_more_than_their_parts_are_refused():
     network.forward = lambda x: x
     with pytest.raises(UserError, match=r"this one does not run so \(mat1 and mat2 shapes"):
         deletable(network)
+    network = Blocks().eval()
+    network.forward = lambda x: x
+    network.stem.register_forward_hook(lambda _module, _inputs, output: (output, output))
+    with pytest.raises(UserError, match="this one does not run so .*tuple"):
+        deletable(network)
+    network.stem = nn.LSTM(8, 8)
+    with pytest.raises(UserError, match="this one does not run so .LSTM"):
+        deletable(network)

@@ -54,6 +54,7 @@ def build(depth, width, classes, channels, batchnorm_momentum, image_size):
     from torch import nn
 
     height, width = image_size
+    assert type(image_size) is tuple
     network = nn.Sequential()
     network.flatten = nn.Flatten()
     network.logits = nn.Linear(channels * height * width, classes)

@@ -23,7 +23,6 @@ from widedeep import (
     files,
     findings,
     hdf5,
-    pca,
     similarities,
     tables,
 )
@@ -375,7 +374,7 @@ def write_similarities(path, name, labels, values, deflated):
 
 def test_the_fall_of_cka_is_of_pairs_that_have_one_without_the_first_component_too(tmp_path):
     """Layers 1 to 3 of five are the block; layer 3 is its first component alone, and was not found to the tolerance."""
-    residual = [0, summarise.TOLERANCE, np.nan, 2 * summarise.TOLERANCE, 0]
+    residual = [0, components.TOLERANCE, np.nan, 2 * components.TOLERANCE, 0]
     path = write_network(tmp_path, "a/seed1", 5, [1, 2, 3], residual=np.array(residual))
     Path(path).rename(tmp_path / "pca.h5")
     values, deflated = np.full((5, 5), 0.5), np.full((5, 5), 0.3)
@@ -392,7 +391,6 @@ def test_the_fall_of_cka_is_of_pairs_that_have_one_without_the_first_component_t
     assert (line.cka_in_block, line.cka_in_block_without_first_component) == (0.5, 0.3)
     assert line.pairs_in_block_left_out == 2
     assert line.components_not_converged == 1
-    assert summarise.TOLERANCE == pca._TOLERANCE
 
 
 def test_pairs_are_summarised_in_both_directions(tmp_path):

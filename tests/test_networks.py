@@ -166,7 +166,7 @@ def test_first_components_on_a_device_are_left_out_where_they_are_not_exact():
 def test_layers_are_squared_in_parts(monkeypatch):
     matrices = [matrix(np.linspace(1, 0, 8) ** 2, seed)[0] for seed in range(5)]
     whole = on_device(matrices)
-    monkeypatch.setattr(networks, "_SQUARED_AT_ONCE", 2)
+    monkeypatch.setattr(networks, "_SQUARED_AT_ONCE", 2 * 8**2)
     np.testing.assert_allclose(on_device(matrices), whole, atol=1e-12)
 
 

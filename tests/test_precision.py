@@ -6,7 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from widedeep import convergence, data, deletion, dumps, models, pca, precision, probes, sweep, tracing, training
+from widedeep import (
+    convergence,
+    data,
+    deletion,
+    dumps,
+    models,
+    networks,
+    pca,
+    precision,
+    probes,
+    sweep,
+    tracing,
+    training,
+)
+from widedeep.distributed import Group
 
 CPU = torch.device("cpu")
 
@@ -49,6 +63,11 @@ def probe(network, _):
     probes.Probes(network, probes.probed(network), SPLIT, SPLIT, 2, recipe, "name", CPU).accuracies()
 
 
+def accuracy(network, _):
+    recipe = training.Recipe(1, 8, 0.1, "epoch", 0.9, 0.0, 0.1, False, False)
+    training.Training(network, SPLIT, SPLIT, recipe, "name", Group(CPU)).metrics()
+
+
 MEASURES = {
     "dump": dump,
     "predictions": lambda network, _: sweep.log_probabilities(network, IMAGES, 8, CPU),
@@ -60,9 +79,8 @@ MEASURES = {
         network, deletion.deletable(network, (1, 8, 8), CPU), SPLIT, 8, CPU
     ),
     "figure A": lambda network, _: convergence.gram_of(network, tracing.layers_of(network)[-1], IMAGES, 8, CPU),
-    "accuracy": lambda network, _: training.evaluate(
-        network, torch.from_numpy(IMAGES).permute(0, 2, 3, 1), torch.from_numpy(SPLIT.labels), 8
-    ),
+    "accuracy": accuracy,
+    "CKA of running networks": lambda network, _: networks.layer_cka(network, [torch.rand(8, 1, 8, 8)]),
 }
 
 

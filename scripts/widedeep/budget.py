@@ -301,7 +301,12 @@ class Budget:
         seen = cost.model.fraction * self._images.train_examples * self._config["probes"]["epochs"]
         # Two probes a block, at layers of one size, and three products a probe.
         features = 2 * _features([layer for layer in cost.layers if layer.kind == "add"])
-        return self._on_device(cost.model, (cost.forward + 3 * 2 * features * self._images.classes) * seen)
+        learned = (cost.forward + 3 * 2 * features * self._images.classes) * seen
+        # Accuracies of the probes, and of the network without each block and without each last ones of a stage, which
+        # run from the first missing block on, half of the network in the mean.
+        variants = 2 * sum(layer.kind == "add" for layer in cost.layers)
+        measured = cost.model.fraction * self._images.train_examples + (1 + variants / 2) * self._images.test_examples
+        return self._on_device(cost.model, learned + self._rates.in_float32 * cost.forward * measured)
 
     def _cka(self, first, first_networks, second, second_networks):
         """All pairs of layers of so many networks of two configurations, with and without first components."""

@@ -151,7 +151,8 @@ def read(path, split, fraction=1.0, workers=0):
         group = file[split]
         if "paths" in group:
             return _read_listing(file, group, fraction, workers)
-        whole = Split(_images(group)[:], _labels(group))
+        labels = _labels(group)
+        whole = Split(_images(group, labels)[:], labels)
         checksum = group.attrs["checksum"]
     _compare_checksum(path, split, content_checksum(whole), checksum)
     examples = round(fraction * len(whole.labels))
@@ -183,7 +184,8 @@ def opened(path, split, workers=0):
             else:
                 # Held open, so that it is this file that is read even where another takes its place.
                 stored = files.enter_context(open(path, "rb", buffering=0))
-                held, labels = _images(group), _labels(group)
+                labels = _labels(group)
+                held = _images(group, labels)
                 images = StoredImages(stored, held.id.get_offset(), held.shape)
                 blocks = (images.read(range(len(images))[start:][:_BLOCK]) for start in range(0, len(images), _BLOCK))
                 _compare_checksum(path, split, _checksum(images.shape, blocks, labels), group.attrs["checksum"])
@@ -250,9 +252,9 @@ def _labels(group):
     return hdf5.values(group, "labels", np.int64, (None,))
 
 
-def _images(group):
-    """The dataset of a split's images."""
-    return hdf5.held(group, "images", np.uint8, (len(_labels(group)), None, None, None))
+def _images(group, labels):
+    """The dataset of the images with these labels."""
+    return hdf5.held(group, "images", np.uint8, (len(labels), None, None, None))
 
 
 def _shape(file):

@@ -128,6 +128,11 @@ def _samples(folder):
         paths = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in SUFFIXES)
         if not paths:
             raise UserError(f"{folder / name}: holds no image; add images, or remove the folder.")
+        for path in paths:
+            try:
+                str(path).encode()
+            except UnicodeEncodeError:  # neither HDF5 nor a checksum takes it
+                raise UserError(f"{str(path)!r}: its name is not UTF-8; rename it.") from None
         samples += [(path, label, position) for position, path in enumerate(paths)]
     return classes, samples
 

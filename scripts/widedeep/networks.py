@@ -16,16 +16,17 @@ import torch
 
 from widedeep import cka, tracing
 from widedeep.errors import UserError
-from widedeep.precision import full_products
+from widedeep.precision import full_float32, full_products
 
 # A Gram matrix' 4096th power, after so many squarings, has the first component alone.
 _SQUARINGS = 12
 # Relative, of the eigenvalue equation of what is taken for the first component.
 _RESIDUAL = 1e-8
-# Gram matrices that are squared together, lest they fill the device: of 256 examples 34 MB.
-_SQUARED_AT_ONCE = 64
+# Values of Gram matrices that are squared together, lest they fill the device: 34 MB.
+_SQUARED_AT_ONCE = 1 << 22
 
 
+@full_float32()
 @torch.inference_mode()
 def layer_cka(first, batches, second=None):
     """Minibatch CKA between all layers of two networks, or of one with itself (paper, eq. 2 and 3).
@@ -190,7 +191,8 @@ def first_scores_on_device(triangles, diagonals):
         (layers, n) float64; NaN for a layer that is constant, not finite, or whose first two eigenvalues are so close
         (0.4 %) that it takes another method.
     """
-    parts = zip(triangles.split(_SQUARED_AT_ONCE), diagonals.split(_SQUARED_AT_ONCE), strict=True)
+    at_once = max(1, _SQUARED_AT_ONCE // diagonals.shape[1] ** 2)
+    parts = zip(triangles.split(at_once), diagonals.split(at_once), strict=True)
     return torch.cat([_first_scores(*part) for part in parts])
 
 

@@ -12,13 +12,10 @@ import numpy as np
 import torch
 
 from widedeep import augmentation, cka, tracing
-from widedeep.components import FirstComponents
+from widedeep.components import TOLERANCE, FirstComponents
 from widedeep.names import random_seed
 from widedeep.precision import full_float32
 
-# The residual bounds the relative error of the eigenvalue. 1e-3 was seen to end at the second eigenvector where the two
-# largest eigenvalues differ by 0.4 %.
-_TOLERANCE = 1e-4
 _MOST_STEPS = 60
 
 
@@ -79,7 +76,7 @@ def first_components(network, layers, images, batch_size, device, found=None):
 def inexact(found):
     """(residual, name) of the layers whose components missed the tolerance in the most steps, the worst first."""
     residuals = zip(found.residual, found.names, strict=True)
-    return sorted(((residual, name) for residual, name in residuals if residual > _TOLERANCE), reverse=True)
+    return sorted(((residual, name) for residual, name in residuals if residual > TOLERANCE), reverse=True)
 
 
 class _Lanczos:
@@ -120,7 +117,7 @@ class _Lanczos:
         finite = np.isfinite(small).all() and np.isfinite(beta)
         eigenvalues, eigenvectors = np.linalg.eigh(small) if finite else (np.full(len(small), np.nan), small)
         self.residual = abs(beta * eigenvectors[-1, -1]) / eigenvalues[-1] if eigenvalues[-1] > 0 else np.nan
-        if not self.residual > _TOLERANCE or len(self._alpha) == _MOST_STEPS:
+        if not self.residual > TOLERANCE or len(self._alpha) == _MOST_STEPS:
             self._vector = sum(
                 float(part) * vector for part, vector in zip(eigenvectors[:, -1], self._basis, strict=True)
             )

@@ -78,6 +78,7 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
                 network(batch)
                 for name, (gram, scores) in networks.on_host(waiting).items():
                     writer.put_gram(name, minibatch, gram, scores)
+                waiting.clear()  # before the next forward pass has its largest activations
 
 
 @full_float32()

@@ -131,6 +131,7 @@ class Training:
         self._seconds = state["seconds"]
         self.history, self.epoch_seconds = state["history"], state["epoch_seconds"]
 
+    @full_float32()
     def metrics(self):
         """Loss and accuracy of the network as it is, on the plain training and test images."""
         train_loss, train_accuracy = evaluate(self.network, *self.train, self.recipe.batch_size)
@@ -286,7 +287,6 @@ def train_network(model, seed, train, test, classes, recipe, group, checkpoint, 
     return training
 
 
-@full_float32()
 @torch.inference_mode()
 def evaluate(network, images, labels, batch_size):
     """Mean cross-entropy and accuracy in evaluation mode; the network's mode is as before afterwards.

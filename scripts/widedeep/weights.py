@@ -78,10 +78,10 @@ def load(path, device):
         )
     if checksum != _checksum(header, tensors):
         raise UserError(f"{path}: is damaged (its checksum is another one); train it again.")
-    image_size = header.get("image_size")  # files of before have none, and no family that asks for it
     try:
-        classes, channels = header["classes"], header["channels"]
-        network = models.build(model.family, model.depth, model.width, classes, channels, image_size=image_size)
+        # Files of before have no size of images, and no family that asks for it.
+        classes, channels, size = header["classes"], header["channels"], tuple(header.get("image_size") or ()) or None
+        network = models.build(model.family, model.depth, model.width, classes, channels, image_size=size)
         network.load_state_dict(tensors)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error

@@ -1,6 +1,7 @@
 """Functions and tables of the study; rules are in the other files."""
 
 import itertools
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -124,9 +125,10 @@ def unverified(wildcards):
     if dataset["stream"]:
         return code
     try:
-        return f"{code} {folders.checksum(Path(dataset['folder']).expanduser())}"
+        return f"{code} {folders.checksum(os.path.expanduser(dataset['folder']))}"
     except (UserError, OSError):
-        return f"{code} {described().listed}" if described() else code
+        found = described()
+        return f"{code} {found.listed}" if found else code
 
 
 def source_options():
@@ -296,13 +298,18 @@ def networks_of(figure):
 def in_braces(networks, name):
     """The files of `files_of` as bash expands them, a word a configuration: Linux takes no command above 128 KiB.
 
-    The networks of a configuration must follow each other.
+    The networks of a configuration must follow each other. A function, since Snakemake takes braces in a plain
+    parameter for wildcards.
     """
     words = []
     for model, of_model in itertools.groupby(networks, key=lambda network: network[0]):
         seeds = ",".join(str(seed) for _, seed in of_model)
         words.append(file_of(model, f"{{{seeds}}}" if "," in seeds else seeds, name))
-    return words
+
+    def parameter(wildcards):
+        return words
+
+    return parameter
 
 
 def files_of(networks, name):
@@ -384,7 +391,7 @@ PROBED = BLOCK_FIGURES.get("E", [])
 NETWORK_FILES = files_of(ALL, "model.safetensors") + files_of(ALL, "cka.h5")
 
 
-# What takes seconds, or hangs on data that may be there: where the study is planned, and not in the process of each job.
+# What takes seconds, or depends on data that may be there: where the study is planned, not in the process of each job.
 if workflow.is_main_process:
     place = " ".join(map(str, workflow.configfiles))
     try:

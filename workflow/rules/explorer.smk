@@ -16,7 +16,7 @@ rule explorer:
     threads: 1
     params:
         timing=f"{TIMINGS}/explorer.tsv",
-        networks=lambda _: in_braces(ALL, ""),
+        networks=in_braces(ALL, ""),
         pairs=explored_pairs(),
         study=option("study", STUDY),
         code=code_of_explorer(),

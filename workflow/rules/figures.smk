@@ -91,7 +91,7 @@ rule B:
     params:
         timing=f"{TIMINGS}/figures/B.tsv",
         colour_map=config["figures"]["colour_map"],
-        metrics=lambda _: in_braces(ALL, "metrics.json"),
+        metrics=in_braces(ALL, "metrics.json"),
         # Others published accuracies on whole images.
         published="" if IMAGE_SIZE else "--published",
         code=code("tabulate_accuracy.py"),

@@ -17,7 +17,7 @@ rule summarise:
     threads: 1
     params:
         timing=f"{TIMINGS}/summarise.tsv",
-        networks=lambda _: in_braces(ALL, ""),
+        networks=in_braces(ALL, ""),
         code=code("summarise.py"),
     message:
         "Summarising all networks"

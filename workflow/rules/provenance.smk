@@ -18,7 +18,7 @@ rule provenance:
     threads: 1
     params:
         timing=f"{TIMINGS}/provenance.tsv",
-        networks=lambda _: in_braces(ALL, ""),
+        networks=in_braces(ALL, ""),
         code=code("tabulate_provenance.py"),
     message:
         "Tabulating where all networks come from"
