@@ -1,5 +1,5 @@
 # make            set up and run the default study
-# make cifar10-small   the study on real CIFAR-10 that two cores carry in an hour to an hour and a half
+# make cifar10-small   the study on real CIFAR-10 that two cores carry in one to one and three quarter hours
 # make cifar10-gpu MINUTES=120   as much of the paper's grid as fits into these minutes on one GPU; again: goes on
 # make test       set up and run all tests
 # make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
