@@ -8,6 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 from test_dumps import ORIGIN
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from widedeep import components, data, pca, tracing, training, weights
 from widedeep.errors import UserError
@@ -62,6 +63,24 @@ def test_equals_the_full_svd_of_scikit_learn_for_every_layer_of_a_network():
         gap = 1 - full.explained_variance_ratio_[1] / full.explained_variance_ratio_[0]
         cosine = abs(found.values[index] @ first) / np.linalg.norm(first)
         assert cosine > 1 - 1e-6 / gap**2, layers[index].name
+
+
+class NoFloat64(TorchDispatchMode):
+    """Refuses every operation that has a result in float64."""
+
+    def __torch_dispatch__(self, operation, _types, args=(), kwargs=None):
+        result = operation(*args, **(kwargs or {}))
+        assert getattr(result, "dtype", None) != torch.float64, operation
+        return result
+
+
+def test_a_device_without_float64_is_not_asked_for_it(monkeypatch):
+    network = small.train().network
+    expected, _ = components_of(network, images())
+    monkeypatch.setattr(pca, "widest", lambda _: torch.float32)
+    with NoFloat64():
+        found, _ = components_of(network, images())
+    np.testing.assert_allclose(found.share, expected.share, rtol=1e-4)
 
 
 @pytest.mark.parametrize("shift", [0.0, 1e4])

@@ -37,7 +37,7 @@ def accuracies(network, blocks, split, batch_size, device):
         correct += (answers == labels[indices]).sum(dim=1)
     return [
         {"deletion": how, **place_of(names), "deleted": len(names), "accuracy": accuracy}
-        for (how, names), accuracy in zip(tried, (correct.double() / len(labels)).tolist(), strict=True)
+        for (how, names), accuracy in zip(tried, (correct.cpu().double() / len(labels)).tolist(), strict=True)
     ]
 
 

@@ -14,7 +14,7 @@ import torch
 from widedeep import augmentation, cka, tracing
 from widedeep.components import TOLERANCE, FirstComponents
 from widedeep.names import random_seed
-from widedeep.precision import full_float32
+from widedeep.precision import full_float32, widest
 
 _MOST_STEPS = 60
 
@@ -40,7 +40,7 @@ def first_components(network, layers, images, batch_size, device, found=None):
     """
     infos = tracing.described(network, layers, images.shape[1:], device)
     images = augmentation.on_device(images, device)
-    n = len(images)
+    n, wide = len(images), widest(device)
 
     def sweep(see):
         """One pass over all examples; see(layer's index, number of the first row, features (rows, p))."""
@@ -50,10 +50,10 @@ def first_components(network, layers, images, batch_size, device, found=None):
                 network(batch)
                 start += len(batch)
 
-    means = [torch.zeros(math.prod(info.shape), dtype=torch.float64, device=device) for info in infos]
+    means = [torch.zeros(math.prod(info.shape), dtype=wide, device=device) for info in infos]
 
     def add_to_mean(index, _start, features):
-        means[index] += features.sum(dim=0, dtype=torch.float64) / n
+        means[index] += features.sum(dim=0, dtype=wide) / n
 
     sweep(add_to_mean)
     solvers = [_Lanczos(layer.name, mean.float()) for layer, mean in zip(layers, means, strict=True)]
@@ -64,7 +64,7 @@ def first_components(network, layers, images, batch_size, device, found=None):
     found = found or FirstComponents.unfilled([layer.name for layer in layers], n)
 
     def project(index, start, features):
-        found.values[index, start : start + len(features)] = solvers[index].project(features).double().cpu().numpy()
+        found.values[index, start : start + len(features)] = solvers[index].project(features).cpu().numpy()
 
     sweep(project)
     for index, solver in enumerate(solvers):
@@ -84,6 +84,7 @@ class _Lanczos:
 
     def __init__(self, name, mean):
         self.mean = mean
+        self._wide = widest(mean.device)
         self.done = False
         self.total = 0.0
         self.residual = np.nan
@@ -91,7 +92,7 @@ class _Lanczos:
         start = torch.randn(len(mean), generator=generator).to(mean.device)
         self._basis = [start / start.norm()]
         self._alpha, self._beta = [], []
-        self._product = torch.zeros_like(start, dtype=torch.float64)
+        self._product = torch.zeros_like(start, dtype=self._wide)
         self._vector = None
 
     def multiply(self, features):
@@ -100,18 +101,18 @@ class _Lanczos:
             return
         centred = features - self.mean
         if not self._alpha:
-            self.total += centred.square().sum(dtype=torch.float64).item()
-        self._product += (centred.T @ (centred @ self._basis[-1])).double()
+            self.total += centred.square().sum(dtype=self._wide).item()
+        self._product += (centred.T @ (centred @ self._basis[-1])).to(self._wide)
 
     def step(self):
         """Extend the basis by the product, or end where the eigenvector is good enough."""
         if self.done:
             return
         product, self._product = self._product, torch.zeros_like(self._product)
-        self._alpha.append((product @ self._basis[-1].double()).item())
+        self._alpha.append((product @ self._basis[-1].to(self._wide)).item())
         for _ in range(2):  # once leaves rounding errors that grow into copies of the eigenvalue
             for vector in self._basis:
-                product -= (product @ vector.double()) * vector
+                product -= (product @ vector.to(self._wide)) * vector
         beta = product.norm().item()
         small = np.diag(self._alpha) + np.diag(self._beta, 1) + np.diag(self._beta, -1)
         finite = np.isfinite(small).all() and np.isfinite(beta)
@@ -135,7 +136,7 @@ class _Lanczos:
 
         Both are NaN for a constant layer.
         """
-        squared_mean = self.mean.double().square().sum().item()
+        squared_mean = self.mean.to(self._wide).square().sum().item()
         # NaN counts as constant too.
         if not self.total > cka.rounding_of(len(values) * squared_mean, np.float32):
             return np.full(len(values), np.nan), np.nan

@@ -1,4 +1,4 @@
-"""Float32 that is float32, also on GPUs that may round factors to TF32, which has 10 bits of mantissa.
+"""In which precision devices compute: float32 that is float32, also on GPUs that may round factors to TF32's 10 bits.
 
 torch takes TF32 for convolutions by default, and for products where a program asks for it. Trainings may use it: what
 they make is a network like another. What is measured of a trained network is to be the same on every device, to
@@ -8,6 +8,11 @@ rounding in float32.
 import contextlib
 
 import torch
+
+
+def widest(device):
+    """The widest floating-point type of a torch.device: float64, which mps has not."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 @contextlib.contextmanager

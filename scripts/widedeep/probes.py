@@ -161,7 +161,7 @@ class Probes:
 
             with tracing.watching(self.layers, count):
                 self.network(batch)
-        return (correct.double() / len(labels)).tolist()
+        return (correct.cpu().double() / len(labels)).tolist()
 
     def _features(self, output):
         return tracing.features(functional.max_pool2d(output, 2) if self.recipe.pool else output)

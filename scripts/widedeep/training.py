@@ -12,7 +12,7 @@ from widedeep import augmentation, models, tracing
 from widedeep.errors import UserError
 from widedeep.names import random_seed
 from widedeep.optimizer import SGD
-from widedeep.precision import full_float32
+from widedeep.precision import full_float32, widest
 
 _FEWEST_CHANNELS = 8
 
@@ -152,7 +152,7 @@ class Training:
         self.step = 0
         self._seconds = 0.0
         # Summed on the device and read once an epoch: reading a loss at each step would make a GPU wait.
-        self._sums = torch.zeros(2, dtype=torch.float64 if self.device.type != "mps" else None, device=self.device)
+        self._sums = torch.zeros(2, dtype=widest(self.device), device=self.device)
 
     def _train_on(self, batch, labels):
         self.optimizer.zero_grad()
