@@ -38,7 +38,8 @@ def check_data(path, description, data_path):
     Raises:
         UserError: the checksums differ, or the file is none of components.
     """
-    with hdf5.open_stamped(path, components.KIND, components.SCHEMA_VERSION, "compute it again") as file:
+    stamp, remedy = (components.KIND, components.SCHEMA_VERSION), "compute it again (scripts/dump_activations.py)"
+    with hdf5.open_stamped(path, *stamp, remedy) as file, hdf5.explaining_damage(path, remedy):
         found = file.attrs["data_checksum"]
     if found != description.test_checksum:
         raise UserError(
