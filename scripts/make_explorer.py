@@ -28,6 +28,7 @@ def parse(argv):
     parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5, for the shapes of layers")
     parser.add_argument("--pairs", nargs="+", default=[], metavar="FILE", help="files of scripts/compute_pairs.py")
     parser.add_argument("--findings", metavar="FILE", help="findings.csv of scripts/decide_findings.py")
+    parser.add_argument("--family", metavar="NAME", help="that decided figures 1 and 2 of the findings")
     parser.add_argument("--study", required=True, metavar="NAME", help="above the page")
     parser.add_argument("--out", required=True, metavar="FILE", help="page to write, as HTML")
     return command.start(parser, argv, writes=["out"])
@@ -48,43 +49,85 @@ def main(argv=None):
 
 def study_of(args, room):
     """What the page holds, at most `room` bytes of it: a dict of JSON."""
-    from widedeep import data, explorer, findings, similarities, tables
+    from widedeep import data, explorer, findings, tables
+    from widedeep.errors import UserError
 
     described = data.describe(args.data)
-    found = tables.read(args.findings).to_dict("records") if args.findings else []
-    architectures = {}
+    found = tables.read(args.findings, "findings.csv").to_dict("records") if args.findings else []
+    folders, architectures = first_seeds_first(args.networks), {}
     study = {
         "study": args.study,
-        "dataset": described.name,
         "has_block": findings.HAS_BLOCK,
         "colour_maps": colour_maps(),
-        "architectures": architectures,
     }
     # Views name two networks and a layer each.
     room -= len(explorer.as_json([study, found])) + 1000 * (len(found) + 1)
     networks, room = explorer.first_that_fit(
-        (network_of(folder, described, architectures) for folder in first_seeds_first(args.networks)), room
+        (network_of(folder, args.data, described, architectures) for folder in folders), room
     )
-    room -= len(explorer.as_json(architectures))
-    labels = {network["label"] for network in networks}
-    named = [(path, name) for path in args.pairs for name in similarities.names(path)]
-    pairs, _ = explorer.first_that_fit(
-        (
-            pair_of(comparison)
-            for comparison in (similarities.read(path, name) for path, name in named)
-            if {comparison.first.label, comparison.second.label} <= labels
-        ),
-        room,
-    )
+    networks, architectures, room = with_architectures(networks, architectures, room)
+    if not networks:
+        raise UserError(f"{folders[0]}: this network alone makes a page of more than 20 MB; dump fewer layers.")
+    pairs, all_pairs = pairs_among({network["label"] for network in networks}, args.pairs, room)
+    deciding, trained = as_findings_see(networks, args.family)
     steps = [record[key]["step"] for record in [*networks, *pairs] for key in ("cka", "deflated")]
     return study | {
+        "architectures": architectures,
         "networks": networks,
         "pairs": pairs,
         "error": max(steps, default=0) / 2,
-        "findings": [finding | {"view": view_of(finding, networks, pairs)} for finding in found],
+        "findings": [finding | {"view": view_of(finding, deciding, trained, pairs)} for finding in found],
         "examples": examples_of(networks, findings.HAS_BLOCK),
-        "left_out": left_out(len(networks), len(args.networks), len(pairs), len(named)),
+        "left_out": left_out(len(networks), len(args.networks), len(pairs), all_pairs),
     }
+
+
+def with_architectures(networks, architectures, room):
+    """The first networks that fit together with the layers of their configurations.
+
+    Args:
+        networks: as of network_of, already taken from `room`.
+        architectures: dict from a configuration's name to its layers.
+        room: bytes left.
+
+    Returns:
+        (list of networks, their part of the architectures, bytes left)
+    """
+    from widedeep import explorer
+
+    while True:
+        models = {network["model"] for network in networks}
+        used = {model: layers for model, layers in architectures.items() if model in models}
+        left = room - len(explorer.as_json(used))
+        if left >= 0 or not networks:
+            return networks, used, left
+        *networks, last = networks
+        room += explorer.size_of(last)
+
+
+def pairs_among(labels, paths, room):
+    """What the page holds of the pairs of networks with these labels, the first that fit, and how many pairs there are.
+
+    Args:
+        labels: set of them.
+        paths: of files of pairs.
+        room: bytes.
+
+    Returns:
+        (list as of pair_of, int)
+    """
+    from widedeep import explorer, similarities
+
+    pairs, number = [], 0
+    for path, name in [(file, name) for file in paths for name in similarities.names(file)]:
+        comparison = similarities.read(path, name)
+        if {comparison.first.label, comparison.second.label} <= labels:
+            # One that does not fit ends the list.
+            if len(pairs) == number:
+                fitting, room = explorer.first_that_fit([pair_of(comparison)], room)
+                pairs += fitting
+            number += 1
+    return pairs, number
 
 
 def first_seeds_first(folders):
@@ -102,8 +145,8 @@ def left_out(networks, all_networks, pairs, all_pairs):
     if (networks, pairs) == (all_networks, all_pairs):
         return ""
     return (
-        f"This page holds {networks} of {all_networks} networks and {pairs} of {all_pairs} pairs, since it would be "
-        "larger than 20 MB with more; scripts/make_explorer.py makes one of the networks that you name."
+        f"This page holds {networks} of {all_networks} networks and {pairs} of {all_pairs} pairs of them, since it "
+        "would be larger than 20 MB with more; scripts/make_explorer.py makes one of the networks that you name."
     )
 
 
@@ -120,12 +163,12 @@ def colour_maps():
     }
 
 
-def network_of(folder, described, architectures):
+def network_of(folder, data_path, described, architectures):
     """What the page holds of the network in a folder; the layers of its configuration are added to `architectures`.
 
     Args:
         folder: path.
-        described: data.Description of the images.
+        data_path, described: of the images, a path and a data.Description.
         architectures: dict from a configuration's name to its layers.
     """
     from widedeep import blocks, explorer, metrics, results
@@ -139,11 +182,12 @@ def network_of(folder, described, architectures):
             f"{folder}: its cka.h5 is of {side.label} where its metrics.json is of {next(iter(known))}; "
             "give a folder whose files are of one network."
         )
-    network = known[side.label]
+    keys = ("model", "family", "depth", "width", "fraction", "seed", "test_accuracy", "train_accuracy")
+    network = metrics.values_of(known[side.label], ("dataset", *keys), folder / "metrics.json")
+    results.check_data(folder / "pca.h5", described, data_path)
     if network["model"] not in architectures:
         architectures[network["model"]] = layers_of(network, side, described)
     in_block = blocks.layers_in_block(first.share, first.agreement)
-    keys = ("model", "family", "depth", "width", "fraction", "seed", "test_accuracy")
     return {
         **{key: network[key] for key in keys},
         "label": side.label,
@@ -153,8 +197,8 @@ def network_of(folder, described, architectures):
         "share": explorer.numbers(first.share),
         "in_block": in_block.astype(int).tolist(),
         "share_in_block": round(float(in_block.mean()), 4),
-        "probes": probes_of(folder / "probes.csv", side),
-        "deletion": deletion_of(folder / "deletion.csv", side),
+        "probes": probes_of(folder, side),
+        "deletion": deletion_of(folder, side),
         "cka": explorer.packed(comparison.values),
         "deflated": explorer.packed(comparison.deflated),
     }
@@ -188,28 +232,31 @@ def layers_of(network, side, described):
     }
 
 
-def probes_of(path, side):
-    """[layer, "before" or "after" its addition, accuracy] of each probe of a network, none without the file."""
-    from widedeep import tables
+def probes_of(folder, side):
+    """[layer, "before" or "after" its addition, accuracy] of each probe of a network, none without its probes.csv."""
+    from widedeep import results, tables
 
-    if not path.exists():
+    if not (folder / "probes.csv").exists():
         return []
-    table = tables.read(path)
+    table = tables.read(folder / "probes.csv")
     around = {"bn": "before", "add": "after"}
-    lines = zip(table.layer, table.kind, table.test_accuracy, strict=True)
-    return [[side.names.index(layer), around[kind], round(accuracy, 4)] for layer, kind, accuracy in lines]
+    table = table[table.kind.isin([*around])]
+    layers = results.positions(table.layer, side, folder / "cka.h5")
+    lines = zip(layers, table.kind, table.test_accuracy, strict=True)
+    return [[layer, around[kind], round(accuracy, 4)] for layer, kind, accuracy in lines]
 
 
-def deletion_of(path, side):
+def deletion_of(folder, side):
     """[layer, "alone" or "from the end", accuracy] without each residual block; it stands at the block's last layer."""
-    from widedeep import tables
+    from widedeep import results, tables
 
-    if not path.exists():
+    if not (folder / "deletion.csv").exists():
         return []
-    table = tables.read(path)
-    outputs = {place: index for index, place in enumerate(zip(side.stages, side.blocks, strict=True))}
-    lines = zip(table.deletion, table.stage, table.block, table.accuracy, strict=True)
-    return [[outputs[stage, block], how, round(float(a), 4)] for how, stage, block, a in lines if how != "none"]
+    table = tables.read(folder / "deletion.csv")
+    table = table[table.deletion != "none"]
+    layers = results.positions(results.outputs(side, table.stage, table.block), side, folder / "cka.h5")
+    lines = zip(layers, table.deletion, table.accuracy, strict=True)
+    return [[layer, how, round(float(accuracy), 4)] for layer, how, accuracy in lines]
 
 
 def pair_of(comparison):
@@ -242,25 +289,47 @@ def examples_of(networks, has_block):
     return {"with": largest and pinned(largest), "without": best and pinned(best)}
 
 
-def view_of(finding, networks, pairs):
+def as_findings_see(networks, family):
+    """The networks that decide figures 1 and 2, and those that decide the other claims since they trained.
+
+    Args:
+        networks: as of network_of.
+        family: that decides figures 1 and 2, if the page has networks of it; None as in findings.decide.
+
+    Returns:
+        (list, list) of networks
+    """
+    import pandas as pd
+
+    from widedeep import findings
+
+    table = pd.DataFrame(networks)
+    if table.empty:
+        return [], []
+    deciding = findings.with_shortcuts(table, family if family in set(table.family) else None)
+    trained = table[~findings.behind(table, deciding)]
+    return tuple([networks[place] for place in lines.index] for lines in (deciding, trained))
+
+
+def view_of(finding, deciding, trained, pairs):
     """The page's state, a dict, that shows what a claim is about; None where the page holds nothing of it.
 
     Args:
         finding: a line of findings.csv.
-        networks, pairs: as of network_of and pair_of.
+        deciding, trained: as of as_findings_see.
+        pairs: as of pair_of.
     """
     result, about_block = finding["result"], not finding["claim"].startswith(WITHOUT_BLOCK)
     sign = 1 if about_block else -1
-    by_block = sorted(networks, key=lambda network: sign * network["share_in_block"], reverse=True)
-    resnets = [network for network in networks if network["family"] != "plain"]
+    by_block = sorted(trained, key=lambda network: sign * network["share_in_block"], reverse=True)
     if result in ("fig1, depth", "fig1, width"):
-        return side_by_side(*ends_of_row(resnets, *(("depth", "width") if "depth" in result else ("width", "depth"))))
+        return side_by_side(*ends_of_row(deciding, *(("depth", "width") if "depth" in result else ("width", "depth"))))
     if result == "fig1-seeds":
-        _, large = ends_of_row(resnets, "depth", "width")
-        same = [network for network in resnets if large and network["model"] == large["model"]]
+        _, large = ends_of_row(deciding, "depth", "width")
+        same = [network for network in deciding if large and network["model"] == large["model"]]
         return side_by_side(*same[:2]) if len(same) > 1 else None
     if result == "fig2":
-        return side_by_side(*most_moved_by_data(resnets))
+        return side_by_side(*most_moved_by_data(deciding))
     if result == "fig3":
         return {"first": by_block[0]["label"], "without": "both"} if by_block else None
     if result in ("fig4-probes", "fig4-delete"):
@@ -270,7 +339,7 @@ def view_of(finding, networks, pairs):
         places = {network["label"]: place for place, network in enumerate(by_block)}
         # Of both orders the one whose first network is nearest to what the claim is about.
         both_orders = (order for pair in pairs for order in itertools.permutations((pair["first"], pair["second"])))
-        ordered = [(places[first], places[second], first, second) for first, second in both_orders]
+        ordered = [(places[a], places[b], a, b) for a, b in both_orders if {a, b} <= {*places}]
         return dict(zip(("first", "second"), min(ordered)[2:], strict=True)) | {"view": "pair"} if ordered else None
     if result == "C":
         return next(({"first": network["label"]} for network in by_block if network["family"] == "plain"), None)
@@ -306,7 +375,7 @@ def most_moved_by_data(networks):
     for network in networks:
         size = tuple(network[key] for key in ("family", "depth", "width"))
         sizes.setdefault(size, {}).setdefault(network["fraction"], []).append(network)
-    ends = [(seeds[min(seeds)], seeds[max(seeds)]) for seeds in sizes.values() if len(seeds) > 1]
+    ends = [(by_share[min(by_share)], by_share[max(by_share)]) for by_share in sizes.values() if len(by_share) > 1]
     if not ends:
         return None, None
     less, more = max(ends, key=lambda both: abs(median_block(both[0]) - median_block(both[1])))

@@ -53,7 +53,6 @@ def read_network(cka, pca, probes, deletion, known):
     import pandas as pd
 
     from widedeep import blocks, plots, results
-    from widedeep.errors import UserError
     from widedeep.metrics import accuracy, network_name
 
     first, comparison = results.components_and_cka(pca, cka)
@@ -64,12 +63,7 @@ def read_network(cka, pca, probes, deletion, known):
     in_block = blocks.layers_in_block(first.share, first.agreement)
     network_accuracy = known[side.label]["test_accuracy"] if side.label in known else float("nan")
     table = pd.concat(parts)
-    unknown = sorted({*table.layer} - {*side.names})
-    if unknown:
-        raise UserError(
-            f"{cka}: has no layer {unknown[0]}, which has a probe or a block; dump all layers of the network."
-        )
-    table["position"] = [side.names.index(layer) for layer in table.layer]
+    table["position"] = results.positions(table.layer, side, cka)
     table["in_block"] = in_block[table.position]
     table = table.assign(network=side.label, network_accuracy=network_accuracy, share_in_block=in_block.mean())
     panels = {}
@@ -92,13 +86,11 @@ def read_probes(path):
 
 def read_deletion(path, side):
     """A deletion.csv as lines of the figure's table; a block stands at its last layer, which is its output."""
-    from widedeep import tables
+    from widedeep import results, tables
 
     table = tables.read(path, "deletion.csv")
     table = table[table.deletion != "none"]
-    outputs = dict(zip(zip(side.stages, side.blocks, strict=True), side.names, strict=True))
-    blocks = zip(table.stage, table.block, strict=True)
-    return table.assign(layer=[outputs.get(place, "stage{}.block{}".format(*place)) for place in blocks], kind="block")
+    return table.assign(layer=results.outputs(side, table.stage, table.block), kind="block")
 
 
 def curves(table, key, labels):

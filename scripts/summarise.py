@@ -52,16 +52,14 @@ def line_of(folder):
     if named != label:
         raise UserError(f"{folder}: its cka.h5 is of {label} and its metrics.json of {named}; make them again.")
     keys = ("model", "family", "depth", "width", "fraction", "seed", "test_accuracy", "train_accuracy", "parameters")
-    wrong = [key for key in keys if not isinstance(network.get(key), str if key in keys[:2] else int | float)]
-    if wrong:
-        raise UserError(f"{folder / 'metrics.json'}: lacks a right value of {wrong[0]}; train the network again.")
+    known = metrics.values_of(network, keys, folder / "metrics.json")
     # As in the model's name: four decimals, as numbers have here, would make one of 0.00125 and 0.0013.
     size = {key: f"{network[key]:g}" for key in ("width", "fraction")}
     layers = len(comparison.values)
     block = blocks.layers_in_block(first.share, first.agreement)
     inside, without, left_out = blocks.means_among(comparison.values, comparison.deflated, block)
     return {
-        **{key: network[key] for key in keys},
+        **known,
         **size,
         "layers": layers,
         "largest_first_component_share": np.nanmax(first.share),

@@ -70,7 +70,6 @@ def study():
     finding = {"result": "fig5", "claim": f"Claim {HOSTILE}", "number": "", "verdict": "reproduced", "why": HOSTILE}
     return {
         "study": HOSTILE,
-        "dataset": "none",
         "has_block": 0.04,
         "colour_maps": make_explorer.colour_maps(),
         "architectures": {"big": big, "small": architecture(8)},

@@ -135,6 +135,43 @@ def test_the_page_has_the_same_rule_of_the_block_size(page):
             assert (found[1] - found[0] + 1 if found else 0) == blocks.block_size(matrix, 0.5)
 
 
+def test_layers_at_equal_depth_are_those_of_the_tables(shared):
+    sizes = [(layers, others) for layers in range(1, 30) for others in range(1, 30)]
+    found = shared.run(
+        """sizes => sizes.map(([layers, others]) =>
+             Array.from({length: layers}, (_, layer) => atEqualDepth(layer, layers, others)))""",
+        sizes,
+    )
+    assert found == [blocks.equal_depth(*size).tolist() for size in sizes]
+
+
+def test_a_browser_that_bounds_changes_of_the_address_still_draws(page):
+    page.run(
+        """() => {
+             const replace = history.replaceState.bind(history);
+             window.refused = 0;
+             for (const how of ["replaceState", "pushState"])
+               history[how] = (...words) => {
+                 if (refused < 2) { refused++; throw new DOMException("too often", "SecurityError"); }
+                 replace(...words);
+               };
+           }"""
+    )
+    page.run("change({threshold: '0.7'})")
+    assert page.run("drawn.then(() => shownState.threshold)") == "0.7"
+    assert "threshold" not in page.state()
+    page.page.click("text=show fig5")
+    page.wait("location.hash === addressOf(state)")
+    assert page.state() == {"first": BIG, "second": SMALL}
+
+
+def test_one_network_twice_is_no_pair_that_is_missing(shared):
+    shared.show(first=BIG, second=BIG)
+    assert not shared.page.is_visible("#no-pair")
+    shared.show(first=SMALL, second=OTHER)
+    assert shared.page.is_visible("#no-pair")
+
+
 def test_the_address_holds_the_view(page):
     state = {"first": BIG, "second": SMALL, "view": "side", "without": "1", "kinds": "conv,add"}
     state |= {"threshold": "0.75", "pin": "3", "map": "viridis"}
@@ -150,6 +187,8 @@ def test_the_address_holds_the_view(page):
     ("said", "state"),
     [
         ({"first": "nobody", "second": "x", "view": "y", "threshold": "7", "pin": "99", "kinds": "zzz"}, {}),
+        # An old address, of a network that the page no longer holds.
+        ({"first": "nobody", "pin": "3", "x": "2-5", "y": "1-4"}, {}),
         ({"map": "jet", "x": "3-99", "y": "5-2", "without": "yes", "other": "1"}, {}),
         ({"map": "toString", "constructor": "1", "__proto__": "1", "hasOwnProperty": "1"}, {}),
         ({"second": "toString", "pin": "2:3"}, {}),

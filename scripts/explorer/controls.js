@@ -65,8 +65,8 @@ function linkTo(view, words, attributes = {}) {
   link.addEventListener("click", async (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    history.pushState(null, "", link.href);
-    state = stateIn(location.hash);
+    state = stateIn(link.hash);
+    writeAddress("pushState");
     await show();
     toFigure();
     say("said", `Shown: ${link.getAttribute("aria-label") ?? words}.`);

@@ -203,10 +203,12 @@ function connectCursor() {
     showTip(null);
   });
   // Before the library sees them, which keeps some to itself.
-  drawing.addEventListener("pointerdown", (event) => (pressedAt = [event.clientX, event.clientY]), { capture: true });
+  const press = (event) => (pressedAt = event.button ? null : [event.clientX, event.clientY]);
+  drawing.addEventListener("pointerdown", press, { capture: true });
   drawing.addEventListener(
     "mousedown",
     (event) => {
+      if (event.button) return;
       if (event.detail === 1) pinBefore = state.pin;
       if (event.detail !== 2 || !(state.x || state.y)) return;
       pressedAt = null;

@@ -56,9 +56,11 @@ function blockRange(matrix, threshold) {
   return found;
 }
 
-/** The layer at the nearest relative depth, of another number of layers. */
+/** The layer at the nearest relative depth, of another number of layers: equal_depth in scripts/widedeep/blocks.py. */
 function atEqualDepth(layer, layers, otherLayers) {
-  return layers === 1 ? 0 : Math.round((layer * (otherLayers - 1)) / (layers - 1));
+  const depth = layers === 1 ? 0 : layer * ((otherLayers - 1) / (layers - 1));
+  // As there, halves go to the even layer.
+  return depth % 1 === 0.5 ? 2 * Math.round(depth / 2) : Math.round(depth);
 }
 
 /** Where, among shown layers, the nearest one of the same residual block is; null where none is shown. */

@@ -23,9 +23,11 @@ async function matrixOf(record, without) {
 /** CKA between two networks, rows of the first; null where the page has none. */
 async function matrixBetween(first, second, without) {
   if (first === second) return matrixOf(first, without);
-  const is = (a, b) => study.pairs.find((pair) => pair.first === a.label && pair.second === b.label);
-  if (is(first, second)) return matrixOf(is(first, second), without);
-  return is(second, first) ? transposed(await matrixOf(is(second, first), without)) : null;
+  const pairOf = (one, other) => study.pairs.find((pair) => pair.first === one.label && pair.second === other.label);
+  const pair = pairOf(first, second);
+  if (pair) return matrixOf(pair, without);
+  const turned = pairOf(second, first);
+  return turned ? transposed(await matrixOf(turned, without)) : null;
 }
 
 async function panelsOf() {
@@ -139,7 +141,8 @@ function drawAgain() {
 }
 
 function tellWhatIsLacking(panels, lacking) {
-  $("no-pair").hidden = !(state.second && state.view === "pair" && panels[0].first === panels[0].second);
+  const isPair = state.second && state.second !== state.first && state.view === "pair";
+  $("no-pair").hidden = !(isPair && panels[0].first === panels[0].second);
   $("no-layers").hidden = !lacking;
   $("figure").hidden = Boolean(lacking);
   $("whole").hidden = !(state.x || state.y);
@@ -242,12 +245,11 @@ function describe() {
   );
 }
 
-/** The pinned layer and its network. */
+/** The pinned layers that are drawn, each with its network. */
 function pinInWords() {
-  const found = layersIn(state.pin, state, 1);
-  if (!found) return "none";
-  const network = networkOf.get(found.which === 2 ? state.second : state.first);
-  return `${layersOf(network).names[found.layers[0]]} of ${network.name}`;
+  const drawnPins = shown.filter(({ pinned }) => pinned !== null);
+  const words = drawnPins.map(({ first, pinned }) => `${layersOf(first).names[pinned]} of ${first.name}`);
+  return [...new Set(words)].join(" and ") || "none";
 }
 
 function notes() {

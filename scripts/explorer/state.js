@@ -27,7 +27,8 @@ function stateIn(fragment) {
   const said = Object.fromEntries(new URLSearchParams(fragment.replace(/^#/, "")));
   const given = Object.hasOwn(said, "first") ? said : { ...(study.examples.with ?? study.examples.without), ...said };
   const next = { ...initial, ...Object.fromEntries(Object.entries(given).filter(([key]) => Object.hasOwn(initial, key))) };
-  if (!networkOf.has(next.first)) next.first = initial.first;
+  // Layers of a network that the page does not hold are none of another one.
+  if (!networkOf.has(next.first)) Object.assign(next, { first: initial.first, pin: "", x: "", y: "" });
   if (!networkOf.has(next.second)) next.second = "";
   const threshold = Math.round(100 * Number(next.threshold)) / 100;
   next.threshold = threshold >= 0.5 && threshold <= 1 ? String(threshold) : initial.threshold;
@@ -91,8 +92,21 @@ function kindsIn({ kinds }) {
   return new Set(chosen.length ? chosen : allKinds);
 }
 
+let addressWaits = 0;
+
+/** Write the state into the address, in place of the last one or (`pushState`) behind it. */
+function writeAddress(how = "replaceState") {
+  clearTimeout(addressWaits);
+  try {
+    history[how](null, "", addressOf(state));
+  } catch {
+    // Browsers bound how often an address may change: then it follows a second later.
+    addressWaits = setTimeout(writeAddress, 1000);
+  }
+}
+
 function change(changes) {
   state = stateIn(addressOf({ ...state, ...changes }));
-  history.replaceState(null, "", addressOf(state));
+  writeAddress();
   return show();
 }

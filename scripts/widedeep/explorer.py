@@ -77,12 +77,16 @@ def first_that_fit(records, room):
     """
     kept = []
     for record in records:
-        size = len(as_json(record)) + 2
-        if size > room:
+        if size_of(record) > room:
             break
         kept.append(record)
-        room -= size
+        room -= size_of(record)
     return kept, room
+
+
+def size_of(record):
+    """Bytes of a record in the page's JSON, with what separates it from the next one."""
+    return len(as_json(record)) + 2
 
 
 def as_json(value):

@@ -14,6 +14,8 @@ FAMILIES = {
     "stagethree": "ResNet (stage 3)",
 }
 
+_WORDS = ("model", "dataset", "family")
+
 
 def read(paths):
     """Metrics by the label of the network, as `digits-resnet14-w1-f100/seed1`.
@@ -31,6 +33,23 @@ def read(paths):
                 f"{path}: is not a metrics.json of scripts/train.py ({error}); train the network again."
             ) from error
     return metrics
+
+
+def values_of(network, keys, path):
+    """Some keys of a metrics.json, as a dict: words of `model`, `dataset` and `family`, else numbers.
+
+    Args:
+        network: what it says, as of `read`.
+        keys: of the dict.
+        path: of the file, for what is said where it is wrong.
+
+    Raises:
+        UserError: the file lacks one of them, or has another kind of value there.
+    """
+    wrong = [key for key in keys if not isinstance(network.get(key), str if key in _WORDS else int | float)]
+    if wrong:
+        raise UserError(f"{path}: lacks a right value of {wrong[0]}; train the network again.")
+    return {key: network[key] for key in keys}
 
 
 def network_name(label, metrics, seed=True):

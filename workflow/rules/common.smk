@@ -325,7 +325,7 @@ def tables_of_findings():
 
 
 def family_option():
-    """The family that figure 1 shows, where there is that figure, as an option of scripts/decide_findings.py."""
+    """The family that figure 1 shows, where there is that figure: an option of decide_findings.py and make_explorer.py."""
     if "fig1" not in config["figures"]:
         return ""
     row, *_ = study_config.rows_of(config, "fig1").values()

@@ -18,11 +18,12 @@ rule explorer:
         timing=f"{TIMINGS}/explorer.tsv",
         networks=in_braces(ALL, ""),
         pairs=explored_pairs(),
+        family=family_option(),
         study=option("study", STUDY),
         code=code_of_explorer(),
     message:
         "Making the explorer"
     shell:
         "python scripts/make_explorer.py {params.networks} --data {input.data} {params.pairs}"
-        " --findings {input.findings} {params.study} --threads {threads} --timing {params.timing}"
+        " --findings {input.findings} {params.family} {params.study} --threads {threads} --timing {params.timing}"
         " --out {output} > {log} 2>&1"
