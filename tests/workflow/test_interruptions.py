@@ -92,7 +92,8 @@ class Disturbed:
             os.killpg(self._runner.pid, number)
             self._wait_until_stopped()
         elif whom == "job":
-            job.send_signal(number)
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may just have ended
+                job.send_signal(number)
         elif number == signal.SIGKILL:
             self._replace_killed_snakemake()
         else:
@@ -111,22 +112,24 @@ class Disturbed:
 
     def _replace_killed_snakemake(self):
         """Its jobs sleep until they have been started a second time: two writers."""
-        orphans = self.study.jobs()
-        for orphan in orphans:
-            orphan.suspend()
-        commands = {tuple(orphan.cmdline()) for orphan in orphans}
+        orphans = {}
+        for job in self.study.jobs():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                job.suspend()
+                orphans[job] = job.cmdline()
         self._snakemake().kill()
         self._runner.wait()
         self.start()
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            again = [job for job in self.study.jobs() if job not in orphans and tuple(job.cmdline()) in commands]
+            again = [job for job, words in self.study.processes() if job not in orphans and words in orphans.values()]
             if again or not self.is_running():
                 break
             time.sleep(0.05)
         self._note(f"{len(orphans)} jobs of the killed Snakemake wake up beside {[_stage(job) for job in again]}")
         for orphan in orphans:
-            orphan.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                orphan.resume()
 
     def finish(self):
         """Run until the study is finished, and all orphans have ended."""
