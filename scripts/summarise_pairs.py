@@ -12,8 +12,6 @@ Example (two networks dumped and compared as in the example of scripts/compute_p
 
 from widedeep import command
 
-# Of two configurations appendix F averages so many pairs (widedeep/config.py, seed_pairs, without its imports).
-MOST_PAIRS = 20
 COLUMNS = ("first", "second", "block_first", "block_second", "equal_depth", "best_inside", "best_outside")
 
 
@@ -68,16 +66,17 @@ def configurations(table):
 
 def pairs_of_figure_f(table):
     """The lines of the pairs that figure F averages, with their models and seeds: model_first, seed_first and so on."""
+    from widedeep.seeds import first_pairs
+
     table = table.copy()
     for side in ("first", "second"):
         parts = table[side].str.rsplit("/seed", n=1)
         table[f"model_{side}"], table[f"seed_{side}"] = parts.str[0], parts.str[1].astype(int)
-    there = table[::2]
-    seeds = there[["seed_first", "seed_second"]]
-    there = there.assign(larger=seeds.max(axis=1), smaller=seeds.min(axis=1))
-    there = there.sort_values(["larger", "smaller", "seed_first"])
-    kept = there.groupby(["model_first", "model_second"]).head(MOST_PAIRS).index
-    return table[table.index.isin(kept.union(kept + 1))]
+    kept = []
+    for _, there in table[::2].groupby(["model_first", "model_second"]):
+        lines = dict(zip(zip(there.seed_first, there.seed_second, strict=True), there.index, strict=True))
+        kept += [lines[pair] + direction for pair in first_pairs(lines) for direction in (0, 1)]
+    return table[table.index.isin(kept)]
 
 
 def blocks_of(paths):

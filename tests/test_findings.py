@@ -23,6 +23,7 @@ from widedeep import (
     files,
     findings,
     hdf5,
+    seeds,
     similarities,
     tables,
 )
@@ -425,7 +426,7 @@ def test_the_table_of_configurations_averages_the_pairs_of_figure_f(first, secon
         lines += [(there, back, 0, 0, value, value, value), (back, there, 0, 0, value, 3 * value, value)]
     found = summarise_pairs.configurations(pd.DataFrame(lines, columns=summarise_pairs.COLUMNS))
     shown = config.seed_pairs(first, second)
-    assert len(shown) == min(len(values), summarise_pairs.MOST_PAIRS)
+    assert len(shown) == min(len(values), seeds.MOST_PAIRS)
     expected = np.mean([values[pair] for pair in shown])
     assert found.pairs.tolist() == [len(shown)] * len(found)
     assert found.equal_depth.tolist() == pytest.approx([expected] * len(found), rel=1e-12)

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from widedeep import families
+from widedeep import families, seeds
 from widedeep.errors import UserError
 from widedeep.names import Model
 
@@ -218,11 +218,11 @@ def _model(config, entry):
     return Model(config["dataset"]["name"], entry["family"], entry["depth"], entry["width"], entry["fraction"])
 
 
-def seed_pairs(first, second=None, most=20):
-    """Pairs of seeds of two configurations, or of one with itself, in an order that a larger seed leaves as it was.
+def seed_pairs(first, second=None, most=seeds.MOST_PAIRS):
+    """Pairs of seeds of two configurations, or of one with itself, in the order of seeds.first_pairs.
 
-    By the larger seed, then by the smaller; the authors draw at most 20 pairs, and we take the first 20. Within one
-    configuration no network is paired with itself.
+    The authors draw at most 20 pairs, and we take the first 20. Within one configuration no network is paired with
+    itself.
 
     Args:
         first, second: lists of seeds; second is None for pairs within one configuration.
@@ -232,7 +232,7 @@ def seed_pairs(first, second=None, most=20):
         list of (seed of first, seed of second)
     """
     pairs = itertools.combinations(sorted(first), 2) if second is None else itertools.product(first, second)
-    return sorted(pairs, key=lambda pair: (max(pair), min(pair), pair))[:most]
+    return seeds.first_pairs(pairs, most)
 
 
 def check_dataset(dataset):
