@@ -51,8 +51,9 @@ async function panelsOfOne(without, both) {
 
 async function panelOf(first, second, which, values, without, both) {
   const kinds = kindsIn(state);
-  const matrixOfEach = await Promise.all([first, second].map(async (one) => matrixOf(one, without)));
-  const [rowSquare, columnSquare] = matrixOfEach.map((matrix) => outlined(blockRange(matrix, Number(state.threshold))));
+  const squareOf = async (one) => outlined(blockRange(await matrixOf(one, without), Number(state.threshold)));
+  const rowSquare = await squareOf(first);
+  const columnSquare = second === first ? rowSquare : await squareOf(second);
   const rows = layersOfKinds(layersOf(first), kinds);
   const columns = layersOfKinds(layersOf(second), kinds);
   const seen = (layers, words, of) => positionsInside(layers, inNetwork(words, of, 2)) ?? [0, layers.length - 1];

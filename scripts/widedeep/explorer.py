@@ -77,10 +77,11 @@ def first_that_fit(records, room):
     """
     kept = []
     for record in records:
-        if size_of(record) > room:
+        size = size_of(record)
+        if size > room:
             break
         kept.append(record)
-        room -= size_of(record)
+        room -= size
     return kept, room
 
 
