@@ -5,6 +5,7 @@ import torch
 
 from widedeep import components, data, training
 from widedeep.distributed import Group
+from widedeep.interruption import Interrupted
 from widedeep.names import Model
 
 RECIPE = {
@@ -53,6 +54,19 @@ class NoCheckpoint:
 
     def resume(self, _training):
         pass
+
+
+def saving_after(checkpoint, steps):
+    """What interrupts a training between two steps, after so many, its state saved."""
+    seen = []
+
+    def stop(state):
+        seen.append(state.step)
+        if len(seen) == steps:
+            checkpoint.save(state.state())
+            raise Interrupted
+
+    return stop
 
 
 def train(seed=1, after_step=lambda _: None, checkpoint=None, model=MODEL, **changes):

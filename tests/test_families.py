@@ -154,16 +154,9 @@ def test_dropout_differs_from_step_to_step_and_between_processes(family):
 @pytest.mark.parametrize("stop_after", [1, 3, 5])
 def test_a_resumed_training_with_dropout_ends_with_the_same_bits(family, tmp_path, stop_after):
     family(DRAWING)
-    checkpoint, steps = Checkpoint(tmp_path / "checkpoint.pt", {"a": 1}), []
-
-    def stop(state):
-        steps.append(state.step)
-        if len(steps) == stop_after:
-            checkpoint.save(state.state())
-            raise Interrupted
-
+    checkpoint = Checkpoint(tmp_path / "checkpoint.pt", {"a": 1})
     with pytest.raises(Interrupted):
-        small.train(model=MODEL, after_step=stop)
+        small.train(model=MODEL, after_step=small.saving_after(checkpoint, stop_after))
     torch.manual_seed(99)  # another process
     resumed, whole = small.train(model=MODEL, checkpoint=checkpoint), small.train(model=MODEL)
     assert same(whole.network, resumed.network)

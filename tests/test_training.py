@@ -104,16 +104,8 @@ def test_networks_of_other_configurations_have_streams_of_their_own():
 def test_a_resumed_training_ends_with_the_same_bits(tmp_path, stop_after):
     """Nine steps in all; 3 and 9 are the ends of epochs."""
     checkpoint = Checkpoint(tmp_path / "checkpoint.pt", {"a": 1})
-    steps = []
-
-    def stop(state):
-        steps.append(state.step)
-        if len(steps) == stop_after:
-            checkpoint.save(state.state())
-            raise Interrupted
-
     with pytest.raises(Interrupted):
-        small.train(after_step=stop)
+        small.train(after_step=small.saving_after(checkpoint, stop_after))
     after = []
     resumed = small.train(after_step=lambda state: after.append(state.step), checkpoint=checkpoint)
     assert len(after) == 9 - stop_after
