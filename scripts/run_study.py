@@ -8,6 +8,7 @@ Examples:
   python scripts/run_study.py --configfile config/cifar10.yaml --cores 4
 """
 
+import contextlib
 import json
 import os
 import re
@@ -19,9 +20,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from widedeep import command, files, locking
+from widedeep import command, files, forkserver, locking
 from widedeep.interruption import STOPPED
 
+PROFILE = "workflow/profiles/default"
 _STEPS = re.compile(r"(\d+) of (\d+) steps")
 _TOTAL = re.compile(r"^total\s+(\d+)$", re.MULTILINE)
 
@@ -29,7 +31,7 @@ _TOTAL = re.compile(r"^total\s+(\d+)$", re.MULTILINE)
 def main(argv=None):
     parser = command.parser(__doc__)
     parser.add_argument("--configfile", default="config/demo.yaml", help="of the study (default: the demo)")
-    parser.add_argument("--profile", default="workflow/profiles/default", help="of the machine (default: one machine)")
+    parser.add_argument("--profile", default=PROFILE, help="of the machine (default: one machine)")
     args, rest = parser.parse_known_args(argv)
     snakemake = [sys.executable, "-m", "snakemake", "--configfile", args.configfile, "--profile", args.profile]
     from widedeep import config
@@ -39,8 +41,15 @@ def main(argv=None):
     results = Path("results", study)
     log = log_in(results)
     # Of the log, and so of the study: another run waits.
-    with locking.only_writer([log]):
+    with locking.only_writer([log]), forks(args.profile):
         return run(snakemake, rest, args.configfile, log, results)
+
+
+def forks(profile):
+    """A fork server for jobs on this machine; those of a cluster keep to the limits that it gives them."""
+    if profile != PROFILE:
+        return contextlib.nullcontext()
+    return forkserver.running(dict.fromkeys(command.THREAD_VARIABLES, "1"))
 
 
 def run(snakemake, options, configfile, log, results):

@@ -39,5 +39,12 @@ def _note():
         json.dump({"program": name, **seconds}, file)
 
 
+def _begin_in_fork():
+    """A fork of the fork server has done nothing yet."""
+    global STARTED
+    STARTED, _imports[0] = 0.0, 0.0
+
+
 builtins.__import__ = _timed_import
 atexit.register(_note)
+os.register_at_fork(after_in_child=_begin_in_fork)

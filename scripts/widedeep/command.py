@@ -10,11 +10,11 @@ import signal
 import sys
 import time
 
-from widedeep import files, locking
+from widedeep import files, forkserver, locking
 from widedeep.errors import UserError
 
 # Each library of linear algebra reads its own variable, once, when it is loaded.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # The exit status after Ctrl-C.
 INTERRUPTED = 128 + signal.SIGINT
 _held = contextlib.ExitStack()
@@ -48,6 +48,8 @@ def add_figure_options(parser):
 def start(parser, argv=None, writes=()):
     """Parse `argv` and set the thread counts, so call it before numpy, scipy or torch is imported.
 
+    Where there is a fork server, a process of one thread goes no further: a fork does its work.
+
     From then until it ends, this process is the only one that writes the files of its job: it waits for another one.
 
     Args:
@@ -62,7 +64,9 @@ def start(parser, argv=None, writes=()):
         UserError: the files cannot be written there.
     """
     args = parser.parse_args(argv)
-    for variable in _THREAD_VARIABLES:
+    if argv is None and args.threads == 1:
+        forkserver.hand_over()
+    for variable in THREAD_VARIABLES:
         os.environ[variable] = str(args.threads)
     _timings[:] = [args.timing] if args.timing else []
     given = [getattr(args, name) for name in writes]

@@ -13,7 +13,7 @@ import tokenize
 from pathlib import Path
 
 # How a script is called, how its files reach the disk and what is told of its run, not what it computes.
-PLUMBING = frozenset({"command", "errors", "files", "interruption", "locking", "provenance"})
+PLUMBING = frozenset({"command", "errors", "files", "forkserver", "interruption", "locking", "provenance"})
 
 
 @functools.cache

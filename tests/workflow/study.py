@@ -31,6 +31,13 @@ def environment():
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
+def name_of(process):
+    """What `top` shows of it; empty when it has ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.name()
+    return ""
+
+
 class Study:
     """The workflow in `folder`, run by real commands."""
 
@@ -101,11 +108,18 @@ class Study:
                 if len(words) > 2 and "python" in words[0] and process.cwd() == str(self.folder):
                     yield process, words
 
+    def stages(self):
+        """Processes that Snakemake started for stages, those of a killed Snakemake too, and their words."""
+        return {
+            process: words
+            for process, words in self.processes()
+            if words[1].startswith("scripts/") and "run_" not in words[1]
+        }
+
     def jobs(self):
-        """Processes of stages, those of a killed Snakemake too."""
-        return [
-            process for process, words in self.processes() if words[1].startswith("scripts/") and "run_" not in words[1]
-        ]
+        """Processes of stages and the forks that do their work, which have their names."""
+        forks = [process for process, words in self.processes() if words[2] == "widedeep.forkserver"]
+        return [*self.stages(), *(fork for fork in forks if name_of(fork).endswith((".py", "dump_activation")))]
 
     def _run(self, *words, check):
         result = subprocess.run(
