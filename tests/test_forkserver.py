@@ -190,9 +190,15 @@ def test_a_stage_of_another_python_is_refused_and_runs_itself(server):
         assert connection.recv(1) == b""
 
 
-def test_without_an_answer_a_stage_runs_itself(stage, tmp_path):
-    process = stage(**{forkserver.ADDRESS: str(tmp_path / "none")})
-    assert process.wait() == 0
+def test_without_an_answer_a_stage_runs_itself(stage, tmp_path, monkeypatch):
+    monkeypatch.setenv(forkserver.ADDRESS, "of the others")
+    before = psutil.Process().children()
+    with forkserver.running(ONE_THREAD):
+        (server,) = {*psutil.Process().children()} - {*before}
+        server.kill()
+        server.wait()
+        process = stage(**{forkserver.ADDRESS: os.environ[forkserver.ADDRESS]})
+        assert process.wait(30) == 0
     assert said(tmp_path)["pid"] == process.pid
 
 

@@ -40,23 +40,29 @@ def running(threads):
         with contextlib.suppress(OSError, AttributeError):
             os.close(os.pidfd_open(os.getpid()))  # not everywhere
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="widedeep-"))  # of this user alone
-            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
             address = str(Path(folder, "socket"))
-            listener.bind(address)
-            listener.listen(socket.SOMAXCONN)
-            path = f"{Path(__file__).parents[1]}:{os.environ.get('PYTHONPATH', '')}".rstrip(":")
-            server = subprocess.Popen(
-                [sys.executable, "-m", "widedeep.forkserver", str(listener.fileno())],
-                env={**os.environ, **threads, "PYTHONPATH": path},
-                stdin=subprocess.PIPE,  # closed when this process ends, however it ends
-                stdout=subprocess.DEVNULL,  # where nobody types, Ctrl-C reaches the stages, which pass it on
-                start_new_session=True,
-                pass_fds=[listener.fileno()],
-            )
+            server = _start(address, threads)
             stack.callback(_end, server)
             os.environ[ADDRESS] = address
             stack.callback(os.environ.pop, ADDRESS)
         yield
+
+
+def _start(address, threads):
+    """Start the server process, the only one that holds its socket: without it nobody waits for an answer."""
+    path = f"{Path(__file__).parents[1]}:{os.environ.get('PYTHONPATH', '')}".rstrip(":")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen(socket.SOMAXCONN)
+        return subprocess.Popen(
+            # -P: the first folder for modules is then that of the scripts, not the current one.
+            [sys.executable, "-P", "-m", "widedeep.forkserver", str(listener.fileno())],
+            env={**os.environ, **threads, "PYTHONPATH": path},
+            stdin=subprocess.PIPE,  # closed when this process ends, however it ends
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C reaches the stages, which pass it on
+            pass_fds=[listener.fileno()],
+        )
 
 
 def _end(server):

@@ -118,7 +118,7 @@ class Study:
 
     def jobs(self):
         """Processes of stages and the forks that do their work, which have their names."""
-        forks = [process for process, words in self.processes() if words[2] == "widedeep.forkserver"]
+        forks = [process for process, words in self.processes() if "widedeep.forkserver" in words[2:4]]
         return [*self.stages(), *(fork for fork in forks if name_of(fork).endswith((".py", "dump_activation")))]
 
     def _run(self, *words, check):
