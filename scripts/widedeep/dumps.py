@@ -154,6 +154,7 @@ class Dump:
             self.sample_ids = hdf5.values(self._file, "sample_ids", np.int64, (None, None))
             self.layers = [_layer_info(name, group.attrs) for name, group in self._file["layers"].items()]
             self._shapes = {layer.name: layer.shape for layer in self.layers}
+            self._opened = {}
             if self.form not in FORMS or self.sample_ids.shape[1] < 4 or not len(self.sample_ids) or not self.layers:
                 raise ValueError(
                     f"form {first_line(self.form)}, {self.sample_ids.shape} ids, {len(self.layers)} layers"
@@ -163,6 +164,7 @@ class Dump:
         return self
 
     def __exit__(self, *_error):
+        self._opened.clear()
         self._file.close()
 
     @property
@@ -199,11 +201,13 @@ class Dump:
             return self._chunk(layer, "activations", minibatch, FORMS[self.form], shape).astype(np.float32)
 
     def _chunk(self, layer, name, minibatch, dtype, shape):
-        # Not by self._file["layers"][layer][name], which takes longer than what follows.
-        dataset = h5py.h5d.open(self._file.id, f"layers/{layer}/{name}".encode())
-        if dataset.dtype != dtype or dataset.shape != (len(self.sample_ids), *shape):
-            raise ValueError(f"{name} of {layer} is of type {dataset.dtype} and shape {dataset.shape}")
-        _, content = dataset.read_direct_chunk((minibatch,) + (0,) * len(shape))
+        # Opened once and not by self._file["layers"][layer][name]: either takes longer than what follows.
+        if (layer, name) not in self._opened:
+            dataset = h5py.h5d.open(self._file.id, f"layers/{layer}/{name}".encode())
+            if dataset.dtype != dtype or dataset.shape != (len(self.sample_ids), *shape):
+                raise ValueError(f"{name} of {layer} is of type {dataset.dtype} and shape {dataset.shape}")
+            self._opened[layer, name] = dataset
+        _, content = self._opened[layer, name].read_direct_chunk((minibatch,) + (0,) * len(shape))
         return np.frombuffer(content, dtype).reshape(shape)
 
 
