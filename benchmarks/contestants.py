@@ -255,7 +255,7 @@ CONTESTANTS = [
     Contestant("ours (channels_last)", ours, layout="channels_last", two=True),
     Contestant("pytorch-cka", pytorch_cka, module="cka", two=True),
     Contestant("rsatoolbox", rsatoolbox, "biased, mean of ratios", "rsatoolbox"),
-    Contestant("cka-pytorch", cka_pytorch, module="cka_pytorch", two=True, minibatches=2, passes=2),
+    Contestant("cka-pytorch", cka_pytorch, module="cka_pytorch", two=True, passes=2),
     Contestant("repsim", repsim, module="repsim", minibatches=2),
     Contestant("torch-cka", torch_cka, module="torch_cka", two=True, minibatches=1, stride=2, passes=2),
     Contestant("simtorch", simtorch, "biased, mean of ratios", "simtorch", two=True, minibatches=1, stride=3, passes=2),

@@ -5,7 +5,7 @@ The task: CKA between all layers of a CIFAR ResNet-20 and itself, over ten minib
 the machine does falls on all alike. What is too slow for the whole task runs on a part of it once, and is extrapolated;
 such numbers are in italics. A package that is not installed has a row that says so. Linux only (peak memory).
 
-Example (in the environment of benchmarks/requirements.txt, on an idle machine; about half an hour):
+Example (in the environment of benchmarks/requirements.txt, on an idle machine; about forty minutes):
   python benchmarks/engine.py --rounds 5
 """
 

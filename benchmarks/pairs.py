@@ -149,25 +149,25 @@ def table(numbers, phases, label, peer, differences):
     for number, phase in zip(numbers, phases, strict=True):
         pairs = number * (number - 1) // 2
         ways = (phase.together, phase.by_seed)
-        ours = [phase.sweeps.wall + used.wall for used in ways]
-        cells = [str(number), str(pairs), f"{phase.sweeps.wall:.1f}", f"{phase.reading.wall:.2f}"]
-        cells += [f"{used.wall:.2f} ({1000 * used.wall / pairs:.0f})" for used in ways]
+        ours = [phase.sweeps.processor + used.processor for used in ways]
+        cells = [str(number), str(pairs), f"{phase.sweeps.processor:.1f}", f"{phase.reading.processor:.2f}"]
+        cells += [f"{used.processor:.2f} ({1000 * used.processor / pairs:.0f})" for used in ways]
         cells.append("; ".join(f"{seconds:.1f}" for seconds in ours))
         if peer:
-            theirs = pairs * statistics.median(used.wall for used in peer)
+            theirs = pairs * statistics.median(used.processor for used in peer)
             cells += [f"*{theirs:,.1f}*", "; ".join(f"*{theirs / seconds:.1f}*" for seconds in ours)]
         else:
             cells += ["not installed: benchmarks/requirements.txt", ""]
         lines.append(row(cells))
-    shares = ", ".join(f"{phase.reading.wall / phase.together.wall:.0%}" for phase in phases)
-    processor = ", ".join(f"{total([phase.sweeps, phase.together]).processor:.1f}" for phase in phases)
+    shares = ", ".join(f"{phase.reading.processor / phase.together.processor:.0%}" for phase in phases)
+    wall = ", ".join(f"{total([phase.sweeps, phase.by_seed]).wall:.1f}" for phase in phases)
     lines += [
         "",
-        f"Wall time; processor seconds of ours with one call: {processor}. Reading is {shares} of comparing in one "
+        f"Processor seconds; by the clock ours by larger seed took {wall} s. Reading is {shares} of comparing in one "
         "call, from files that are in the page cache.",
     ]
     if peer:
-        seconds = ", ".join(f"{used.wall:.1f}" for used in peer)
+        seconds = ", ".join(f"{used.processor:.1f} ({used.wall:.1f} by the clock)" for used in peer)
         lines.append(f"{label}: {seconds} s a pair; at most {max(differences):.0e} from our values.")
     return lines
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -214,6 +215,29 @@ def test_the_server_ends_with_the_study_but_not_before_its_jobs(stage, tmp_path,
     process.terminate()
     assert process.wait() == 75
     wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_stages_of_a_snakemake_that_goes_on_alone_run_themselves(stage, tmp_path):
+    """While the server, whose study was killed, waits for its last job."""
+    study = """
+import os, sys
+from widedeep import command, forkserver
+with forkserver.running(dict.fromkeys(command.THREAD_VARIABLES, "1")):
+    print(os.environ[forkserver.ADDRESS], flush=True)
+    sys.stdin.read()
+"""
+    words, environment = [sys.executable, "-c", study], {**os.environ, "PYTHONPATH": "scripts"}
+    with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed:
+        address = killed.stdout.readline().strip()
+        last = stage("--do", "wait for a signal", **{forkserver.ADDRESS: address})
+        assert said(tmp_path, 2)["pid"] != last.pid
+        killed.kill()
+    process = stage(**{forkserver.ADDRESS: address})
+    assert process.wait(30) == 0
+    assert said(tmp_path)["pid"] == process.pid
+    last.terminate()
+    assert last.wait() == 75
+    shutil.rmtree(Path(address).parent)
 
 
 def test_without_room_for_its_socket_there_is_no_server(tmp_path, monkeypatch):

@@ -1,10 +1,12 @@
 """The live line of a study, read off Snakemake's log, and its report."""
 
+import os
 import sys
 
 import pytest
 import run_study
 
+from widedeep import forkserver
 from widedeep.errors import UserError
 
 LOG = """\
@@ -47,3 +49,10 @@ def test_a_report_that_cannot_be_made_is_one_sentence_and_the_old_one_stays(tmp_
     assert log.read_text() == "why\n"
     assert report.read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"report.html", "snakemake.log"}
+
+
+def test_jobs_fork_on_one_machine_and_keep_to_the_limits_of_a_cluster():
+    for profile, forks in ((run_study.PROFILE, True), ("workflow/profiles/slurm", False), ("/home/me/lsf", False)):
+        with run_study.forks(profile):
+            assert (forkserver.ADDRESS in os.environ) == forks
+    assert forkserver.ADDRESS not in os.environ

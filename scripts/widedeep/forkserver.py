@@ -88,10 +88,11 @@ def hand_over():
         except OSError:
             return
         before = _passing_on(connection)
-        status = connection.recv(1) == _FORKED and connection.recv(4)
+        is_forked = _answer(connection, 1) == _FORKED
+        status = is_forked and _answer(connection, 4)
         for number, handler in before.items():
             signal.signal(number, handler)
-    if status is False:
+    if not is_forked:
         return
     status = int.from_bytes(status, "big", signed=True) if status else -signal.SIGKILL
     if status < 0:
@@ -99,6 +100,13 @@ def hand_over():
             signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     sys.exit(status)
+
+
+def _answer(connection, size):
+    """So many bytes, or none where the other side has ended."""
+    with contextlib.suppress(OSError):
+        return connection.recv(size)
+    return b""
 
 
 def _passing_on(connection):
@@ -132,6 +140,7 @@ def _serve(listener):
             if os.fork() == 0:
                 listener.close()
                 return _keep(connection)
+    listener.close()  # else a Snakemake that goes on alone would wait for an answer
     with contextlib.suppress(ChildProcessError):
         while True:
             os.wait()
@@ -150,7 +159,7 @@ def _preload():
 def _keep(connection):
     """Fork the job of a stage, pass signals on to it, and its end back; returns in the job, with what was asked."""
     size, outputs, _, _ = socket.recv_fds(connection, 4, 2)
-    words = b""
+    words = b"" if size else os._exit(1)
     while missing := int.from_bytes(size, "big") - len(words):
         words += connection.recv(missing) or os._exit(1)  # the stage has ended
     asked = json.loads(words)
