@@ -91,7 +91,7 @@ def run(main):
         if not status:
             write_timing()
             release()
-            _end_at_once()
+            end_at_once()
         sys.exit(status)
     except UserError as error:
         sys.stdout = None  # what it could not write, it would try to write again
@@ -102,7 +102,7 @@ def run(main):
         release()
 
 
-def _end_at_once():
+def end_at_once():
     """End this process with status 0, after what is registered for its end.
 
     Python would also take apart all that torch or seaborn made: up to a second of processor time a job.

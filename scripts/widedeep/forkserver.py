@@ -69,7 +69,7 @@ def _end(server):
     """Let the server end; it stays for jobs of a Snakemake that was killed."""
     server.stdin.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        server.wait(1)
+        server.wait(3)
 
 
 def hand_over():
@@ -211,3 +211,7 @@ if __name__ == "__main__":
     asked_for = _serve(socket.socket(fileno=int(sys.argv[1])))
     if asked_for:
         _do(**asked_for)
+    else:
+        from widedeep import command
+
+        command.end_at_once()
