@@ -210,6 +210,7 @@ def test_the_server_ends_with_the_study_but_not_before_its_jobs(stage, tmp_path,
         (server,) = {*psutil.Process().children()} - {*before}
         process = stage("--do", "wait for a signal", **{forkserver.ADDRESS: os.environ[forkserver.ADDRESS]})
         assert said(tmp_path, 2)["pid"] != process.pid
+        assert server.num_threads() == 1  # of several, a fork has one, and perhaps the locks of the others
     assert server.is_running()
     assert forkserver.ADDRESS not in os.environ
     process.terminate()

@@ -35,6 +35,8 @@ _TENSOR_LINE, _WEIGHTS_HEADER = 100, 700
 
 # What is resident of a process with torch, or with h5py and scipy alone, before it holds any data.
 _TORCH_PROCESS, _NUMPY_PROCESS = 950e6, 250e6
+# What HDF5 keeps of a layer of a dump that is open, as measured.
+_OPEN_LAYER = 40e3
 # Lanczos' method (pca.py) keeps, for each feature, up to 60 float32 vectors, a mean in both precisions and a product.
 _LANCZOS_BYTES = 60 * 4 + 4 + 8 + 8
 # How long processes are measured side by side, and in how many steps at most: their images are held in memory.
@@ -453,4 +455,5 @@ def comparison_memory(layers, batch_size):
         batch_size: examples a minibatch.
     """
     # Three sums of each pair of layers, and those of a minibatch on their way to them.
-    return _NUMPY_PROCESS + similarities.memory(layers, batch_size) + 2 * 3 * 8 * sum(layers) ** 2
+    sums = 2 * 3 * 8 * sum(layers) ** 2
+    return _NUMPY_PROCESS + similarities.memory(layers, batch_size) + sums + _OPEN_LAYER * sum(layers)

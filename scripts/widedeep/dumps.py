@@ -16,6 +16,7 @@ from the Gram matrix, in about the time that made it: kept here, they are comput
 
 import json
 from dataclasses import dataclass
+from functools import cache
 
 import h5py
 import numpy as np
@@ -203,12 +204,20 @@ class Dump:
     def _chunk(self, layer, name, minibatch, dtype, shape):
         # Opened once and not by self._file["layers"][layer][name]: either takes longer than what follows.
         if (layer, name) not in self._opened:
-            dataset = h5py.h5d.open(self._file.id, f"layers/{layer}/{name}".encode())
+            dataset = h5py.h5d.open(self._file.id, f"layers/{layer}/{name}".encode(), _without_cache())
             if dataset.dtype != dtype or dataset.shape != (len(self.sample_ids), *shape):
                 raise ValueError(f"{name} of {layer} is of type {dataset.dtype} and shape {dataset.shape}")
             self._opened[layer, name] = dataset
         _, content = self._opened[layer, name].read_direct_chunk((minibatch,) + (0,) * len(shape))
         return np.frombuffer(content, dtype).reshape(shape)
+
+
+@cache
+def _without_cache():
+    """How to open a dataset whose chunks are read whole: its cache would take 64 kB and hold nothing."""
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_chunk_cache(1, 0, 1.0)
+    return access
 
 
 def check_aligned(dumps):
