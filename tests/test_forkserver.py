@@ -191,16 +191,21 @@ def test_a_stage_of_another_python_is_refused_and_runs_itself(server):
         assert connection.recv(1) == b""
 
 
-def test_without_an_answer_a_stage_runs_itself(stage, tmp_path, monkeypatch):
+def test_when_the_server_is_killed_its_jobs_go_on_and_stages_run_themselves(stage, tmp_path, monkeypatch):
     monkeypatch.setenv(forkserver.ADDRESS, "of the others")
     before = psutil.Process().children()
     with forkserver.running(ONE_THREAD):
+        address = {forkserver.ADDRESS: os.environ[forkserver.ADDRESS]}
         (server,) = {*psutil.Process().children()} - {*before}
+        forked = stage("--do", "wait for a signal", **address)
+        assert said(tmp_path, 2)["pid"] != forked.pid
         server.kill()
         server.wait()
-        process = stage(**{forkserver.ADDRESS: os.environ[forkserver.ADDRESS]})
+        process = stage(**address)
         assert process.wait(30) == 0
-    assert said(tmp_path)["pid"] == process.pid
+        assert said(tmp_path)["pid"] == process.pid
+        forked.terminate()
+        assert forked.wait(30) == 75
 
 
 def test_the_server_ends_with_the_study_but_not_before_its_jobs(stage, tmp_path, monkeypatch):

@@ -4,7 +4,8 @@ On one machine `run_study.py` starts one beside Snakemake and names its socket i
 there (`command.start`) hands over its command line, folder, environment and open outputs, and waits. For each the
 server forks a keeper, and the keeper the job: it runs the script from the first line, with no module of this project
 imported, so that edits count. The keeper passes signals on to the job and its exit status back to the stage; a stage
-that is killed takes its job with it. Where no server answers, a stage runs as if there never was one.
+that is killed takes its job with it. Where no server answers, a stage runs as if there never was one. The server has one
+thread and never touches a GPU, since forks could not go on with either.
 """
 
 import contextlib
@@ -60,6 +61,7 @@ def _start(address, threads):
             env={**os.environ, **threads, "PYTHONPATH": path},
             stdin=subprocess.PIPE,  # closed when this process ends, however it ends
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # what cannot be imported, a stage that imports it says
             start_new_session=True,  # Ctrl-C reaches the stages, which pass it on
             pass_fds=[listener.fileno()],
         )
