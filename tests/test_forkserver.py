@@ -223,6 +223,15 @@ def test_the_server_ends_with_the_study_but_not_before_its_jobs(stage, tmp_path,
     wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
 
 
+def test_a_server_without_jobs_has_ended_when_its_study_has(monkeypatch):
+    """So that what it used counts as the study's."""
+    monkeypatch.setenv(forkserver.ADDRESS, "of the others")
+    before = psutil.Process().children()
+    with forkserver.running(ONE_THREAD):
+        (server,) = {*psutil.Process().children()} - {*before}
+    assert not server.is_running()
+
+
 def test_stages_of_a_snakemake_that_goes_on_alone_run_themselves(stage, tmp_path):
     """While the server, whose study was killed, waits for its last job."""
     study = """

@@ -4,8 +4,8 @@ On one machine `run_study.py` starts one beside Snakemake and names its socket i
 there (`command.start`) hands over its command line, folder, environment and open outputs, and waits. For each the
 server forks a keeper, and the keeper the job: it runs the script from the first line, with no module of this project
 imported, so that edits count. The keeper passes signals on to the job and its exit status back to the stage; a stage
-that is killed takes its job with it. Where no server answers, a stage runs as if there never was one. The server has one
-thread and never touches a GPU, since forks could not go on with either.
+that is killed takes its job with it. Where no server answers, a stage runs as if there never was one. The server has
+one thread and never touches a GPU, since forks could not go on with either.
 """
 
 import contextlib
@@ -98,8 +98,6 @@ def hand_over():
         return
     status = int.from_bytes(status, "big", signed=True) if status else -signal.SIGKILL
     if status < 0:
-        with contextlib.suppress(OSError):  # SIGKILL has no handler
-            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     sys.exit(status)
 
