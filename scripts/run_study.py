@@ -47,9 +47,7 @@ def main(argv=None):
 
 def forks(profile):
     """A fork server for jobs on this machine; those of a cluster keep to the limits that it gives them."""
-    if profile != PROFILE:
-        return contextlib.nullcontext()
-    return forkserver.running(dict.fromkeys(command.THREAD_VARIABLES, "1"))
+    return forkserver.running() if profile == PROFILE else contextlib.nullcontext()
 
 
 def run(snakemake, options, configfile, log, results):

@@ -1,5 +1,6 @@
 """Stages that fork from a process that has imported torch: they do, say and end as they would on their own."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -16,7 +17,6 @@ import small
 
 from widedeep import command, forkserver
 
-ONE_THREAD = dict.fromkeys(command.THREAD_VARIABLES, "1")
 # What a stage finds at its first line, and what it is asked to do.
 STAGE = """\
 '''A stage.'''
@@ -73,8 +73,8 @@ if __name__ == "__main__":
 @pytest.fixture(scope="module")
 def server():
     """Address of a fork server."""
-    with forkserver.running(ONE_THREAD):
-        yield os.environ[forkserver.ADDRESS]
+    with forkserver.running():
+        yield os.environ[command.FORK_SERVER]
 
 
 @pytest.fixture
@@ -88,13 +88,28 @@ def stage(tmp_path, server):
         return subprocess.Popen(
             [sys.executable, "../stage.py", *words],
             cwd=tmp_path / "below",
-            env={**os.environ, forkserver.ADDRESS: server, **environment},
+            env={**os.environ, command.FORK_SERVER: server, **environment},
             stdout=open(tmp_path / "out", "w"),
             stderr=open(tmp_path / "err", "w"),
             stdin=subprocess.DEVNULL,
         )
 
     return start
+
+
+@pytest.fixture
+def new_server(monkeypatch):
+    """A function that makes a fork server: a context of its process and its address."""
+    monkeypatch.setenv(command.FORK_SERVER, "of the others")  # so that theirs comes back
+
+    @contextlib.contextmanager
+    def make():
+        before = psutil.Process().children()
+        with forkserver.running():
+            (process,) = {*psutil.Process().children()} - {*before}
+            yield process, {command.FORK_SERVER: os.environ[command.FORK_SERVER]}
+
+    return make
 
 
 def said(folder, lines=1):
@@ -115,7 +130,7 @@ def wait_until(condition):
 
 def test_a_fork_finds_what_the_stage_was_given(stage, tmp_path):
     found = []
-    for environment in ({"WORD": "given"}, {"WORD": "given", forkserver.ADDRESS: "none"}):
+    for environment in ({"WORD": "given"}, {"WORD": "given", command.FORK_SERVER: "none"}):
         process = stage("--do", "return 3", **environment)
         assert process.wait() == 3
         found.append(said(tmp_path))
@@ -191,12 +206,8 @@ def test_a_stage_of_another_python_is_refused_and_runs_itself(server):
         assert connection.recv(1) == b""
 
 
-def test_when_the_server_is_killed_its_jobs_go_on_and_stages_run_themselves(stage, tmp_path, monkeypatch):
-    monkeypatch.setenv(forkserver.ADDRESS, "of the others")
-    before = psutil.Process().children()
-    with forkserver.running(ONE_THREAD):
-        address = {forkserver.ADDRESS: os.environ[forkserver.ADDRESS]}
-        (server,) = {*psutil.Process().children()} - {*before}
+def test_when_the_server_is_killed_its_jobs_go_on_and_stages_run_themselves(stage, tmp_path, new_server):
+    with new_server() as (server, address):
         forked = stage("--do", "wait for a signal", **address)
         assert said(tmp_path, 2)["pid"] != forked.pid
         server.kill()
@@ -208,27 +219,22 @@ def test_when_the_server_is_killed_its_jobs_go_on_and_stages_run_themselves(stag
         assert forked.wait(30) == 75
 
 
-def test_the_server_ends_with_the_study_but_not_before_its_jobs(stage, tmp_path, monkeypatch):
-    monkeypatch.setenv(forkserver.ADDRESS, "of the others")
-    before = psutil.Process().children()
-    with forkserver.running(ONE_THREAD):
-        (server,) = {*psutil.Process().children()} - {*before}
-        process = stage("--do", "wait for a signal", **{forkserver.ADDRESS: os.environ[forkserver.ADDRESS]})
+def test_the_server_ends_with_the_study_but_not_before_its_jobs(stage, tmp_path, new_server):
+    with new_server() as (server, address):
+        process = stage("--do", "wait for a signal", **address)
         assert said(tmp_path, 2)["pid"] != process.pid
         assert server.num_threads() == 1  # of several, a fork has one, and perhaps the locks of the others
     assert server.is_running()
-    assert forkserver.ADDRESS not in os.environ
+    assert command.FORK_SERVER not in os.environ
     process.terminate()
     assert process.wait() == 75
     wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
 
 
-def test_a_server_without_jobs_has_ended_when_its_study_has(monkeypatch):
+def test_a_server_without_jobs_has_ended_when_its_study_has(new_server):
     """So that what it used counts as the study's."""
-    monkeypatch.setenv(forkserver.ADDRESS, "of the others")
-    before = psutil.Process().children()
-    with forkserver.running(ONE_THREAD):
-        (server,) = {*psutil.Process().children()} - {*before}
+    with new_server() as (server, _):
+        pass
     assert not server.is_running()
 
 
@@ -237,17 +243,17 @@ def test_stages_of_a_snakemake_that_goes_on_alone_run_themselves(stage, tmp_path
     study = """
 import os, sys
 from widedeep import command, forkserver
-with forkserver.running(dict.fromkeys(command.THREAD_VARIABLES, "1")):
-    print(os.environ[forkserver.ADDRESS], flush=True)
+with forkserver.running():
+    print(os.environ[command.FORK_SERVER], flush=True)
     sys.stdin.read()
 """
     words, environment = [sys.executable, "-c", study], {**os.environ, "PYTHONPATH": "scripts"}
     with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed:
         address = killed.stdout.readline().strip()
-        last = stage("--do", "wait for a signal", **{forkserver.ADDRESS: address})
+        last = stage("--do", "wait for a signal", **{command.FORK_SERVER: address})
         assert said(tmp_path, 2)["pid"] != last.pid
         killed.kill()
-    process = stage(**{forkserver.ADDRESS: address})
+    process = stage(**{command.FORK_SERVER: address})
     assert process.wait(30) == 0
     assert said(tmp_path)["pid"] == process.pid
     last.terminate()
@@ -256,12 +262,12 @@ with forkserver.running(dict.fromkeys(command.THREAD_VARIABLES, "1")):
 
 
 def test_without_room_for_its_socket_there_is_no_server(tmp_path, monkeypatch):
-    monkeypatch.delenv(forkserver.ADDRESS, raising=False)
+    monkeypatch.delenv(command.FORK_SERVER, raising=False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("x" * 100)))  # longer than the address of a socket
     (tmp_path / ("x" * 100)).mkdir()
     for _ in range(2):
-        with forkserver.running(ONE_THREAD):
-            assert forkserver.ADDRESS not in os.environ
+        with forkserver.running():
+            assert command.FORK_SERVER not in os.environ
         monkeypatch.setattr("tempfile.tempdir", "/nowhere")
 
 
@@ -269,20 +275,9 @@ def test_a_training_in_a_fork_gives_the_same_bits(server, tmp_path):
     files = []
     data = small.write_dataset(tmp_path / "dataset.h5")
     for name, address in (("fork", server), ("alone", "none")):
-        words = [
-            "scripts/train.py",
-            "--data",
-            data,
-            "--depth",
-            "8",
-            "--seed",
-            "1",
-            "--epochs",
-            "1",
-            "--batch-size",
-            "16",
-        ]
-        environment = {**os.environ, forkserver.ADDRESS: address}
+        words = ["scripts/train.py", "--data", data, "--depth", "8", "--seed", "1"]
+        words += ["--epochs", "1", "--batch-size", "16"]
+        environment = {**os.environ, command.FORK_SERVER: address}
         subprocess.run([sys.executable, *words, "--out", tmp_path / name], env=environment, check=True)
         files.append((tmp_path / name / "model.safetensors").read_bytes())
     assert files[0] == files[1]

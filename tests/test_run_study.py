@@ -6,7 +6,7 @@ import sys
 import pytest
 import run_study
 
-from widedeep import forkserver
+from widedeep import command
 from widedeep.errors import UserError
 
 LOG = """\
@@ -54,5 +54,5 @@ def test_a_report_that_cannot_be_made_is_one_sentence_and_the_old_one_stays(tmp_
 def test_jobs_fork_on_one_machine_and_keep_to_the_limits_of_a_cluster():
     for profile, forks in ((run_study.PROFILE, True), ("workflow/profiles/slurm", False), ("/home/me/lsf", False)):
         with run_study.forks(profile):
-            assert (forkserver.ADDRESS in os.environ) == forks
-    assert forkserver.ADDRESS not in os.environ
+            assert (command.FORK_SERVER in os.environ) == forks
+    assert command.FORK_SERVER not in os.environ

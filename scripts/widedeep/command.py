@@ -10,11 +10,13 @@ import signal
 import sys
 import time
 
-from widedeep import files, forkserver, locking
+from widedeep import files, locking
 from widedeep.errors import UserError
 
 # Each library of linear algebra reads its own variable, once, when it is loaded.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# Names to the stages the socket of a fork server, where there is one (widedeep/forkserver.py).
+FORK_SERVER = "WIDEDEEP_FORK_SERVER"
 # The exit status after Ctrl-C.
 INTERRUPTED = 128 + signal.SIGINT
 _held = contextlib.ExitStack()
@@ -64,7 +66,9 @@ def start(parser, argv=None, writes=()):
         UserError: the files cannot be written there.
     """
     args = parser.parse_args(argv)
-    if argv is None and args.threads == 1:
+    if argv is None and args.threads == 1 and FORK_SERVER in os.environ:
+        from widedeep import forkserver
+
         forkserver.hand_over()
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(args.threads)

@@ -22,7 +22,8 @@ import tempfile
 import types
 from pathlib import Path
 
-ADDRESS = "WIDEDEEP_FORK_SERVER"
+from widedeep import command
+
 # What takes the stages more than a tenth of a second to import.
 PRELOADED = ("torch", "safetensors.torch", "h5py", "scipy.sparse.linalg", "scipy.stats", "pandas", "matplotlib.pyplot")
 PRELOADED += ("seaborn",)
@@ -31,34 +32,31 @@ _FORKED = b"+"
 
 
 @contextlib.contextmanager
-def running(threads):
-    """A fork server for the stages that are started while the block runs; none where the system has no room for it.
-
-    Args:
-        threads: dict of environment variables that give the libraries one thread, as the stages that fork have.
-    """
+def running():
+    """A fork server for the stages that are started while the block runs; none where the system has no room for it."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError, AttributeError):
             os.close(os.pidfd_open(os.getpid()))  # not everywhere
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="widedeep-"))  # of this user alone
             address = str(Path(folder, "socket"))
-            server = _start(address, threads)
+            server = _start(address)
             stack.callback(_end, server)
-            os.environ[ADDRESS] = address
-            stack.callback(os.environ.pop, ADDRESS)
+            os.environ[command.FORK_SERVER] = address
+            stack.callback(os.environ.pop, command.FORK_SERVER)
         yield
 
 
-def _start(address, threads):
+def _start(address):
     """Start the server process, the only one that holds its socket: without it nobody waits for an answer."""
     path = f"{Path(__file__).parents[1]}:{os.environ.get('PYTHONPATH', '')}".rstrip(":")
+    one_thread = dict.fromkeys(command.THREAD_VARIABLES, "1")  # as the stages that fork have
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(socket.SOMAXCONN)
         return subprocess.Popen(
             # -P: the first folder for modules is then that of the scripts, not the current one.
             [sys.executable, "-P", "-m", "widedeep.forkserver", str(listener.fileno())],
-            env={**os.environ, **threads, "PYTHONPATH": path},
+            env={**os.environ, **one_thread, "PYTHONPATH": path},
             stdin=subprocess.PIPE,  # closed when this process ends, however it ends
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,  # what cannot be imported, a stage that imports it says
@@ -75,13 +73,12 @@ def _end(server):
 
 
 def hand_over():
-    """Let a fork of the server do the work of this process, and end as it ends; return where there is no server."""
-    address = os.environ.pop(ADDRESS, None)
-    if address is None or "RANK" in os.environ:  # torchrun has processes of its own
+    """Let a fork of the server do the work of this process, and end as it ends; return where no server answers."""
+    address = os.environ.pop(command.FORK_SERVER)
+    if "RANK" in os.environ:  # torchrun has processes of its own
         return
-    asked = {"argv": sys.argv, "path": sys.path[0], "folder": os.getcwd(), "environment": dict(os.environ)}
-    asked["prefix"] = sys.prefix
-    words = json.dumps(asked).encode()
+    here = {"argv": sys.argv, "path": sys.path[0], "folder": os.getcwd(), "environment": dict(os.environ)}
+    words = json.dumps({**here, "prefix": sys.prefix}).encode()
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(address)
@@ -150,7 +147,6 @@ def _serve(listener):
 def _preload():
     """Import what the stages need; before the first one only, so that a study with nothing to do costs nothing."""
     if "torch" not in sys.modules:
-        gc.set_threshold(100_000, 20, 100)  # as in widedeep.command
         for name in PRELOADED:
             importlib.import_module(name)
         gc.freeze()  # else a collection in a fork would copy all of it
@@ -212,6 +208,4 @@ if __name__ == "__main__":
     if asked_for:
         _do(**asked_for)
     else:
-        from widedeep import command
-
         command.end_at_once()
