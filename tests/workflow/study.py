@@ -31,11 +31,12 @@ def environment():
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
-def name_of(process):
-    """What `top` shows of it; empty when it has ended."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.name()
-    return ""
+def works(fork):
+    """Whether a process of the fork server does the work of a stage, whose name it has."""
+    try:
+        return not fork.name().startswith("python")
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Study:
@@ -119,7 +120,7 @@ class Study:
     def jobs(self):
         """Processes of stages and the forks that do their work, which have their names."""
         forks = [process for process, words in self.processes() if "widedeep.forkserver" in words[2:4]]
-        return [*self.stages(), *(fork for fork in forks if name_of(fork).endswith((".py", "dump_activation")))]
+        return [*self.stages(), *filter(works, forks)]
 
     def _run(self, *words, check):
         result = subprocess.run(

@@ -81,7 +81,8 @@ class Disturbed:
                 ripe = [job for job in self.study.jobs() if _processor_seconds(job) >= wanted]
                 if ripe:
                     return rng.choice(ripe)
-                wanted *= 0.99
+                # Never so little that one in its work is not waited for, if that was meant: jobs are a second long.
+                wanted = max(0.98 * wanted, min(wanted, IN_WORK))
             time.sleep(0.05)
         raise AssertionError("\n".join(["no job to kill", *self.history]))
 
@@ -188,8 +189,8 @@ def test_killed_twenty_times_it_ends_like_an_undisturbed_run(finished, tmp_path)
     assert differences(disturbed.study, finished) == [], story
     # Else the test would say little.
     assert len(kills) == 20
-    assert len([stage for stage in hit if stage]) >= 8, story
-    assert len({stage for stage in hit if stage}) >= 3, story
+    assert len([stage for stage in hit if stage]) >= 10, story
+    assert len({stage for stage in hit if stage}) >= 4, story
     checked = disturbed.study._run("scripts/verify.py", "results/tiny", "--configfile", study.CONFIG, check=False)
     assert "All is well." in checked.stdout, checked.stdout + story
 
