@@ -246,7 +246,7 @@ class StatusLine:
 
 
 def is_stale(report, results, configfile):
-    """Whether a figure, table, caption or the config is newer than the report."""
+    """Whether a figure, table, caption, the style or the config is newer than the report."""
     if not report.exists():
         return True
     sources = [configfile, *results.glob("figures/*"), *results.glob("*.csv"), *Path("workflow/report").iterdir()]
@@ -259,7 +259,8 @@ def make_report(snakemake, report, log, results):
 
     print("Making the report")
     with files.replacing(report) as unfinished, open(log, "a") as written:
-        made = subprocess.run([*snakemake, "--report", str(unfinished)], stdout=written, stderr=subprocess.STDOUT)
+        words = [*snakemake, "--report", str(unfinished), "--report-stylesheet", "workflow/report/style.css"]
+        made = subprocess.run(words, stdout=written, stderr=subprocess.STDOUT)
         if made.returncode:
             sentence = f"{report}: could not be made; the reason is at the end of {log}."
             raise without_room(results) or UserError(sentence)

@@ -93,6 +93,23 @@ def test_the_report_shows_every_figure_with_its_caption(finished, browser):
     assert not browser.errors()
 
 
+def test_the_first_page_can_be_read_from_its_title_to_the_last_line_of_the_config(finished, browser):
+    browser.open((finished.results / "report.html").as_uri())
+    browser.wait_for("return document.querySelector('.prose pre') && document.querySelector('.vega-embed svg')")
+    height, window, top, bottom, line, width = browser.run(
+        """const edges = selector => document.querySelector('.prose ' + selector).getBoundingClientRect();
+           const page = document.querySelector('.grow.h-screen'), config = document.querySelector('.prose pre');
+           const top = edges('h1').top;
+           page.scrollTo(0, page.scrollHeight);
+           return [page.scrollHeight, page.clientHeight, top, edges('pre').bottom,
+                   config.scrollWidth, config.clientWidth];"""
+    )
+    assert height > window
+    assert top >= 0
+    assert bottom <= window
+    assert line <= width
+
+
 @pytest.mark.parametrize(
     ("category", "figure", "caption"),
     [
