@@ -81,22 +81,27 @@ def browser(tmp_path_factory):
         process.wait()
 
 
-def test_the_report_shows_every_figure_with_its_caption(finished, browser):
+@pytest.fixture
+def report(finished, browser):
+    """The browser, which shows the first page of a finished study's report."""
     browser.open((finished.results / "report.html").as_uri())
     browser.wait_for("return document.body.innerText.includes('A reproduction of Nguyen')")
-    text = browser.run("return document.body.innerText")
+    return browser
+
+
+def test_the_report_shows_every_figure_with_its_caption(report):
+    text = report.run("return document.body.innerText")
     assert "tiny on digits" in text
     assert "System Message" not in text  # what docutils writes where a caption is malformed
     assert '"depths": [8, 14]' in text  # the config
     for category in ("Findings", "Similarity within a network", "Similarity between networks", "Networks"):
         assert category in text
-    assert not browser.errors()
+    assert not report.errors()
 
 
-def test_the_first_page_can_be_read_from_its_title_to_the_last_line_of_the_config(finished, browser):
-    browser.open((finished.results / "report.html").as_uri())
-    browser.wait_for("return document.querySelector('.prose pre') && document.querySelector('.vega-embed svg')")
-    height, window, top, bottom, line, width = browser.run(
+def test_the_first_page_can_be_read_from_its_title_to_the_last_line_of_the_config(report):
+    report.wait_for("return document.querySelector('.prose pre') && document.querySelector('.vega-embed svg')")
+    height, window, top, bottom, line, width = report.run(
         """const edges = selector => document.querySelector('.prose ' + selector).getBoundingClientRect();
            const page = document.querySelector('.grow.h-screen'), config = document.querySelector('.prose pre');
            const top = edges('h1').top;
@@ -121,29 +126,25 @@ def test_the_first_page_can_be_read_from_its_title_to_the_last_line_of_the_confi
         ("Similarity between networks", "F", "averaged over the first 20 pairs"),
     ],
 )
-def test_a_figure_is_the_file_of_the_study(finished, browser, category, figure, caption):
-    browser.open((finished.results / "report.html").as_uri())
-    browser.wait_for("return document.body.innerText.includes('A reproduction of Nguyen')")
-    browser.click(category)
-    browser.wait_for("return document.body.innerText.includes(arguments[0])", f"{figure}: ")
-    embedded = browser.run("return Object.entries(results).map(([path, result]) => [path, result.data_uri])")
+def test_a_figure_is_the_file_of_the_study(finished, report, category, figure, caption):
+    report.click(category)
+    report.wait_for("return document.body.innerText.includes(arguments[0])", f"{figure}: ")
+    embedded = report.run("return Object.entries(results).map(([path, result]) => [path, result.data_uri])")
     (uri,) = [uri for path, uri in embedded if path.endswith(f"figures/{figure}.png")]
     assert base64.b64decode(uri.split(",", 1)[1]) == (finished.results / f"figures/{figure}.png").read_bytes()
-    captions = browser.run("return Object.entries(results).map(([path, result]) => [path, result.caption])")
+    captions = report.run("return Object.entries(results).map(([path, result]) => [path, result.caption])")
     assert any(caption in text for path, text in captions if path.endswith(f"{figure}.png"))
-    assert not browser.errors()
+    assert not report.errors()
 
 
-def test_the_report_is_linked_to_the_explorer_beside_it(finished, browser):
-    browser.open((finished.results / "report.html").as_uri())
-    browser.wait_for("return document.body.innerText.includes('A reproduction of Nguyen')")
-    address = browser.run("return [...document.querySelectorAll('a')].find(a => a.innerText === 'explorer').href")
+def test_the_report_is_linked_to_the_explorer_beside_it(finished, report):
+    address = report.run("return [...document.querySelectorAll('a')].find(a => a.innerText === 'explorer').href")
     assert address == (finished.results / "explorer.html").as_uri()
-    browser.open(address)
-    browser.wait_for("return document.documentElement.dataset.ready === 'yes'")
-    names = browser.run("return [...document.querySelectorAll('[data-network]')].map(button => button.ariaLabel)")
+    report.open(address)
+    report.wait_for("return document.documentElement.dataset.ready === 'yes'")
+    names = report.run("return [...document.querySelectorAll('[data-network]')].map(button => button.ariaLabel)")
     assert len(names) == 6
     assert "ResNet-14 1x, seed 1, test accuracy" in names[0] + names[1] + names[2]
-    assert browser.run("return study.pairs.length") == 6
-    assert browser.run("return study.architectures['digits-resnet14-w1-f100'].shapes[0]") == "16 x 8 x 8"
-    assert not browser.errors()
+    assert report.run("return study.pairs.length") == 6
+    assert report.run("return study.architectures['digits-resnet14-w1-f100'].shapes[0]") == "16 x 8 x 8"
+    assert not report.errors()
