@@ -13,25 +13,22 @@ report: "workflow/report/study.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/resources.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/dumps.smk"
 include: "workflow/rules/cka.smk"
+include: "workflow/rules/residual_blocks.smk"
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/blocks.smk"
-include: "workflow/rules/predictions.smk"
-include: "workflow/rules/findings.smk"
-include: "workflow/rules/provenance.smk"
+include: "workflow/rules/tables.smk"
 include: "workflow/rules/explorer.smk"
 
 
 # On a cluster these run where Snakemake does: seconds of work each, and the download needs the network, which compute
-# nodes often have not. Figures 3 and A, and the comparison of all predictions, are work for a node.
+# nodes often have not. Drawings of many networks are work for a node.
 localrules:
     all,
+    accuracy_table,
     download,
-    B,
     explorer,
     findings,
     provenance,
@@ -51,8 +48,4 @@ onstart:
 rule all:
     default_target: True
     input:
-        NETWORK_FILES,
-        FIGURE_FILES,
-        f"{RESULTS}/findings.csv",
-        f"{RESULTS}/provenance.csv",
-        f"{RESULTS}/explorer.html",
+        jobs.targets_of(JOBS),

@@ -17,7 +17,8 @@ import torch
 from scipy.linalg import blas
 from task import MINIBATCHES, features
 
-from widedeep import networks, tracing
+from widedeep.measures import layer_similarity
+from widedeep.networks import tracing
 
 UNBIASED = "unbiased, ratio of means"
 
@@ -116,7 +117,7 @@ def dsyrk(x):
 
 
 def ours(network, loader, _names, second=None):
-    return networks.layer_cka(network, (inputs for inputs, _ in loader), second).values
+    return layer_similarity.layer_cka(network, (inputs for inputs, _ in loader), second).values
 
 
 def pytorch_cka(network, loader, names, second=None):

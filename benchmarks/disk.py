@@ -22,9 +22,12 @@ import task
 from engine import timed
 from pairs import read
 
-from widedeep import cka, costs, dumps, hdf5, tracing
-from widedeep import config as study_config
-from widedeep.layers import LayerInfo
+from widedeep.formats import dumps, hdf5
+from widedeep.measures import gram_matrices
+from widedeep.networks import tracing
+from widedeep.networks.layers import LayerInfo
+from widedeep.planning import costs
+from widedeep.study import config as study_config
 
 MINIBATCHES = 10
 FILTERS = {
@@ -46,7 +49,7 @@ def main(argv=None):
     (inputs,) = task.minibatches(1)
     outputs = task.features(network, inputs, task.names_of(network))
     activations = {name: output.numpy() for name, output in zip(task.names_of(network), outputs, strict=True)}
-    grams = {name: cka.packed_gram(output) for name, output in activations.items()}
+    grams = {name: gram_matrices.packed_gram(output) for name, output in activations.items()}
     print("\n".join(["", *compressed(list(grams.values()), args.rounds)]), flush=True)
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         contents = {"raw": activations, "gram": grams}
@@ -85,7 +88,7 @@ def layers_of(network, activations):
 
 
 def compressed(grams, rounds):
-    """Lines of Markdown: what h5py's filters make of Gram matrices (cka.PackedGram), in memory."""
+    """Lines of Markdown: what h5py's filters make of Gram matrices (gram_matrices.PackedGram), in memory."""
     stored = np.stack([gram.triangle for gram in grams]).astype(np.float32)
     used = collections.defaultdict(list)
     sizes_of = {}

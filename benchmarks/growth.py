@@ -1,7 +1,7 @@
 """How time and memory of CKA grow with layers, batch size and networks: tables, fitted exponents, and one figure.
 
 Layers and batch size: minibatch CKA between all layers of a synthetic network, 1,024 features a layer, through
-networks.layer_cka; and its two parts alone, the Gram matrices of all layers and the products of all pairs of them.
+layer_cka of measures.layer_similarity; and its parts alone, the Gram matrices of all layers and the products of all pairs.
 Beside it the fastest package with our estimator (engine.py), in turns with ours, where it is installed.
 
 Networks: synthetic dumps on the disk (350 MB in the current folder, which go at the end). Each is compared with itself
@@ -35,8 +35,10 @@ from PIL import Image
 from torch import nn
 from traps import row
 
-from widedeep import cka, dumps, hdf5, networks, similarities
-from widedeep.layers import LayerInfo
+from widedeep.analysis import similarity
+from widedeep.formats import dumps, hdf5
+from widedeep.measures import cka, gram_matrices, on_device
+from widedeep.networks.layers import LayerInfo
 
 matplotlib.use("Agg")
 
@@ -49,7 +51,7 @@ NETWORKS = (1, 2, 4, 8, 16, 32, 64)
 # What stays while something else grows.
 BATCH_SIZE = 256
 LAYERS_OF_BATCH = 100
-# So many that the largest comparison takes more than similarities.MEMORY.
+# So many that the largest comparison takes more than similarity.MEMORY.
 LAYERS_OF_DUMP = 40
 WIDTH = 1024
 # Of a run of an engine, so that what it does once a run does not count as if it were for each of them; dumps have one.
@@ -142,7 +144,7 @@ def points_of_engines(axis, size, layers, n, rivals):
 def seconds_of_engines(layers, n, rivals):
     """Dict from series to processor seconds a minibatch, the median of rounds in which all take turns."""
     network, loader, names = synthetic(layers, n)
-    grams, inputs = cka.Grams.unfilled(layers, n), next(iter(loader))[0]
+    grams, inputs = gram_matrices.Grams.unfilled(layers, n), next(iter(loader))[0]
     works = {name: _engine(name) for name in [OURS, *rivals]}
     for work in works.values():
         work(*synthetic(layers=2, n=8))  # imports, and what is set up once
@@ -156,10 +158,10 @@ def seconds_of_engines(layers, n, rivals):
 
 
 def seconds_of_grams(network, inputs, grams):
-    """Processor seconds of filling the cka.Grams of all layers, without the layers themselves."""
+    """Processor seconds of filling the gram_matrices.Grams of all layers, without the layers themselves."""
 
     def fill(layer, output):
-        grams.fill(layer, networks.packed_gram(output))
+        grams.fill(layer, on_device.packed_gram(output))
 
     with torch.inference_mode():
         return sum(timed(fill, layer, module(inputs))[0].processor for layer, module in enumerate(network.children()))
@@ -252,7 +254,7 @@ def write_dump(path, seed, layers, n):
         for name in names:
             writer.add_layer(LayerInfo(name, "other", 0, 0, (64,)))
         for name in names:
-            writer.put_gram(name, 0, cka.packed_gram(features(rng, n, 64)))
+            writer.put_gram(name, 0, gram_matrices.packed_gram(features(rng, n, 64)))
 
 
 def jobs_of(opened):
@@ -272,9 +274,9 @@ def seconds_of_jobs(paths):
     """Processor seconds of all jobs and of the last one, which is the largest; medians of rounds."""
     with opened_dumps(paths) as opened:
         jobs, rounds = jobs_of(opened), []
-        similarities.compare(jobs[0])  # what is set up once
+        similarity.compare(jobs[0])  # what is set up once
         while sum(map(sum, rounds)) < ROUNDS_SECONDS:
-            rounds.append([timed(similarities.compare, pairs)[0].processor for pairs in jobs])
+            rounds.append([timed(similarity.compare, pairs)[0].processor for pairs in jobs])
     return statistics.median(map(sum, rounds)), statistics.median(used[-1] for used in rounds)
 
 
@@ -282,8 +284,8 @@ def memory_of_last_job(paths):
     """MiB over base."""
     with opened_dumps(paths) as opened:
         jobs = jobs_of(opened)
-        similarities.compare(jobs[0])
-        return peak_of(similarities.compare, jobs[-1])[1]
+        similarity.compare(jobs[0])
+        return peak_of(similarity.compare, jobs[-1])[1]
 
 
 def write(path, points):
@@ -399,7 +401,7 @@ def draw(points, path):
             place.grid(which="major", color="0.9", linewidth=0.6)
             place.spines[["top", "right"]].set_visible(False)
         if axis == "networks":
-            bound = similarities.MEMORY / 2**20
+            bound = similarity.MEMORY / 2**20
             below.axhline(bound, color="0.3", linewidth=1, linestyle=":", label="bound on Gram matrices")
         above.set_title(shown.fixed.replace(", ", ",\n"), fontsize=9)
         above.set_ylabel("processor s a minibatch")

@@ -21,13 +21,19 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from widedeep import costs, data, dumps, models, similarities, training, weights  # noqa: E402
-from widedeep.costs import Images  # noqa: E402
-from widedeep.names import Model  # noqa: E402
+from widedeep.analysis import similarity  # noqa: E402
+from widedeep.formats import dataset, dumps, weights  # noqa: E402
+from widedeep.names import Configuration  # noqa: E402
+from widedeep.networks.build import build  # noqa: E402
+from widedeep.planning import costs  # noqa: E402
+from widedeep.planning.costs import Images  # noqa: E402
+from widedeep.training import (
+    loop,  # noqa: E402
+)
 
 BATCH_SIZE = 256
-MODEL = Model("noise", "resnet", 8, 1.0, 1.0)
-RECIPE = training.Recipe(1, 128, 0.01, "epoch", 0.9, 1e-4, 0.01, True, False)
+MODEL = Configuration("noise", "resnet", 8, 1.0, 1.0)
+RECIPE = Recipe(1, 128, 0.01, "epoch", 0.9, 1e-4, 0.01, True, False)
 
 
 def main(argv=None):
@@ -73,24 +79,24 @@ def by_networks(folder, numbers):
         peak = job(folder, "compute_pairs.py", "--first", *made[:number], "--out", folder / "pairs.h5")
         plan = costs.comparison_memory([layers] * number, BATCH_SIZE)
         lines.append(f"| {number} | {peak:,.0f} ({plan / 2**20:,.0f}) |")
-    return [*lines, "", f"Gram matrices are held up to {similarities.MEMORY / 2**20:,.0f} MB."]
+    return [*lines, "", f"Gram matrices are held up to {similarity.MEMORY / 2**20:,.0f} MB."]
 
 
 def write_data(folder, examples):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 100, (examples, 3, 32, 32), dtype=np.uint8)
     images += rng.integers(0, 156, (examples, 1, 1, 1), dtype=np.uint8)
-    split = data.Split(images, np.arange(examples) % 10)
-    small = data.Split(images[:10], split.labels[:10])
-    data.write(folder / "dataset.h5", "noise", small, split, list("0123456789"), "a benchmark")
+    split = dataset.Split(images, np.arange(examples) % 10)
+    small = dataset.Split(images[:10], split.labels[:10])
+    dataset.write(folder / "dataset.h5", "noise", small, split, list("0123456789"), "a benchmark")
     return folder / "dataset.h5"
 
 
 def write_network(path, dataset, seed):
     generator = torch.Generator().manual_seed(seed)
-    network = models.build("resnet", MODEL.depth, MODEL.width, 10, 3, generator=generator)
-    description = data.describe(dataset)
-    weights.save(path, network, MODEL, training.settings(MODEL, seed, RECIPE, description.train_checksum), description)
+    network = build("resnet", MODEL.depth, MODEL.width, 10, 3, generator=generator)
+    description = dataset.describe(dataset)
+    weights.save(path, network, MODEL, loop.settings(MODEL, seed, RECIPE, description.train_checksum), description)
 
 
 def dump_options(folder, path):

@@ -127,13 +127,14 @@ def table_of_notes(wall, processor, cores, notes):
 
 def table_of_timings(configfile):
     """Lines: wall seconds of a finished study by stage, from its timings and Snakemake's log."""
-    from widedeep import config as study_config
-    from widedeep import expected, remaining
-    from widedeep.errors import UserError
+    from widedeep.planning import remaining
+    from widedeep.runtime.errors import UserError
+    from widedeep.study import config as study_config
+    from widedeep.study import jobs as study_jobs
 
     config = study_config.read(configfile)
     by_rule = collections.defaultdict(list)
-    for job in expected.jobs(config):
+    for job in study_jobs.jobs(config):
         by_rule[job.rule].append(remaining.timed(job))
     missing = sum(seconds is None for values in by_rule.values() for seconds in values)
     if missing:
@@ -159,7 +160,7 @@ def wall_of(log):
     Raises:
         UserError: the log is missing, or of a run in which nothing was done.
     """
-    from widedeep.errors import UserError
+    from widedeep.runtime.errors import UserError
 
     text = log.read_text(errors="replace") if log.exists() else ""
     times = re.findall(r"^\[\w{3} (\w{3} +\d+ [\d:]{8} \d{4})\]$", text, re.MULTILINE)

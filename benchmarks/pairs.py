@@ -27,7 +27,10 @@ import torch
 from engine import Seconds, timed, versions
 from traps import row
 
-from widedeep import cka, dumps, similarities, sweep, tracing
+from widedeep.analysis import activations, similarity
+from widedeep.formats import dumps
+from widedeep.measures import gram_matrices
+from widedeep.networks import tracing
 
 NETWORKS = (2, 8, 32)
 PEER = "pytorch-cka"
@@ -73,9 +76,9 @@ def pairs_of_package(contestant, models, paths, inputs):
         arguments = one, task.loader(inputs), task.names_of(one), other
         used, found = timed(contestants.values_of, contestant, *arguments)
         with dumps.Dump(first) as left, dumps.Dump(second) as right:
-            (ours,) = similarities.compare([(left, right)])
+            (ours,) = similarity.compare([(left, right)])
         seconds.append(used)
-        differences.append(np.abs(found - ours.plain.values).max())
+        differences.append(np.abs(found - ours.measures["cka"].values).max())
         print(f"{contestant.label}, a pair: {used.wall:.1f} s", file=sys.stderr, flush=True)
     return seconds, differences
 
@@ -85,7 +88,9 @@ def dump(path, model, seed, minibatches, batch_size):
     pixels = task.images(minibatches * batch_size, seed=2)
     sample_ids = np.arange(len(pixels)).reshape(minibatches, batch_size)
     origin = dumps.Origin("resnet20", seed, "synthetic", "test")
-    sweep.write_dump(path, model, tracing.layers_of(model), pixels, sample_ids, "gram", origin, torch.device("cpu"))
+    activations.write_dump(
+        path, model, tracing.layers_of(model), pixels, sample_ids, "gram", origin, torch.device("cpu")
+    )
 
 
 @dataclass(frozen=True)
@@ -113,8 +118,8 @@ def comparing(paths):
         every_pair = [pair for pairs in calls for pair in pairs]
         return (
             timed(read, opened)[0],
-            timed(similarities.compare, every_pair)[0],
-            total([timed(similarities.compare, pairs)[0] for pairs in calls]),
+            timed(similarity.compare, every_pair)[0],
+            total([timed(similarity.compare, pairs)[0] for pairs in calls]),
         )
 
 
@@ -122,7 +127,7 @@ def read(opened):
     """All that is in the dumps, a minibatch of a network at a time."""
     for one in opened:
         minibatches, n = one.sample_ids.shape
-        grams, scores = cka.Grams.unfilled(len(one.layers), n), np.empty((len(one.layers), n))
+        grams, scores = gram_matrices.Grams.unfilled(len(one.layers), n), np.empty((len(one.layers), n))
         for minibatch in range(minibatches):
             one.read(minibatch, grams, scores)
 

@@ -16,7 +16,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
-from widedeep import models, tracing  # noqa: E402
+from widedeep.networks import tracing  # noqa: E402
+from widedeep.networks.build import build  # noqa: E402
 
 MINIBATCHES = 10
 BATCH_SIZE = 256
@@ -46,7 +47,7 @@ def network(seed, depth=DEPTH):
     """A ResNet in evaluation mode."""
     generator = torch.Generator().manual_seed(seed)
     # The momentum makes the statistics those of the last batch.
-    result = models.build("resnet", depth, 1, CLASSES, 3, batchnorm_momentum=1.0, generator=generator)
+    result = build("resnet", depth, 1, CLASSES, 3, batchnorm_momentum=1.0, generator=generator)
     result.train()(scaled(images(512, seed=1)))
     return result.eval()
 

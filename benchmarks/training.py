@@ -25,16 +25,20 @@ from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 from torchvision.transforms import v2  # noqa: E402
 
-from widedeep import data, models, training  # noqa: E402
-from widedeep.distributed import Group  # noqa: E402
-from widedeep.names import Model  # noqa: E402
-from widedeep.optimizer import SGD  # noqa: E402
+from widedeep.formats import dataset  # noqa: E402
+from widedeep.names import Configuration  # noqa: E402
+from widedeep.networks.build import build  # noqa: E402
+from widedeep.training import (
+    loop,  # noqa: E402
+)
+from widedeep.training.distributed import Group  # noqa: E402
+from widedeep.training.optimizer import SGD  # noqa: E402
 
 NETWORKS = [(14, 1), (38, 1), (14, 4)]
 SIDES = [8, 32]
 SECONDS, STEPS = 3, 3  # of a measurement, at least
 SEEDS_TOGETHER = 4
-RECIPE = training.Recipe(
+RECIPE = Recipe(
     epochs=1,
     batch_size=128,
     learning_rate=0.01,
@@ -65,7 +69,7 @@ def main(argv=None):
 def contestants(depth, width, side, compiled=False):
     """dict from name to a function that does steps for some seconds and returns images a second."""
     images = np.random.default_rng(0).integers(0, 256, (4096, 3, side, side), dtype=np.uint8)
-    split = data.Split(images, np.arange(len(images)) % 10)
+    split = dataset.Split(images, np.arange(len(images)) % 10)
     found = {
         "floor": step_on_fixed_batch(depth, width, split),
         "ours": ours(depth, width, split),
@@ -79,8 +83,8 @@ def contestants(depth, width, side, compiled=False):
     return found
 
 
-def build(depth, width):
-    return models.build("resnet", depth, width, 10, 3, RECIPE.batchnorm_momentum, torch.Generator().manual_seed(0))
+def resnet(depth, width):
+    return build("resnet", depth, width, 10, 3, RECIPE.batchnorm_momentum, torch.Generator().manual_seed(0))
 
 
 def our_sgd(network):
@@ -109,7 +113,7 @@ def step_on_fixed_batch(
         networks: how many of the same form are trained at once, by grouped convolutions.
         wrap: function of the network that returns what is called in its place.
     """
-    network = together(build(depth, width), networks) if networks > 1 else build(depth, width)
+    network = together(resnet(depth, width), networks) if networks > 1 else resnet(depth, width)
     network = network.to(memory_format=layout).train()
     called, step = wrap(network), optimizer(network)
     images = torch.from_numpy(split.images[: RECIPE.batch_size]).float().div_(255)
@@ -168,10 +172,15 @@ def compiled_and_told(network):
 
 def ours(depth, width, split):
     """widedeep.training on a split, without what comes at the end of an epoch."""
-    one = data.Split(split.images[:1], split.labels[:1])
-    network = build(depth, width).to(memory_format=torch.channels_last)
-    state = training.Training(
-        network, split, one, RECIPE, str(Model("bench", "resnet", depth, width, 1.0)), Group(torch.device("cpu"))
+    one = dataset.Split(split.images[:1], split.labels[:1])
+    network = resnet(depth, width).to(memory_format=torch.channels_last)
+    state = loop.Training(
+        network,
+        split,
+        one,
+        RECIPE,
+        str(Configuration("bench", "resnet", depth, width, 1.0)),
+        Group(torch.device("cpu")),
     )
 
     def measure():
@@ -217,7 +226,7 @@ def plain_loop(depth, width, split):
     crop = v2.RandomCrop(side, padding=side // 8, padding_mode="reflect")
     transform = v2.Compose([crop, v2.RandomHorizontalFlip(), v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
     loader = torch.utils.data.DataLoader(Pictures(split, transform), RECIPE.batch_size, shuffle=True, drop_last=True)
-    network = build(depth, width).train()
+    network = resnet(depth, width).train()
     step = usual_sgd(network)
 
     def steps():

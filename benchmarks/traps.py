@@ -11,8 +11,11 @@ from contestants import UNBIASED, values_of
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from widedeep import dumps, similarities, sweep, tracing
-from widedeep.errors import UserError
+from widedeep.analysis import activations, similarity
+from widedeep.data import minibatches
+from widedeep.formats import dumps
+from widedeep.networks import tracing
+from widedeep.runtime.errors import UserError
 
 
 def table(present):
@@ -67,11 +70,11 @@ def unmatched_dumps():
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("first.h5", "second.h5")]
         for seed, path in enumerate(paths):
-            sample_ids = dumps.minibatches(len(pixels), 16, 1, seed)
-            sweep.write_dump(path, model, tracing.layers_of(model), pixels, sample_ids, "gram", origin, cpu)
+            sample_ids = minibatches.minibatches(len(pixels), 16, 1, seed)
+            activations.write_dump(path, model, tracing.layers_of(model), pixels, sample_ids, "gram", origin, cpu)
         with dumps.Dump(paths[0]) as first, dumps.Dump(paths[1]) as second:
             try:
-                similarities.compare([(first, second)])
+                similarity.compare([(first, second)])
             except UserError:
                 return "refused"
     return "compared"

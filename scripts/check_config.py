@@ -1,22 +1,21 @@
 """Check a config, and run nothing: unknown keys, impossible values, code that Snakemake would run.
 
-Examples:
+Example:
   python scripts/check_config.py config/mine.yaml
 """
 
-from widedeep import command
+from widedeep.runtime import command
 
 
 def main(argv=None):
     parser = command.parser(__doc__)
     parser.add_argument("config", metavar="FILE", help="YAML of a study")
     args = command.start(parser, argv)
-    from widedeep import config
+    from widedeep.study import checks
 
-    checked = config.read(args.config)
-    grid = config.grid(checked)
-    networks = sum(map(len, grid.values()))
-    print(f"{args.config}: study {checked['study']}, {networks} networks of {len(grid)} configurations")
+    study = checks.read(args.config)
+    networks, configurations = len(study.networks), len(study.configurations)
+    print(f"{args.config}: study {study.study}, {networks} networks of {configurations} configurations")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ Example (networks dumped with --predictions as in the example of scripts/dump_ac
       --summary fig6.csv
 """
 
-from widedeep import command
+from widedeep.runtime import command
 
 
 def parse(argv):
@@ -32,10 +32,15 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep import data, examples, files, metrics, plots, predictions
+    from widedeep.analysis import examples
+    from widedeep.data import loading
+    from widedeep.figures.predictions import draw_classes, draw_examples
+    from widedeep.figures.style import save
+    from widedeep.formats import dataset, metrics, predictions
+    from widedeep.runtime import files
 
     read = predictions.read_all(args.predictions)
-    description, test = data.describe(args.data), data.read(args.data, "test")
+    description, test = dataset.describe(args.data), loading.read(args.data, "test")
     check_data(args.data, description, read[0])
     known = metrics.read(args.metrics)
     wide, deep = examples.closest_pair(configurations(read, known))
@@ -43,15 +48,15 @@ def main(argv=None):
     by_class = table_of_classes(wide, deep, test.labels, description.classes)
     summary = summary_of(wide, deep, by_class)
     pictures = most_different(by_example, test.images, description.classes)
-    plots.save(plots.draw_examples(by_example, summary, pictures, args.colour_map), by_example, args.examples)
-    plots.save(plots.draw_classes(by_class, wide.name, deep.name), by_class, args.classes)
+    save(draw_examples(by_example, summary, pictures, args.colour_map), by_example, args.examples)
+    save(draw_classes(by_class, wide.name, deep.name), by_class, args.classes)
     with files.replacing(args.summary) as unfinished:
         pd.DataFrame([summary]).to_csv(unfinished, index=False, float_format="%.6f")
     print(f"{wide.name} against {deep.name}: mean difference {summary['observed']:.4f}, p {summary['p']:.4f}")
 
 
 def check_data(path, description, first):
-    from widedeep.errors import UserError
+    from widedeep.runtime.errors import UserError
 
     if description.test_checksum != first.data_checksum:
         raise UserError(
@@ -64,9 +69,9 @@ def configurations(read, known):
     """examples.Configuration of all networks, in the order in which they were given."""
     import numpy as np
 
-    from widedeep.errors import UserError
-    from widedeep.examples import Configuration
-    from widedeep.metrics import configuration_name
+    from widedeep.analysis.examples import Configuration
+    from widedeep.networks.families import configuration_title
+    from widedeep.runtime.errors import UserError
 
     groups = {}
     for network in read:
@@ -75,7 +80,7 @@ def configurations(read, known):
         groups.setdefault(network.model, []).append(network)
     return [
         Configuration(
-            configuration_name(known[group[0].label]),
+            configuration_title(known[group[0].label]),
             *(known[group[0].label][key] for key in ("depth", "width", "fraction")),
             np.stack([network.classes == network.labels for network in group]),
         )
@@ -88,7 +93,7 @@ def table_of_examples(wide, deep, labels):
     import numpy as np
     import pandas as pd
 
-    from widedeep import examples
+    from widedeep.analysis import examples
 
     sets = examples.matched_sets(wide.correct, deep.correct)
     names = ("wide", "deep", "control_first", "control_second")
@@ -100,7 +105,7 @@ def table_of_classes(wide, deep, labels, classes):
     """A line a class: mean accuracies, their difference (wide less deep) with its 95 % interval, p and corrected q."""
     import pandas as pd
 
-    from widedeep import examples
+    from widedeep.analysis import examples
 
     accuracies = [examples.class_accuracies(one.correct, labels, len(classes)) for one in (wide, deep)]
     means = dict(zip(("wide", "deep"), (part.mean(axis=0) for part in accuracies), strict=True))
@@ -109,7 +114,7 @@ def table_of_classes(wide, deep, labels, classes):
 
 def summary_of(wide, deep, by_class):
     """What the figures come to, and what the findings read: one line."""
-    from widedeep import examples
+    from widedeep.analysis import examples
 
     size = len(examples.matched_sets(wide.correct, deep.correct)[0])
     _, _, *control = examples.matched_sets(wide.correct, deep.correct)

@@ -9,7 +9,7 @@ Example (networks dumped with --predictions as in the example of scripts/dump_ac
       --out G.png G.csv
 """
 
-from widedeep import command
+from widedeep.runtime import command
 
 
 def parse(argv):
@@ -21,10 +21,12 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import metrics, plots, predictions
+    from widedeep.figures.predictions import draw_agreement
+    from widedeep.figures.style import save
+    from widedeep.formats import metrics, predictions
 
     table = table_of(predictions.read_all(args.predictions), metrics.read(args.metrics))
-    plots.save(plots.draw_agreement(table, args.colour_map), table, args.out)
+    save(draw_agreement(table, args.colour_map), table, args.out)
     print(f"{len(args.predictions)} networks: {' '.join(args.out)}")
 
 
@@ -33,8 +35,8 @@ def table_of(read, known):
     import numpy as np
     import pandas as pd
 
-    from widedeep.agreement import agreement, class_shares, hellinger, kl_divergence
-    from widedeep.metrics import network_name
+    from widedeep.analysis.agreement import agreement, class_shares, hellinger, kl_divergence
+    from widedeep.formats.metrics import network_title
 
     classes = np.stack([network.classes for network in read])
     agreeing = agreement(classes)
@@ -42,7 +44,7 @@ def table_of(read, known):
     members, names = {}, {}
     for position, network in enumerate(read):
         members.setdefault(network.model, []).append(position)
-        names[network.model] = network_name(network.label, known, seed=False)
+        names[network.model] = network_title(network.label, known, seed=False)
     # As many seeds a set for all pairs, since the distance between shares of few seeds is larger.
     size = max(1, min(len(positions) for positions in members.values()) // 2)
     number = read[0].log_probabilities.shape[1]

@@ -6,7 +6,7 @@ Example (after the example of scripts/dump_activations.py --help):
 
 import contextlib
 
-from widedeep import command
+from widedeep.runtime import command
 
 
 def parse(argv):
@@ -19,12 +19,13 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import dumps, similarities
+    from widedeep.analysis import similarity
+    from widedeep.formats import dumps
 
     with contextlib.ExitStack() as opened:
         first = opened.enter_context(dumps.Dump(args.dump))
         second = opened.enter_context(dumps.Dump(args.other)) if args.other else first
-        similarities.write(args.out, {"/": (first, second)})
+        similarity.write(args.out, {"/": (first, second)})
     print(f"{args.out}: {len(first.layers)} x {len(second.layers)} layers, {len(first.sample_ids)} minibatches")
 
 

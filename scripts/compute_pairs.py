@@ -10,7 +10,7 @@ Example (two seeds of one configuration, dumped as in the example of scripts/dum
 
 import contextlib
 
-from widedeep import command
+from widedeep.runtime import command
 
 
 def parse(argv):
@@ -23,14 +23,15 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import dumps, similarities
+    from widedeep.analysis import similarity
+    from widedeep.formats import dumps
 
     with contextlib.ExitStack() as opened:
         first, second = (
             [opened.enter_context(dumps.Dump(path)) for path in paths] for paths in (args.first, args.second)
         )
         pairs = pairs_of_larger_seed(first, second)
-        similarities.write(args.out, pairs)
+        similarity.write(args.out, pairs)
     print(f"{args.out}: {len(pairs)} pairs, {len(first[0].sample_ids)} minibatches")
 
 
@@ -43,11 +44,12 @@ def pairs_of_larger_seed(first, second):
     Raises:
         UserError: no pair has that larger seed.
     """
-    from widedeep.errors import UserError
+    from widedeep.names import pair_name
+    from widedeep.runtime.errors import UserError
 
     larger = max(dump.seed for dump in first + second)
     candidates = [(a, b) for a in first for b in second or first if second or a.seed < b.seed]
-    pairs = {f"seed{a.seed}--seed{b.seed}": (a, b) for a, b in candidates if max(a.seed, b.seed) == larger}
+    pairs = {pair_name(a.seed, b.seed): (a, b) for a, b in candidates if max(a.seed, b.seed) == larger}
     if not pairs:
         raise UserError(f"--first {' '.join(str(dump.path) for dump in first)}: holds no pair of networks; give two.")
     return pairs

@@ -4,16 +4,16 @@ Draws the unbiased estimator that the workflow uses, and below it the biased one
 the middle and the last stage of one network.
 
 Example (after the example of scripts/train.py --help):
-  python scripts/converge_cka.py results/one/resnet14/model.safetensors --data data/digits/dataset.h5 \\
+  python scripts/converge_cka.py --weights results/one/resnet14/model.safetensors --data data/digits/dataset.h5 \\
       --batch-sizes 16 64 --out A.pdf A.png A.csv
 """
 
-from widedeep import command
+from widedeep.runtime import command
 
 
 def parse(argv):
     parser = command.parser(__doc__)
-    parser.add_argument("model", metavar="WEIGHTS", help="model.safetensors of scripts/train.py")
+    parser.add_argument("--weights", required=True, metavar="FILE", help="model.safetensors of scripts/train.py")
     parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5 of scripts/download.py")
     parser.add_argument(
         "--batch-sizes", nargs="+", type=command.positive_int, default=[16, 64, 256], help="default: 16 64 256"
@@ -22,8 +22,8 @@ def parse(argv):
     parser.add_argument(
         "--examples", type=command.positive_int, default=2048, help="the first of the test set (default: 2048)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the order of examples")
-    parser.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the order of examples (default: 0)")
+    command.add_device(parser)
     command.add_workers(parser)
     command.add_figure_options(parser)
     return command.start(parser, argv, writes=["out"])
@@ -34,19 +34,25 @@ def main(argv=None):
     import numpy as np
     import pandas as pd
 
-    from widedeep import convergence, data, metrics, models, plots, weights
+    from widedeep import names
+    from widedeep.analysis import convergence
+    from widedeep.data import loading
+    from widedeep.figures.convergence import draw_convergence
+    from widedeep.figures.style import save
+    from widedeep.formats import dataset, metrics, weights
+    from widedeep.networks.devices import device_named
 
-    device = models.device_named(args.device)
-    network, model, training = weights.load(args.model, device)
-    weights.check_data(args.model, training, data.describe(args.data), args.data)
-    images = data.read(args.data, "test", workers=args.workers).images[: args.examples]
+    device = device_named(args.device)
+    network, configuration, training = weights.load(args.weights, device)
+    weights.check_data(args.weights, training, dataset.describe(args.data), args.data)
+    images = loading.read(args.data, "test", workers=args.workers).images[: args.examples]
     layers = convergence.three_layers(network)
     grams = np.stack([convergence.gram_of(network, layer, images, 256, device) for layer in layers])
-    names = [layer.name for layer in layers]
-    table = pd.DataFrame(convergence.table(names, grams, args.batch_sizes, args.passes, args.seed))
-    name = metrics.network_name(f"{model}/seed{training['seed']}", metrics.read(args.metrics))
-    plots.save(plots.draw_convergence(table, name, args.colour_map), table, args.out)
-    print(f"{name}: {len(images)} examples, {len(table)} lines: {' '.join(args.out)}")
+    layer_names = [layer.name for layer in layers]
+    table = pd.DataFrame(convergence.table(layer_names, grams, args.batch_sizes, args.passes, args.seed))
+    title = metrics.network_title(names.label(configuration, training["seed"]), metrics.read(args.metrics))
+    save(draw_convergence(table, title, args.colour_map), table, args.out)
+    print(f"{title}: {len(images)} examples, {len(table)} lines: {' '.join(args.out)}")
 
 
 if __name__ == "__main__":

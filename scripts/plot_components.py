@@ -9,7 +9,7 @@ Example (after the example of scripts/compute_cka.py --help):
       --metrics results/one/resnet14/metrics.json --out fig3.pdf fig3.png fig3.csv
 """
 
-from widedeep import command
+from widedeep.runtime import command
 
 
 def parse(argv):
@@ -22,24 +22,27 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import metrics, plots
+    from widedeep.figures.components import draw_components
+    from widedeep.figures.style import save
+    from widedeep.formats import metrics
 
     known = metrics.read(args.metrics)
     rows = [row_of(*paths, known) for paths in zip(args.cka, args.components, strict=True)]
-    plots.save(plots.draw_components(rows, args.colour_map), table_of(rows), args.out)
+    save(draw_components(rows, args.colour_map), table_of(rows), args.out)
     print(f"{len(rows)} networks: {' '.join(args.out)}")
 
 
 def row_of(cka, pca, known):
-    """The plots.ComponentRow of one network, from the paths of its two files."""
-    from widedeep import plots, results
-    from widedeep.metrics import accuracy, network_name
+    """The components.ComponentRow of one network, from the paths of its two files."""
+    from widedeep.figures import components
+    from widedeep.formats import network_files
+    from widedeep.formats.metrics import accuracy, network_title
 
-    first, comparison = results.components_and_cka(pca, cka)
+    first, comparison = network_files.components_and_cka(pca, cka)
     side = comparison.first
-    name = f"{network_name(side.label, known)}\naccuracy {accuracy(side.label, known)}"
-    return plots.ComponentRow(
-        name, side, comparison.values, first.agreement, first.share, comparison.deflated, comparison.squared_cosine
+    name = f"{network_title(side.label, known)}\naccuracy {accuracy(side.label, known)}"
+    return components.ComponentRow(
+        name, side, comparison.cka, first.agreement, first.share, comparison.deflated, comparison.squared_cosine
     )
 
 

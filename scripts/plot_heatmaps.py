@@ -10,7 +10,7 @@ Example (after the example of scripts/compute_cka.py --help):
       --metrics results/one/resnet14/metrics.json --out fig.pdf fig.png fig.csv
 """
 
-from widedeep import command
+from widedeep.runtime import command
 
 
 def parse(argv):
@@ -24,39 +24,42 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import metrics, plots
+    from widedeep.figures.heatmaps import draw_heatmaps
+    from widedeep.figures.style import save
+    from widedeep.formats import metrics
 
     known = metrics.read(args.metrics)
     panels = [panel_of(row, sources, known) for row, *sources in args.panel]
-    plots.save(plots.draw_heatmaps(panels, args.colour_map), table_of(panels), args.out)
+    save(draw_heatmaps(panels, args.colour_map), table_of(panels), args.out)
     print(f"{len(panels)} panels: {' '.join(args.out)}")
 
 
 def panel_of(row, sources, known):
-    """The plots.Panel of one or more sources, whose mean it shows; `known` are the metrics by label."""
+    """The heatmaps.Panel of one or more sources, whose mean it shows; `known` are the metrics by label."""
     import numpy as np
 
-    from widedeep import plots, similarities
-    from widedeep.errors import UserError
-    from widedeep.metrics import accuracy, network_name
+    from widedeep.figures import heatmaps
+    from widedeep.formats import similarities
+    from widedeep.formats.metrics import accuracy, network_title
+    from widedeep.runtime.errors import UserError
 
     if not sources:
-        return plots.Panel(row, "")
+        return heatmaps.Panel(row, "")
     comparisons = [similarities.read(*source.split("::")) for source in sources]
     first = comparisons[0]
     for source, other in zip(sources, comparisons, strict=True):
         if (other.first.names, other.second.names) != (first.first.names, first.second.names):
             raise UserError(f"{source}: has other layers than {sources[0]}; only the same layers can be averaged.")
-    values = defined_mean(np.stack([comparison.values for comparison in comparisons]))
+    values = defined_mean(np.stack([comparison.cka for comparison in comparisons]))
     if len(comparisons) > 1:
-        labels = tuple(network_name(side.label, known, seed=False) for side in (first.first, first.second))
-        return plots.Panel(row, f"mean of {len(comparisons)} pairs", values, first.first, first.second, labels)
+        labels = tuple(network_title(side.label, known, seed=False) for side in (first.first, first.second))
+        return heatmaps.Panel(row, f"mean of {len(comparisons)} pairs", values, first.first, first.second, labels)
     if first.first.label == first.second.label:
-        title = f"{network_name(first.first.label, known)}\naccuracy {accuracy(first.first.label, known)}"
-        return plots.Panel(row, title, values, first.first, first.second)
-    labels = tuple(network_name(side.label, known) for side in (first.first, first.second))
+        title = f"{network_title(first.first.label, known)}\naccuracy {accuracy(first.first.label, known)}"
+        return heatmaps.Panel(row, title, values, first.first, first.second)
+    labels = tuple(network_title(side.label, known) for side in (first.first, first.second))
     title = " and ".join(accuracy(side.label, known) for side in (first.first, first.second))
-    return plots.Panel(row, f"accuracies {title}", values, first.first, first.second, labels)
+    return heatmaps.Panel(row, f"accuracies {title}", values, first.first, first.second, labels)
 
 
 def defined_mean(values):

@@ -1,4 +1,4 @@
-"""How far a study is: jobs done, running, failed and waiting by stage, where trainings are, and what is left.
+"""Show the progress of a study: jobs done, running, failed and waiting by stage, running trainings, remaining time.
 
 Reads the results folder and the logs alone and writes nothing, so it works while the study runs, from another terminal
 and from another node that sees the files, whether Snakemake was started by scripts/run_study.py or by hand. The
@@ -11,26 +11,25 @@ Example (in the folder of the workflow, while the study runs or after it):
 
 import collections
 
-from plan import duration
-
-from widedeep import command
+from widedeep.runtime import command
+from widedeep.runtime.units import duration
 
 
 def parse(argv):
     parser = command.parser(__doc__)
-    parser.add_argument("--configfile", default="config/demo.yaml", help="of the study (default: the demo)")
+    parser.add_argument("--configfile", default="config/demo.yaml", help="config of the study (default: the demo)")
     return command.start(parser, argv)
 
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import config as study_config
-    from widedeep import progress, remaining
+    from widedeep.planning import progress, remaining
+    from widedeep.study import checks
 
-    config = study_config.read(args.configfile)
-    states = progress.states(config)
-    left = remaining.estimates(config, states)
-    print(f"results/{config['study']}, the study of {args.configfile}\n")
+    study = checks.read(args.configfile)
+    states = progress.states(study)
+    left = remaining.estimates(study, states)
+    print(f"{study.places.results}, the study of {args.configfile}\n")
     parts = [table(states, left), trainings(states), others(states), stopped(states), failures(states)]
     print("\n\n".join("\n".join(part) for part in [*parts, ending(states, left)] if part))
 
@@ -67,7 +66,7 @@ def trainings(states):
             where = f"{now['epoch']:>7}/{now['epochs']:<5}{now['loss']:>9.3f}{now['accuracy']:>10.1%}"
         else:
             where = f"{'starts':>13}{'':>19}"
-        lines.append(f"  {name_of(state.job):<45}{where}{duration(state.age):>12} ago")
+        lines.append(f"  {state.job.name:<45}{where}{duration(state.age):>12} ago")
     head = f"{'running trainings':<47}{'epoch':>13}{'loss':>9}{'accuracy':>10}{'news':>16}"
     return [head, *lines] if lines else []
 
@@ -75,14 +74,14 @@ def trainings(states):
 def others(states):
     """Lines: each other job that runs, and since when nothing was heard of it, which for most is their start."""
     running = [state for state in states if state.name == "running" and state.job.rule != "train"]
-    lines = [f"  {name_of(state.job):<77}{duration(state.age):>12} ago" for state in running]
+    lines = [f"  {state.job.name:<77}{duration(state.age):>12} ago" for state in running]
     return [f"{'other running jobs':<79}{'news':>16}", *lines] if lines else []
 
 
 def stopped(states):
     """Lines: each job that waits with a checkpoint."""
     lines = [
-        f"  {name_of(state.job)} from epoch {state.checkpoint}"
+        f"  {state.job.name} from epoch {state.checkpoint}"
         for state in states
         if state.name == "waiting" and state.checkpoint
     ]
@@ -95,7 +94,7 @@ def failures(states):
     for state in states:
         if state.name == "failed":
             said = state.last_line or "(nothing: it was killed, perhaps for its memory or time)"
-            lines += [f"  {name_of(state.job)}", f"    {state.log or 'no log'}", f"    {said}"]
+            lines += [f"  {state.job.name}", f"    {state.log or 'no log'}", f"    {said}"]
     return ["failed", *lines] if lines else []
 
 
@@ -107,7 +106,7 @@ def ending(states, left):
     unknown = collections.Counter(state.job.rule for state, estimate in left if estimate.seconds is None)
     if not known:
         return ["left: not known yet; no job of a stage that still has jobs to do has finished."]
-    from widedeep import remaining
+    from widedeep.planning import remaining
 
     seconds = [estimate.seconds for _, estimate in known]
     running = sum(state.name == "running" for state in states)
@@ -123,11 +122,6 @@ def ending(states, left):
         rules = ", ".join(f"{count:,} {rule}" for rule, count in unknown.items())
         lines.append(f"Without the stages of which no job has finished yet: {rules}.")
     return lines
-
-
-def name_of(job):
-    """As its log and its timing are called: `digits-resnet14-w1-f100/seed1/train`."""
-    return job.timing.split("/timings/", 1)[1].removesuffix(".tsv")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
 """Run a study to its report, with a live line of progress: jobs done and left, and where trainings are.
 
-A thin layer over Snakemake, for people at a terminal: it starts `snakemake`, follows its log and the progress files of
-the trainings, and makes the report where something is newer than it. Options it does not know go to Snakemake.
+A thin layer over Snakemake, for people at a terminal: it starts `snakemake`, follows its events and the progress files
+of the trainings, and makes the report where something is newer than it. Options it does not know go to Snakemake.
 
 Examples:
   python scripts/run_study.py
   python scripts/run_study.py --configfile config/cifar10.yaml --cores 4
 """
 
-import contextlib
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -20,50 +18,48 @@ import tempfile
 import time
 from pathlib import Path
 
-from widedeep import command, files, forkserver, locking
-from widedeep.interruption import STOPPED
+from widedeep.runtime import command, events, files, locking
+from widedeep.runtime.interruption import STOPPED
+from widedeep.runtime.units import duration
 
 PROFILE = "workflow/profiles/default"
-_STEPS = re.compile(r"(\d+) of (\d+) steps")
-_TOTAL = re.compile(r"^total\s+(\d+)$", re.MULTILINE)
+# Where Snakemake keeps the locks of a folder; those of a Snakemake that was killed remain.
+LOCKS = Path(".snakemake", "locks")
 
 
 def main(argv=None):
     parser = command.parser(__doc__)
-    parser.add_argument("--configfile", default="config/demo.yaml", help="of the study (default: the demo)")
-    parser.add_argument("--profile", default=PROFILE, help="of the machine (default: one machine)")
+    parser.add_argument("--configfile", default="config/demo.yaml", help="config of the study (default: the demo)")
+    parser.add_argument("--profile", default=PROFILE, help="profile of the machine (default: one machine)")
     args, rest = parser.parse_known_args(argv)
     snakemake = [sys.executable, "-m", "snakemake", "--configfile", args.configfile, "--profile", args.profile]
-    from widedeep import config
+    from widedeep.study import checks
 
     # Before Snakemake, which runs the code in a config that asks for it (__use_yte__).
-    study = config.read(args.configfile)["study"]
-    results = Path("results", study)
-    log = log_in(results)
-    # Of the log, and so of the study: another run waits.
-    with locking.only_writer([log]), forks(args.profile):
-        return run(snakemake, rest, args.configfile, log, results)
+    study = checks.read(args.configfile)
+    log = log_of(study)
+    # The log stands for the study: another run waits.
+    with locking.only_writer([log]):
+        return run(snakemake, rest, args.configfile, log, study)
 
 
-def forks(profile):
-    """A fork server for jobs on this machine; those of a cluster keep to the limits that it gives them."""
-    return forkserver.running() if profile == PROFILE else contextlib.nullcontext()
-
-
-def run(snakemake, options, configfile, log, results):
+def run(snakemake, options, configfile, log, study):
     """Run Snakemake to its end, and make and tell what a finished study has. Returns the exit status.
 
     Args:
         snakemake: words that start Snakemake for this study.
         options: further words for the run, which the report does not take.
-        log: path of the file for Snakemake's words.
+        configfile: path of the config.
+        log: path of the file for Snakemake's output.
+        study: config.Study.
     """
-    status, something_ran = follow([*snakemake, *options], log, results)
+    results = Path(study.places.results)
+    status, something_ran = follow([*snakemake, *options], log, study)
     if status:
         return status
     findings, report = results / "findings.csv", results / "report.html"
     if not findings.exists():  # as after a dry run, or a run to a target of one's own
-        print(f"Snakemake ended well, and the study is not finished; what Snakemake said: {log}")
+        print(f"Snakemake ended well, and the study is not finished; the output of Snakemake: {log}")
         return 0
     if is_stale(report, results, configfile):
         make_report(snakemake, report, log, results)
@@ -74,13 +70,13 @@ def run(snakemake, options, configfile, log, results):
     return 0
 
 
-def log_in(results):
-    """Path of the file for Snakemake's words in a results folder; it is made, with its folder.
+def log_of(study):
+    """Path of the file for Snakemake's output; it is made, with its folder.
 
     Raises:
         UserError: it cannot be written there.
     """
-    log = results / "logs" / "snakemake.log"
+    log = Path(study.places.log("snakemake"))
     with files.explaining_os_errors(log):
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
@@ -96,32 +92,32 @@ def print_findings(path):
             print(f"{finding['verdict']:>15}: {finding['claim']} ({finding['result']})")
 
 
-def follow(snakemake, log, results, until=None):
-    """Run Snakemake, its words into `log`, and show how far it is; on a failure print what it said.
+def follow(snakemake, log, study, until=None):
+    """Run Snakemake, its output into `log`, and show the progress; on a failure tell which jobs failed, and why.
 
     Args:
+        snakemake: words of the command.
+        log: path.
+        study: config.Study.
         until: moment of time.monotonic() at which trainings are told to stop; without it they run to their end.
 
     Returns:
         (exit status, whether a job ran); the status is STOPPED after `until`, and command.INTERRUPTED after Ctrl-C
     """
-    started = time.monotonic()
-    with open(log, "w") as written, open(log) as reading:
+    started, began = time.monotonic(), time.time()
+    with open(log, "w") as written:
         # In a group of their own Snakemake and its jobs can be told to stop without this process.
         group = None if until is None else 0
         process = subprocess.Popen(snakemake, stdout=written, stderr=subprocess.STDOUT, process_group=group)
-        said, line, told, interrupted = "", StatusLine(), 0, False
-        read, steps = 0, (0, 0)
+        line, told, interrupted, watched = StatusLine(), 0, False, Watched(study.places.events, began)
         while True:
             try:
                 ended = process.poll() is not None
-                said += reading.read()
-                whole = said.rfind("\n") + 1
-                steps, read = steps_in(said[read:whole], steps), whole
-                line.show(describe(*steps, results, time.monotonic() - started))
+                seen = watched.run()
+                line.show(describe(seen, Path(study.places.results), time.monotonic() - started))
                 if ended:
                     break
-                if until is not None and time.monotonic() > until and "\nExecute " in said:
+                if until is not None and time.monotonic() > until and seen and seen.jobs:
                     told += 1
                     tell_to_stop(process, told)
                 time.sleep(1)
@@ -131,18 +127,41 @@ def follow(snakemake, log, results, until=None):
                     os.killpg(process.pid, signal.SIGINT)
                 line.show("stopping: trainings write their checkpoints")
         line.end()
-    something_ran = steps[0] > 0
+    something_ran = bool(seen and seen.done)
     if process.returncode and told and not interrupted:
-        sys.stderr.write("".join(f"{sentence}\n" for sentence in sentences_of(said).splitlines()))
+        tell_failures(study)
         return STOPPED, something_ran
     if process.returncode:
-        no_room = without_room(Path(), Path(".snakemake"), results)
-        start = said.find("Error in rule") if "Error in rule" in said else 0
-        sys.stderr.write(sentences_of(said) if no_room else said[start:])
-        sys.stderr.write(f"\nThe whole log: {log}. What was finished is kept; {how_to_go_on(said, snakemake)}\n")
+        no_room = without_room(Path(), Path(".snakemake"), Path(study.places.results))
+        if not tell_failures(study) and not no_room:
+            sys.stderr.write(Path(log).read_text(errors="replace"))
+        sys.stderr.write(f"\nThe output of Snakemake: {log}. What was finished is kept; {how_to_go_on(snakemake)}\n")
         if no_room:
             raise no_room
     return command.INTERRUPTED if process.returncode and interrupted else process.returncode, something_ran
+
+
+class Watched:
+    """The file of events of a study, of which runs that began earlier do not count.
+
+    Args:
+        path: of the file.
+        began: seconds since the epoch.
+    """
+
+    def __init__(self, path, began):
+        self._path, self._began, self._read, self._run = path, began, None, None
+
+    def run(self):
+        """The events.Run of the Snakemake that is followed; None as long as it has started no job."""
+        try:
+            status = os.stat(self._path)
+        except OSError:
+            return None
+        if (status.st_mtime_ns, status.st_size) != self._read:
+            self._read = status.st_mtime_ns, status.st_size
+            self._run = events.newest_run(self._path)
+        return self._run if self._run and self._run.started >= self._began else None
 
 
 def tell_to_stop(snakemake, seconds):
@@ -157,12 +176,26 @@ def tell_to_stop(snakemake, seconds):
         os.killpg(snakemake.pid, signal.SIGTERM)
 
 
+def tell_failures(study):
+    """Print each failed job with the end of its log. Returns whether there is one."""
+    from widedeep.planning import progress
+
+    failed = [state for state in progress.states(study) if state.name == "failed"]
+    for state in failed:
+        sys.stderr.write(f"\nfailed: {state.job.name}\n")
+        if state.log:
+            sys.stderr.write(f"{Path(state.log).read_text(errors='replace').rstrip()}\n(its log: {state.log})\n")
+        else:
+            sys.stderr.write("It left no log; it was killed, perhaps for its memory or time.\n")
+    return bool(failed)
+
+
 def without_room(*folders):
     """The UserError of a folder that cannot be written to any more, as on a full disk; None where there is room.
 
     There neither the jobs nor Snakemake could write down why they failed.
     """
-    from widedeep.errors import UserError
+    from widedeep.runtime.errors import UserError
 
     try:
         for folder in filter(Path.is_dir, folders):
@@ -173,14 +206,9 @@ def without_room(*folders):
     return None
 
 
-def sentences_of(said):
-    """What the jobs said; Snakemake's own words about a full disk are tracebacks."""
-    return "\n".join(dict.fromkeys(line for line in said.splitlines() if line.startswith("error: ")))
-
-
-def how_to_go_on(said, snakemake):
+def how_to_go_on(snakemake):
     """What the user does next. A Snakemake that was killed leaves its lock, and on a cluster its jobs."""
-    if "LockException" not in said:
+    if not (LOCKS.is_dir() and any(LOCKS.iterdir())):
         return "run the same command to go on."
     unlock = shlex.join(["snakemake", *snakemake[3:], "--unlock"])
     return (
@@ -191,19 +219,17 @@ def how_to_go_on(said, snakemake):
     )
 
 
-def steps_in(lines, before):
-    """(jobs done, jobs in all) by new lines of Snakemake's log; `before` is what the lines until then said."""
-    if steps := _STEPS.findall(lines):
-        return tuple(map(int, steps[-1]))
-    totals = _TOTAL.findall(lines)
-    return (0, int(totals[-1])) if totals and not before[0] else before
+def describe(seen, results, seconds):
+    """One line: jobs done and left, time, and each training's position.
 
-
-def describe(done, total, results, seconds):
-    """One line: jobs done and left, time, and each training's position."""
-    if not total:
+    Args:
+        seen: events.Run, or None.
+        results: folder of the study.
+        seconds: since the start.
+    """
+    if not seen:
         return "looking for what there is to do"
-    parts = [f"{done} of {total} jobs, {total - done} left, {int(seconds) // 60}:{int(seconds) % 60:02d}"]
+    parts = [f"{seen.done} of {seen.total} jobs, {seen.total - seen.done} left, {duration(seconds)}"]
     return " | ".join(parts + [training for training in map(position_of, trainings(results)) if training])
 
 
@@ -255,7 +281,7 @@ def is_stale(report, results, configfile):
 
 def make_report(snakemake, report, log, results):
     """Snakemake's own report; it describes a finished run, so no rule can make it."""
-    from widedeep.errors import UserError
+    from widedeep.runtime.errors import UserError
 
     print("Making the report")
     with files.replacing(report) as unfinished, open(log, "a") as written:

@@ -14,30 +14,32 @@ Example:
 """
 
 import os
-import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-import plan as in_words
+import plan
 import run_study
 
-from widedeep import command, files, locking
-from widedeep.interruption import STOPPED
+from widedeep.names import parsed
+from widedeep.runtime import command, events, files, locking
+from widedeep.runtime.interruption import STOPPED
+from widedeep.runtime.units import duration, operations
 
-PROFILE = "workflow/profiles/default"
+PROFILE = run_study.PROFILE
 # Rules of which as many jobs run as are worth while on one device; of the others one a core.
-ON_DEVICE = ("train", "dump_activations", "probe_blocks", "A")
+ON_DEVICE = ("train", "dump_activations", "probe_residual_blocks", "cka_convergence")
 # How many times more operations a second GPUs have in TF32 than in float32, at most.
 _FULL_FLOAT32 = 8
 
 
 def parse(argv):
     parser = command.parser(__doc__)
-    parser.add_argument("--configfile", required=True, metavar="FILE", help="of the study whose grid is trained")
-    parser.add_argument("--minutes", type=in_words.positive_float, required=True, help="from now to the report, about")
+    parser.add_argument("--configfile", required=True, metavar="FILE", help="config of the study")
+    parser.add_argument("--minutes", type=plan.positive_float, required=True, help="from now to the report, about")
     return command.start(parser, argv)
 
 
@@ -47,11 +49,11 @@ def main(argv=None):
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one
             signal.signal(number, signal.default_int_handler)
-    from widedeep import config as study_config
+    from widedeep.study import checks
 
-    run = Run(with_archive(study_config.read(args.configfile)), until)
+    run = Run(with_archive(checks.read(args.configfile)), until)
     try:
-        with locking.only_writer([run_study.log_in(run.results)]):
+        with locking.only_writer([run_study.log_of(run.study)]):
             status = run.make_data() or run.train() or run.settle()
         return status or run.analyse() or run.failed
     except KeyboardInterrupt:  # while no Snakemake runs
@@ -59,72 +61,73 @@ def main(argv=None):
         return command.INTERRUPTED
 
 
-def with_archive(config):
-    """A config with the official archive of its data set as the source, if that lies here or in data/."""
-    from widedeep import config as study_config
+def with_archive(study):
+    """A study with the official archive of its data set as the source, if that lies here or in data/."""
+    from widedeep.data import catalogue
 
-    dataset = config["dataset"]
-    name = study_config.ARCHIVES.get(dataset["name"])
+    record = catalogue.WITH_SOURCES.get(study.dataset.name)
+    name = record and record.archive
     beside = [path for path in map(Path, ("", "data")) if name and (path / name).is_file()]
-    if not beside or dataset.get("archive"):
-        return config
-    elsewhere = ("source", "mirrors")
-    kept = {key: value for key, value in dataset.items() if key not in elsewhere}
-    return config | {"dataset": kept | {"mirrors": [], "archive": str(beside[0] / name)}}
+    if not beside or study.dataset.archive:
+        return study
+    found = {"source": None, "mirrors": [], "archive": str(beside[0] / name)}
+    return study.model_copy(update={"dataset": study.dataset.model_copy(update=found)})
 
 
 class Run:
-    """What one call does; what earlier ones did, it reads from the results folder.
+    """One call of this program; what earlier ones did, it reads from the results folder.
 
     Args:
-        config: checked.
+        study: config.Study.
         until: moment of time.monotonic() at which the report is to be there.
 
     Attributes:
-        results: folder of the study.
+        study: the same under the name of its own, STUDY-gpu.
         failed: exit status of Snakemake if a training failed; the others are analysed all the same.
     """
 
-    def __init__(self, config, until):
-        self._config, self._until, self.failed = config | {"study": f"{config['study']}-gpu"}, until, 0
-        self.results = Path("results", self._config["study"])
+    def __init__(self, study, until):
+        from widedeep.study.config import Study
+
+        self.study = Study.model_validate({**study.dump(), "study": f"{study.study}-gpu"})
+        self._until, self.failed = until, 0
         # All that may be trained, in the order of the plan, and what is finished of it.
-        self._grid, self._study = self.results / "grid.yaml", self.results / "study.yaml"
+        folder = Path(self.study.places.results)
+        self._grid, self._finished = folder / "grid.yaml", folder / "study.yaml"
         self._done, self._least = {}, 0.0
         self._outdated = None  # not known yet
         self._at_once = 1  # where nothing is left to train, and so nothing measured
 
     def make_data(self):
         """Make the file of the data set, if it is not there. Returns the exit status."""
-        from widedeep import config as study_config
-
-        path = study_config.data_path(self._config)
+        path = Path(self.study.places.data)
         if path.exists():
             return 0
         print(f"Making {path}")
-        write(self._grid, self._config)
+        write(self._grid, self.study)
         return self._follow([path])
 
     def train(self):
         """Train what fits, and plan anew while that leaves time. Returns the exit status, 0 if trainings failed."""
-        from widedeep import budget, costs, reduction
+        from widedeep.planning import budget
+        from widedeep.planning.costs import Costs
+        from widedeep.planning.images import images_of
+        from widedeep.study.subset import subset_of
 
-        config = self._config
-        images = costs.images_of(config)
-        study = costs.of_study(config, images)
-        networks = budget.candidates(config, {cost.model: cost for cost in study})
-        write(self._grid, reduction.reduced(config, networks))
+        costs = Costs(self.study, images_of(self.study))
+        networks = budget.candidates(costs)
+        write(self._grid, subset_of(self.study, networks))
         self._done, rates, status = self._shares_done(networks), None, 0
         while not status and any(self._done.get(network) != 1 for network in networks):
-            rates = rates or self._measure([cost for cost in study if cost.model in dict(networks)], images)
-            choosing = budget.Budget(config, images, study, rates, self._done)
+            rates = rates or self._measure({network.configuration for network in networks}, costs.images)
+            choosing = budget.Budget(costs, rates, self._done)
             chosen = choosing.plan(self._until - time.monotonic())
             print("\n" + "\n".join(table_of(chosen, rates, self._until - time.monotonic())))
-            first = [(planned.model, planned.seed) for planned in chosen.trainings]
+            first = [planned.network for planned in chosen.trainings]
             if not first:
                 self._least = choosing.least()
                 break
-            write(self._grid, reduction.reduced(config, list(dict.fromkeys([*first, *networks]))))
+            write(self._grid, subset_of(self.study, list(dict.fromkeys([*first, *networks]))))
             status = self._follow(map(self._weights, first), self._until - chosen.analysis)
             self._done = self._shares_done(networks)
         if status == STOPPED:
@@ -140,32 +143,31 @@ class Run:
         Raises:
             UserError: nothing is finished, and nothing failed.
         """
-        from widedeep import config as study_config
-        from widedeep import reduction
-        from widedeep.errors import UserError
+        from widedeep.runtime.errors import UserError
+        from widedeep.study.subset import subset_of
 
-        grid = study_config.grid(self._config).items()
-        finished = [(model, seed) for model, seeds in grid for seed in seeds if self._done.get((model, seed)) == 1]
+        finished = [network for network in self.study.networks if self._done.get(network) == 1]
         if finished:
-            print(f"Trained networks: {len(finished)} ({self._study})")
-            write(self._study, reduction.reduced(self._config, finished))
+            print(f"Trained networks: {len(finished)} ({self._finished})")
+            write(self._finished, subset_of(self.study, finished))
             return 0
         if self.failed:
             return self.failed
         if self._least:
-            needed = in_words.duration(self._least)
-            raise UserError(f"--minutes: too few for any network; the quickest takes {needed}, so give more.")
+            needed = duration(self._least)
+            raise UserError(f"--minutes: too few for any network; the quickest takes {needed} (h:min:s), so give more.")
         raise UserError(
-            f"{self.results}: no training has ended; checkpoints are kept, so run the same command again to go on."
+            f"{self.study.places.results}: no training has ended; checkpoints are kept, so run the same command again "
+            "to go on."
         )
 
     def analyse(self):
         """Make dumps, figures, tables and report of the networks that are finished. Returns the exit status."""
-        return run_study.main(["--configfile", str(self._study), "--profile", PROFILE, *self._shares_of_device()])
+        return run_study.main(["--configfile", str(self._finished), "--profile", PROFILE, *self._shares_of_device()])
 
     def _follow(self, targets, until=None):
         words = [*self._snakemake(), *map(str, targets), *self._shares_of_device()]
-        status, _ = run_study.follow(words, run_study.log_in(self.results), self.results, until)
+        status, _ = run_study.follow(words, run_study.log_of(self.study), self.study, until)
         return status
 
     def _snakemake(self):
@@ -177,15 +179,15 @@ class Run:
         return ["--resources", f"gpu={self._at_once}", "--set-resources", *each]
 
     def _weights(self, network):
-        model, seed = network
-        return self.results / f"models/{model}/seed{seed}/model.safetensors"
+        return self.study.places.of_network(network, "model.safetensors")
 
     def _shares_done(self, networks):
         """dict from each network that is begun to the share of its training that is done, with 1 for finished ones."""
-        from widedeep import progress, reduction
+        from widedeep.planning import progress
+        from widedeep.study.subset import subset_of
 
-        done, epochs = {}, self._config["training"]["epochs"]
-        for state in progress.states(reduction.reduced(self._config, networks)):
+        done, epochs = {}, self.study.training.epochs
+        for state in progress.states(subset_of(self.study, networks)):
             if state.job.rule == "train" and state.name == "done":
                 done[state.job.networks[0]] = 1
             elif state.job.rule == "train" and state.checkpoint:
@@ -197,52 +199,60 @@ class Run:
 
     def _trained_again(self, networks):
         """Those of the trained networks that Snakemake would train again, after a change of recipe or code."""
-        from widedeep.errors import UserError
+        from widedeep.runtime.errors import UserError
 
         if not networks:
             return []
-        by_name = {f"{model}, seed {seed}": (model, seed) for model, seed in networks}
-        dry_run = [*self._snakemake(), "-n", *map(str, map(self._weights, networks))]
-        said = subprocess.run(dry_run, capture_output=True, text=True)
+        by_key = {
+            events.key("train", dict(zip(("model", "seed"), parsed(str(one)), strict=True))): one for one in networks
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            planned = Path(folder, "events.jsonl")
+            dry_run = [*self._snakemake(), "-n", *map(self._weights, networks)]
+            environment = {**os.environ, events.ELSEWHERE: str(planned)}
+            said = subprocess.run(dry_run, capture_output=True, text=True, env=environment)
+            run = events.newest_run(planned)
         if said.returncode:
             raise UserError(
                 f"{self._grid}: Snakemake does not plan it; `snakemake --configfile {self._grid} -n` says why."
             )
-        return [by_name[name] for name in re.findall(r"Training (\S+, seed \d+)$", said.stdout + said.stderr, re.M)]
+        return [network for key, network in by_key.items() if run and key in run.jobs]
 
-    def _measure(self, study, images):
+    def _measure(self, configurations, images):
         """The budget.Rates of this machine, printed as they are found; sets how many jobs share the device."""
-        from widedeep import budget, costs, models, side_by_side
-        from widedeep.errors import UserError
+        from widedeep.networks.devices import device_named
+        from widedeep.planning import budget, throughput
+        from widedeep.runtime.errors import UserError
 
-        recipe, found = costs.recipe_of(self._config), {}
-        narrow, wide = costs.smallest_and_largest(study)
+        recipe, found = self.study.training.recipe, {}
+        narrow, wide = throughput.smallest_and_largest(configurations, images)
 
-        def throughput(number, cost=narrow):
-            found[cost.model.width, number] = measured = side_by_side.measured(cost, images, recipe, number)
+        def throughput_of(number, configuration=narrow):
+            measured = throughput.side_by_side(configuration, images, recipe, number)
+            found[configuration.width, number] = measured
             speed = f"{measured.throughput / 1e9:,.3g} GFLOP/s" if measured.throughput else "no memory"
-            print(f"  {in_words.name_of(cost):<24}{number:>4} at a time {speed:>18}", flush=True)
+            print(f"  {plan.title_of(configuration):<24}{number:>4} at a time {speed:>18}", flush=True)
             return measured.throughput
 
         print("Measuring training steps:", flush=True)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        number = budget.fastest_number(throughput, cores)
-        while number and wide.model.width != narrow.model.width and not throughput(number, wide):
+        number = budget.fastest_number(throughput_of, cores)
+        while number and wide.width != narrow.width and not throughput_of(number, wide):
             number //= 2
         if not number:
             raise UserError(
-                f"training.batch_size: a training of {in_words.name_of(wide)} finds no memory on this device; "
+                f"training.batch_size: a training of {plan.title_of(wide)} finds no memory on this device; "
                 "take it out of the grid, or use a smaller batch."
             )
         self._at_once = number
-        operations = {width: measured.throughput for (width, at_once), measured in found.items() if at_once == number}
-        alone = found[narrow.model.width, 1]
+        rates = {width: measured.throughput for (width, at_once), measured in found.items() if at_once == number}
+        alone = found[narrow.width, 1]
         print(f"on {alone.device}: {number} at a time")
         # Of what measures a trained network, TF32 is off.
-        on_cuda = models.device_named("auto").type == "cuda"
+        on_cuda = device_named("auto").type == "cuda"
         in_float32 = _FULL_FLOAT32 if on_cuda else 1
-        a_gram = seconds_a_gram(self._config["dumps"]["batch_size"], found_before=on_cuda)
-        return budget.Rates(number, operations, alone.start, products_of_a_core(), a_gram, in_float32, cores)
+        a_gram = seconds_a_gram(self.study.dumps.batch_size, found_before=on_cuda)
+        return budget.Rates(number, rates, alone.start, products_of_a_core(), a_gram, in_float32, cores)
 
 
 def products_of_a_core():
@@ -264,12 +274,13 @@ def seconds_a_gram(examples, found_before):
     import h5py
     import numpy as np
 
-    from widedeep import cka, dumps
-    from widedeep.layers import LayerInfo
+    from widedeep.formats import dumps
+    from widedeep.measures import gram_matrices
+    from widedeep.networks.layers import LayerInfo
 
     # The variances of a layer's components fall about so; alike ones would be harder to tell apart.
     spread = np.arange(1, 2 * examples + 1) ** -0.5
-    gram = cka.packed_gram(np.random.default_rng(0).standard_normal((examples, 2 * examples)) * spread)
+    gram = gram_matrices.packed_gram(np.random.default_rng(0).standard_normal((examples, 2 * examples)) * spread)
     sample_ids, origin = np.arange(20 * examples).reshape(20, -1), dumps.Origin("measured", 1, "", "test")
     with h5py.File("measured", "w", driver="core", backing_store=False) as file:
         writer = dumps.Writer(file, "gram", origin, sample_ids, {})
@@ -285,29 +296,30 @@ def table_of(chosen, rates, seconds):
     """Lines: each training of a plan (budget.Plan), what is left out, and how long all takes."""
     lines = [f"{'training':<32}{'seed':>6}{'left':>14}{'takes':>12}{'ends after':>12}"]
     for planned in chosen.trainings:
-        left = in_words.operations(planned.operations)
-        takes, ends = map(in_words.duration, (planned.seconds, planned.end))
-        lines.append(f"  {in_words.name_of(planned):<30}{planned.seed:>6}{left:>14}{takes:>12}{ends:>12}")
+        left = operations(planned.operations)
+        takes, ends = map(duration, (planned.seconds, planned.end))
+        network = planned.network
+        lines.append(f"  {plan.title_of(network.configuration):<30}{network.seed:>6}{left:>14}{takes:>12}{ends:>12}")
     if not chosen.trainings:
         lines.append("  none fits into the time")
-    by_model = {}
+    by_configuration = {}
     for planned in chosen.left_out:
-        by_model.setdefault(planned.model, []).append(planned)
-    lines += ["left out"] * bool(by_model)
-    for several in by_model.values():
+        by_configuration.setdefault(planned.network.configuration, []).append(planned)
+    lines += ["left out"] * bool(by_configuration)
+    for configuration, several in by_configuration.items():
         seeds = f"{len(several)} seed{'s' * (len(several) > 1)}"
-        lines.append(f"  {in_words.name_of(several[0]):<30}{seeds:>20}{in_words.duration(several[0].seconds):>12}")
-    after = f"then {in_words.duration(chosen.analysis)} of dumps, CKA, probes, figures and report"
-    whole = f"{in_words.duration(chosen.seconds)} of {in_words.duration(max(seconds, 0))}"
+        lines.append(f"  {plan.title_of(configuration):<30}{seeds:>20}{duration(several[0].seconds):>12}")
+    after = f"then {duration(chosen.analysis)} of dumps, CKA, probes, figures and report"
+    whole = f"{duration(chosen.seconds)} of {duration(max(seconds, 0))}"
     return [*lines, f"{rates.at_once} at a time, {after}: {whole}"]
 
 
-def write(path, config):
+def write(path, study):
     """Write a config, whole or not at all; one that says the same already stays, and the report with it."""
     import yaml
 
     text = "# Made by scripts/run_within.py.\n" + yaml.safe_dump(
-        config, sort_keys=False, default_flow_style=None, width=110
+        study.dump(), sort_keys=False, default_flow_style=None, width=110
     )
     if path.exists() and path.read_text() == text:
         return

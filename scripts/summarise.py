@@ -12,7 +12,7 @@ Example (after the example of scripts/compute_cka.py --help):
 
 from pathlib import Path
 
-from widedeep import command
+from widedeep.runtime import command
 
 THRESHOLDS = (0.8, 0.9, 0.95)
 
@@ -31,7 +31,7 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep import files
+    from widedeep.runtime import files
 
     lines = [line_of(folder) for folder in args.networks]
     with files.replacing(args.out) as unfinished:
@@ -43,10 +43,11 @@ def line_of(folder):
     """The table's line of the network in a folder."""
     import numpy as np
 
-    from widedeep import blocks, components, metrics, results
-    from widedeep.errors import UserError
+    from widedeep.analysis import block_structure
+    from widedeep.formats import components, metrics, network_files
+    from widedeep.runtime.errors import UserError
 
-    first, comparison = results.components_and_cka(folder / "pca.h5", folder / "cka.h5")
+    first, comparison = network_files.components_and_cka(folder / "pca.h5", folder / "cka.h5")
     label = comparison.first.label
     ((named, network),) = metrics.read([folder / "metrics.json"]).items()
     if named != label:
@@ -55,9 +56,9 @@ def line_of(folder):
     known = metrics.values_of(network, keys, folder / "metrics.json")
     # As in the model's name: four decimals, as numbers have here, would make one of 0.00125 and 0.0013.
     size = {key: f"{network[key]:g}" for key in ("width", "fraction")}
-    layers = len(comparison.values)
-    block = blocks.layers_in_block(first.share, first.agreement)
-    inside, without, left_out = blocks.means_among(comparison.values, comparison.deflated, block)
+    layers = len(comparison.cka)
+    block = block_structure.layers_in_block(first.share, first.agreement)
+    inside, without, left_out = block_structure.means_among(comparison.cka, comparison.deflated, block)
     return {
         **known,
         **size,
@@ -68,7 +69,7 @@ def line_of(folder):
         "cka_in_block": inside,
         "cka_in_block_without_first_component": without,
         "pairs_in_block_left_out": left_out,
-        **{f"block_size_{t:g}": blocks.block_size(comparison.values, t) / layers for t in THRESHOLDS},
+        **{f"block_size_{t:g}": block_structure.block_size(comparison.cka, t) / layers for t in THRESHOLDS},
     }
 
 

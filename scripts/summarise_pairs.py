@@ -10,7 +10,7 @@ Example (two networks dumped and compared as in the example of scripts/compute_p
       --configurations configurations.csv
 """
 
-from widedeep import command
+from widedeep.runtime import command
 
 COLUMNS = ("first", "second", "block_first", "block_second", "equal_depth", "best_inside", "best_outside")
 
@@ -28,7 +28,8 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep import files, similarities
+    from widedeep.formats import similarities
+    from widedeep.runtime import files
 
     blocks = blocks_of(args.components)
     lines = [line for path in args.pairs for name in similarities.names(path) for line in lines_of(path, name, blocks)]
@@ -41,14 +42,14 @@ def main(argv=None):
 
 
 def configurations(table):
-    """A line an ordered pair of configurations: means over pairs of seeds with 95 % intervals (resampling.py).
+    """A line an ordered pair of configurations: means over pairs of seeds with 95 % intervals (findings/statistics.py).
 
     Args:
         table: as of --out, each pair in two neighbouring lines; the first of them is in figure F's order.
     """
     import pandas as pd
 
-    from widedeep.resampling import mean_over_pairs
+    from widedeep.findings.statistics import mean_over_pairs
 
     measures = COLUMNS[4:]
     lines = []
@@ -66,12 +67,11 @@ def configurations(table):
 
 def pairs_of_figure_f(table):
     """The lines of the pairs that figure F averages, with their models and seeds: model_first, seed_first and so on."""
-    from widedeep.seeds import first_pairs
+    from widedeep.names import first_pairs, parsed
 
     table = table.copy()
     for side in ("first", "second"):
-        parts = table[side].str.rsplit("/seed", n=1)
-        table[f"model_{side}"], table[f"seed_{side}"] = parts.str[0], parts.str[1].astype(int)
+        table[f"model_{side}"], table[f"seed_{side}"] = zip(*table[side].map(parsed), strict=True)
     kept = []
     for _, there in table[::2].groupby(["model_first", "model_second"]):
         lines = dict(zip(zip(there.seed_first, there.seed_second, strict=True), there.index, strict=True))
@@ -81,29 +81,30 @@ def pairs_of_figure_f(table):
 
 def blocks_of(paths):
     """Which layers are in the block, (layers,) bool, by the label of the network."""
-    from widedeep import blocks, components
+    from widedeep.analysis import block_structure
+    from widedeep.formats import components
 
     found = {}
     for path in paths:
         label, first = components.read(path)
-        found[label] = blocks.layers_in_block(first.share, first.agreement)
+        found[label] = block_structure.layers_in_block(first.share, first.agreement)
     return found
 
 
 def lines_of(path, name, blocks):
     """The table's lines of one pair, for each network as the first."""
-    from widedeep import similarities
-    from widedeep.errors import UserError
+    from widedeep.formats import similarities
+    from widedeep.runtime.errors import UserError
 
     comparison = similarities.read(path, name)
     labels = (comparison.first.label, comparison.second.label)
-    for label, layers in zip(labels, comparison.values.shape, strict=True):
+    for label, layers in zip(labels, comparison.cka.shape, strict=True):
         if len(blocks.get(label, ())) != layers:
             raise UserError(f"{path}: compares {label} with {layers} layers; give its pca.h5 with --components.")
     first, second = (blocks[label] for label in labels)
     return [
-        dict(zip(COLUMNS, (*labels, *numbers_of(comparison.values, first, second)), strict=True)),
-        dict(zip(COLUMNS, (*labels[::-1], *numbers_of(comparison.values.T, second, first)), strict=True)),
+        dict(zip(COLUMNS, (*labels, *numbers_of(comparison.cka, first, second)), strict=True)),
+        dict(zip(COLUMNS, (*labels[::-1], *numbers_of(comparison.cka.T, second, first)), strict=True)),
     ]
 
 
@@ -116,7 +117,7 @@ def numbers_of(values, first, second):
     """
     import numpy as np
 
-    from widedeep.blocks import equal_depth
+    from widedeep.analysis.block_structure import equal_depth
 
     partner = equal_depth(len(first), len(second))
     outside_both = ~first & ~second[partner]

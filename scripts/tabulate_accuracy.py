@@ -1,31 +1,35 @@
 """Table B of the paper: test accuracy by depth and width, mean and standard deviation over seeds.
 
 Writes the table as CSV and Markdown, and a heatmap of the means, a panel a family and share of the training set. With
---published, what others published for these networks stands beside ours in CSV and Markdown
-(scripts/widedeep/published.py); give it only for networks that saw whole images.
+--published, published accuracies of these networks stand beside ours in CSV and Markdown (analysis/published.py of the
+library); give it only for networks that saw whole images.
 
 Example (after the example of scripts/train.py --help):
-  python scripts/tabulate_accuracy.py results/one/resnet14/metrics.json --out B.csv B.md B.pdf B.png
+  python scripts/tabulate_accuracy.py --metrics results/one/resnet14/metrics.json --out B.csv B.md B.pdf B.png
 """
 
-from widedeep import command
+from widedeep.runtime import command
 
 
 def parse(argv):
     parser = command.parser(__doc__)
-    parser.add_argument("metrics", nargs="+", metavar="FILE", help="metrics.json of all networks")
     parser.add_argument("--published", action="store_true", help="show published accuracies beside these")
-    parser.add_argument("--colour-map", default="magma", help="of matplotlib or seaborn (default: magma)")
-    parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .csv, .md, .pdf, .png")
+    command.add_figure_options(parser)
     return command.start(parser, argv, writes=["out"])
 
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import files, metrics, plots
+    from widedeep.figures.accuracies import draw_accuracies
+    from widedeep.figures.style import save
+    from widedeep.formats import metrics
+    from widedeep.runtime import files
+    from widedeep.runtime.errors import UserError
 
+    if not args.metrics:
+        raise UserError("--metrics: names no file; give the metrics.json of all networks.")
     table = accuracies(metrics.read(args.metrics), args.published)
-    plots.save(plots.draw_accuracies(table, args.colour_map), table, [path for path in args.out if path[-3:] != ".md"])
+    save(draw_accuracies(table, args.colour_map), table, [path for path in args.out if not path.endswith(".md")])
     for path in args.out:
         if path.endswith(".md"):
             with files.replacing(path) as unfinished:
@@ -42,7 +46,7 @@ def accuracies(known, with_published):
     """
     import pandas as pd
 
-    from widedeep import published
+    from widedeep.analysis import published
 
     networks = pd.DataFrame(list(known.values()))
     identity = ["dataset", "family", "depth", "width", "fraction"]
@@ -65,7 +69,7 @@ def accuracies(known, with_published):
 
 def markdown(table):
     """The table as the paper prints it, in percent: a row a depth, a column a width, and one for published values."""
-    from widedeep import published
+    from widedeep.analysis import published
 
     lines = []
     for (family, fraction), part in table.groupby(["family", "fraction"], sort=False):

@@ -9,7 +9,7 @@ Example (after the example of scripts/train.py --help):
 
 from pathlib import Path
 
-from widedeep import command
+from widedeep.runtime import command
 
 
 def parse(argv):
@@ -29,7 +29,7 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep import files, provenance
+    from widedeep.runtime import files, provenance
 
     trainings = [provenance.read(folder / "provenance.json") for folder in args.networks]
     # A network may have no dump, as in the example above.
@@ -45,15 +45,16 @@ def main(argv=None):
 
 def line_of(folder, training, dump):
     """The table's line of the network in a folder; what differs between attempts is named for each."""
-    from widedeep import metrics
-    from widedeep.errors import UserError
+    from widedeep import names
+    from widedeep.formats import metrics
+    from widedeep.runtime.errors import UserError
 
     ((label, network),) = metrics.read([folder / "metrics.json"]).items()
     for other in filter(None, (training, dump)):
-        if f"{other['model']}/seed{other['seed']}" != label:
+        if (of := names.label(other["model"], other["seed"])) != label:
             raise UserError(
-                f"{folder}: its metrics.json is of {label} and its provenance of the {other['stage']} of "
-                f"{other['model']}/seed{other['seed']}; make them again."
+                f"{folder}: its metrics.json is of {label} and its provenance of the {other['stage']} of {of}; make them "
+                "again."
             )
     attempts = training["attempts"]
     return {
@@ -87,14 +88,17 @@ def page(table, trainings, dumps):
     """The HTML page."""
     import html
 
+    from widedeep.runtime.units import duration
+
     attempts = [attempt for job in trainings + dumps if job for attempt in job["attempts"]]
     style = "body{font:15px sans-serif;margin:2em}td,th{padding:.3em .5em;text-align:left;vertical-align:top}"
     parts = [f"<!doctype html><meta charset='utf-8'><title>Provenance</title><style>{style}</style>"]
     parts += [f"<p>{html.escape(sentence)}</p>" for sentence in sentences(trainings, attempts)]
-    shown = table.assign(seconds=table.seconds.map(duration), dump_seconds=table.dump_seconds.map(duration))
+    times = {key: table[key].map(duration, na_action="ignore") for key in ("seconds", "dump_seconds")}
+    shown = table.assign(**times)
     shown["test_accuracy"] = table.test_accuracy.map("{:.1%}".format)
     shown = shown.rename(columns={"seconds": "training", "dump_seconds": "dump", "test_accuracy": "test accuracy"})
-    return "\n".join([*parts, shown.to_html(index=False, border=0), ""])
+    return "\n".join([*parts, shown.to_html(index=False, border=0, na_rep=""), ""])
 
 
 def sentences(trainings, attempts):
@@ -126,14 +130,6 @@ def listed(found):
     if len(found) == 1:
         return next(iter(found))
     return "; ".join(f"{value} ({number})" for value, number in found.items())
-
-
-def duration(seconds):
-    """`1:02:03`, hours, minutes and seconds; empty where nothing is known."""
-    if seconds is None or seconds != seconds:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 if __name__ == "__main__":

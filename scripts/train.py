@@ -1,8 +1,8 @@
 """Train one network of the grid with the paper's recipe.
 
 Writes model.safetensors, history.csv, metrics.json and provenance.json into the folder --out. Told to stop (SIGTERM,
-Ctrl-C), it writes a checkpoint and exits with status 75; started again with the same arguments it goes on from there,
-and ends with the same bits as a training that was never interrupted. Two of them never write into one folder: the
+Ctrl-C), it writes a checkpoint and exits with status 75. Started again with the same arguments it goes on from there,
+and ends with the same bits as a training that was never interrupted. Two trainings never write into one folder: the
 second waits, and ends without training anew if the first has done the same work. The last epoch is kept, not the best
 one on the test set. Started by torchrun, several processes, each with a GPU of its own, share every batch.
 
@@ -12,13 +12,14 @@ Example:
       --learning-rate 0.1 --batchnorm-momentum 0.1 --no-flip --out results/one/resnet14
 """
 
-import argparse
 import contextlib
 import json
 from pathlib import Path
 
-from widedeep import command, files, provenance
-from widedeep.interruption import STOPPED, Clock, Interrupted, StopSignal
+from widedeep.names import Configuration, Network
+from widedeep.runtime import command, endings, files, options, provenance
+from widedeep.runtime.interruption import STOPPED, Clock, Interrupted, StopSignal
+from widedeep.training.recipe import Recipe
 
 
 def parse(argv):
@@ -32,23 +33,12 @@ def parse(argv):
     network.add_argument(
         "--fraction", type=float, default=1, help="use the first share of the training set (default: 1)"
     )
-    network.add_argument("--seed", type=int, required=True, help="of initial weights, order and augmentation")
-    recipe = parser.add_argument_group("the recipe (defaults: the paper's on CIFAR-10)")
-    recipe.add_argument("--epochs", type=command.positive_int, default=300)
-    recipe.add_argument("--batch-size", type=command.positive_int, default=128)
-    recipe.add_argument("--learning-rate", type=float, default=0.01, help="at the start; cosine decay to 0")
-    recipe.add_argument("--schedule", choices=["epoch", "step"], default="epoch", help="when the cosine is stepped")
-    recipe.add_argument("--momentum", type=float, default=0.9)
-    recipe.add_argument("--l2", type=float, default=1e-4, help="adds l2 * ||w||^2 of all kernels to the loss")
-    recipe.add_argument("--batchnorm-momentum", type=float, default=0.01, help="weight of the new batch")
-    recipe.add_argument("--flip", action=argparse.BooleanOptionalAction, default=True, help="random horizontal flips")
-    recipe.add_argument(
-        "--mixed-precision", action=argparse.BooleanOptionalAction, default=False, help="bfloat16 on cuda"
-    )
+    network.add_argument("--seed", type=int, required=True, help="seed of initial weights, order and augmentation")
+    options.add_arguments(parser.add_argument_group("the recipe (defaults: the paper's on CIFAR-10)"), Recipe)
     machine = parser.add_argument_group("the machine")
-    machine.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
+    command.add_device(machine)
     machine.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --out")
-    machine.add_argument("--checkpoint-minutes", type=float, default=10, help="between two checkpoints (default: 10)")
+    command.add_checkpoint_minutes(machine)
     machine.add_argument(
         "--progress", type=Path, metavar="FILE", help="JSON with epoch, loss and accuracy, kept current"
     )
@@ -58,42 +48,35 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
+    recipe = options.from_arguments(Recipe, args)
     stop, attempt = StopSignal(), provenance.Attempt()  # before torch is imported
-    from widedeep import distributed, locking, models
+    from widedeep.networks.devices import device_named
+    from widedeep.runtime import locking
+    from widedeep.training import distributed
 
     names = ("model.safetensors", "history.csv", "metrics.json", "provenance.json")
     written = [*(args.out / name for name in names), *([args.progress] if args.progress else [])]
     try:
         # Of several processes the first one; the others wait for it, as long as torch lets them.
         lock = locking.only_writer(written, stop) if distributed.is_first() else contextlib.nullcontext(False)
-        with lock as waited, distributed.group(models.device_named(args.device)) as group:
-            return train(args, group, stop, attempt, waited)
+        with lock as waited, distributed.group(device_named(args.device)) as group:
+            return train(args, recipe, group, stop, attempt, waited)
     except Interrupted:
-        print(f"stopped by {stop.name} before it began, start again.")
+        print(endings.stopped_line(f"{stop.name}, before it began; start it again."))
         return STOPPED
 
 
-def train(args, group, stop, attempt, waited):
+def train(args, recipe, group, stop, attempt, waited):
     """Train in one process of a group; the first one writes the files. Returns the exit status."""
-    from widedeep import data, training
-    from widedeep.checkpoint import Checkpoint
-    from widedeep.names import Model
+    from widedeep.data import loading
+    from widedeep.formats import dataset
+    from widedeep.training import loop
+    from widedeep.training.checkpoint import Checkpoint
 
     attempt.device = provenance.device_name(group.device, group.size)
-    description = data.describe(args.data)
-    model = Model(description.name, args.family, args.depth, args.width, args.fraction)
-    recipe = training.Recipe(
-        epochs=args.epochs,
-        batch_size=args.batch_size,
-        learning_rate=args.learning_rate,
-        schedule=args.schedule,
-        momentum=args.momentum,
-        l2=args.l2,
-        batchnorm_momentum=args.batchnorm_momentum,
-        flip=args.flip,
-        mixed_precision=args.mixed_precision,
-    )
-    identity = training.settings(model, args.seed, recipe, description.train_checksum)
+    description = dataset.describe(args.data)
+    network = Network(Configuration(description.name, args.family, args.depth, args.width, args.fraction), args.seed)
+    identity = loop.settings(network, recipe, description.train_checksum)
     checkpoint = Checkpoint(args.checkpoint or args.out / "checkpoint.pt", identity)
     if group.any(waited and is_finished(args.out, identity, attempt)):
         print(f"{args.out}: trained by the process that was waited for.")
@@ -111,27 +94,25 @@ def train(args, group, stop, attempt, waited):
             report_progress(args.progress, state)
 
     workers = group.workers(args.workers)
-    examples = data.read(args.data, "train", args.fraction, workers)
-    test = data.read(args.data, "test", workers=workers)
+    examples = loading.read(args.data, "train", args.fraction, workers)
+    test = loading.read(args.data, "test", workers=workers)
     classes = len(description.classes)
     try:
-        finished = training.train_network(
-            model, args.seed, examples, test, classes, recipe, group, checkpoint, after_step
-        )
+        finished = loop.train_network(network, examples, test, classes, recipe, group, checkpoint, after_step)
     except Interrupted:
-        print(f"stopped by {stop.name}; {checkpoint.path} holds the state, start again to go on.")
+        print(endings.stopped_line(f"{stop.name}; {checkpoint.path} holds the state, start it again to go on."))
         return STOPPED
     if group.rank == 0:
-        outputs = write_results(args.out, model, finished, identity, description)
+        outputs = write_results(args.out, network, finished, identity, description)
         attempts, seconds = [*checkpoint.attempts, attempt.so_far()], finished.epoch_seconds
-        of = str(model), args.seed
+        of = identity["model"], identity["seed"]
         provenance.write(args.out / "provenance.json", "train", of, identity, attempts, outputs, epoch_seconds=seconds)
     remove_traces(checkpoint, args.progress, group)
     return 0
 
 
 def remove_traces(checkpoint, progress, group):
-    """Remove what a finished training needs no more, its own or of a process that was killed before it came to this."""
+    """Remove the checkpoint and the progress of a finished training, its own or of a process that was killed then."""
     if group.rank == 0:
         checkpoint.remove()
         if progress:
@@ -140,7 +121,7 @@ def remove_traces(checkpoint, progress, group):
 
 def is_finished(folder, identity, attempt):
     """Whether a folder holds this very training, whole, made by the same code."""
-    from widedeep.errors import UserError
+    from widedeep.runtime.errors import UserError
 
     try:
         found = provenance.read(folder / "provenance.json")
@@ -154,7 +135,7 @@ def is_finished(folder, identity, attempt):
 
 def report_progress(path, state):
     """Write where the training is; that this is not possible, as on a full disk, is no reason to end a training."""
-    from widedeep.errors import UserError
+    from widedeep.runtime.errors import UserError
 
     loss, accuracy = state.running_loss_and_accuracy()
     position = {"epoch": state.epoch + 1, "epochs": state.recipe.epochs, "step": state.step}
@@ -162,20 +143,20 @@ def report_progress(path, state):
         unfinished.write_text(json.dumps({"name": state.name, **position, "loss": loss, "accuracy": accuracy}))
 
 
-def write_results(folder, model, finished, identity, description):
-    """Write history, metrics and weights, the weights last: they are what later stages wait for. Returns the paths."""
+def write_results(folder, network, finished, identity, description):
+    """Write history, metrics and weights, the weights last: later stages wait for them. Returns the paths."""
     from dataclasses import asdict
 
-    from widedeep import weights
+    from widedeep.formats import weights
 
     metrics = finished.metrics()
     parameters = sum(parameter.numel() for parameter in finished.network.parameters())
     history, summary, model_file = (folder / name for name in ("history.csv", "metrics.json", "model.safetensors"))
     files.write_csv(history, finished.history)
     sizes = {"parameters": parameters, "train_examples": len(finished.train[1]), "test_examples": len(finished.test[1])}
-    network = {"model": str(model), **asdict(model), "seed": identity["seed"]}
-    files.write_json(summary, {**network, **metrics, **sizes})
-    weights.save(model_file, finished.network, model, identity, description)
+    known = {"model": identity["model"], **asdict(network.configuration), "seed": network.seed}
+    files.write_json(summary, {**known, **metrics, **sizes})
+    weights.save(model_file, finished.network, network.configuration, identity, description)
     print(
         f"{finished.name}: test accuracy {metrics['test_accuracy']:.4f}, train accuracy {metrics['train_accuracy']:.4f}"
     )

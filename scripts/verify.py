@@ -12,7 +12,7 @@ Example (after python scripts/run_study.py):
 import shlex
 from pathlib import Path
 
-from widedeep import command
+from widedeep.runtime import command
 
 PROFILE = "workflow/profiles/default"
 
@@ -20,18 +20,18 @@ PROFILE = "workflow/profiles/default"
 def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("folder", metavar="RESULTS", type=Path, help="folder of the study, as results/demo")
-    parser.add_argument("--configfile", required=True, metavar="FILE", help="of the study")
+    parser.add_argument("--configfile", required=True, metavar="FILE", help="config of the study")
     return command.start(parser, argv)
 
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep import config as study_config
+    from widedeep.study import checks
 
-    config = study_config.read(args.configfile)
-    from widedeep import verification  # of torch, and the config may be wrong
+    study = checks.read(args.configfile)
+    from widedeep.planning import verification  # of torch, and the config may be wrong
 
-    outcome = verification.verify(args.folder, config)
+    outcome = verification.verify(args.folder, study)
     snakemake = ["snakemake", "--configfile", args.configfile, "--profile", PROFILE]
     for sentence in outcome.wrong.values():
         print(sentence)

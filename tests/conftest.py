@@ -26,7 +26,7 @@ def pytest_configure(config):
     """Note where each UserError of this process is made."""
     config.visited = set()
     if config.getoption("--unvisited-errors"):
-        from widedeep.errors import UserError
+        from widedeep.runtime.errors import UserError
 
         def note(error, *words):
             frame = sys._getframe(1)

@@ -3,10 +3,11 @@
 import numpy as np
 import torch
 
-from widedeep import components, data, training
-from widedeep.distributed import Group
-from widedeep.interruption import Interrupted
-from widedeep.names import Model
+from widedeep.formats import components, dataset
+from widedeep.names import Configuration
+from widedeep.runtime.interruption import Interrupted
+from widedeep.training import loop
+from widedeep.training.distributed import Group
 
 RECIPE = {
     "epochs": 3,
@@ -19,7 +20,7 @@ RECIPE = {
     "flip": True,
     "mixed_precision": False,
 }
-MODEL = Model("blobs", "resnet", 8, 0.5, 1.0)
+MODEL = Configuration("blobs", "resnet", 8, 0.5, 1.0)
 CPU = torch.device("cpu")
 
 
@@ -28,11 +29,11 @@ def split(examples=50, seed=0, channels=1, size=8, classes=3):
     rng = np.random.default_rng(seed)
     labels = np.arange(examples) % classes
     images = 60 * labels[:, None, None, None] + rng.integers(0, 60, (examples, channels, size, size))
-    return data.Split(images.astype(np.uint8), labels.astype(np.int64))
+    return dataset.Split(images.astype(np.uint8), labels.astype(np.int64))
 
 
 def write_dataset(path, examples=50, test_examples=40, seed=0):
-    data.write(
+    dataset.write(
         path, "blobs", split(examples, seed), split(test_examples, seed + 1), ["dark", "grey", "light"], "a test"
     )
     return path
@@ -46,7 +47,7 @@ def write_components(path, found, origin):
 
 
 def recipe(**changes):
-    return training.Recipe(**{**RECIPE, **changes})
+    return Recipe(**{**RECIPE, **changes})
 
 
 class NoCheckpoint:
@@ -71,6 +72,6 @@ def saving_after(checkpoint, steps):
 
 def train(seed=1, after_step=lambda _: None, checkpoint=None, model=MODEL, **changes):
     """A finished Training on the small data."""
-    return training.train_network(
+    return loop.train_network(
         model, seed, split(), split(30, 9), 3, recipe(**changes), Group(CPU), checkpoint or NoCheckpoint(), after_step
     )

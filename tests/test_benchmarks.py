@@ -12,8 +12,8 @@ import oracles
 import pytest
 import torch
 
-from widedeep import config as study_config
-from widedeep import expected
+from widedeep.study import config as study_config
+from widedeep.study import jobs as study_jobs
 
 BENCHMARKS = Path("benchmarks").resolve()
 TINY = Path("tests/workflow/tiny.yaml").resolve()
@@ -61,7 +61,7 @@ def test_shares_of_the_processor_seconds():
 
 def test_a_finished_study_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for job in expected.jobs(study_config.read(TINY)):
+    for job in study_jobs.jobs(study_config.read(TINY)):
         path = Path(job.timing)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("s\th:m:s\n2.5\t0:00:02\n")
@@ -93,7 +93,7 @@ def test_imports_inside_functions_count(tmp_path):
 def test_a_stage_ends_at_once():
     """Taking apart what torch or seaborn made costs up to a second of processor time; what is registered is done."""
     code = (
-        "import atexit, os\nfrom widedeep import command\n"
+        "import atexit, os\nfrom widedeep.runtime import command\n"
         "class Kept:\n    __del__ = lambda self, write=os.write: write(1, b'taken apart')\n"
         "kept = Kept()\natexit.register(lambda: print('registered'))\ncommand.run(lambda: print('main'))"
     )
@@ -318,6 +318,6 @@ def test_the_layers_of_the_synthetic_network_are_compared():
 def test_jobs_of_a_dry_run_are_counted(tmp_path):
     overhead.copy_workflow(tmp_path, TINY)
     jobs, wall, processor, memory = dag.dry_run(tmp_path)
-    assert jobs == len(expected.jobs(study_config.read(TINY))) + 1
+    assert jobs == len(study_jobs.jobs(study_config.read(TINY))) + 1
     assert 0 < processor < 2 * wall
     assert memory > 30

@@ -17,8 +17,13 @@ import summarise
 import summarise_pairs
 import torch
 
-from widedeep import cka, components, data, dumps, plots, similarities, sweep, tables, tracing, weights
-from widedeep.training import settings
+from widedeep.analysis import activations
+from widedeep.data import minibatches
+from widedeep.figures import plots, style
+from widedeep.formats import components, dataset, dumps, similarities, tables, weights
+from widedeep.measures import cka
+from widedeep.networks import tracing
+from widedeep.training.loop import settings
 
 # A ReLU that is zero for all images, what led to it, and the convolution and batch norm that see nothing else.
 DEAD = [f"stage2.block1.{name}" for name in ("bn1", "relu1", "conv2", "bn2")]
@@ -41,7 +46,7 @@ def study(tmp_path_factory):
     """A folder: dataset.h5; 1, 2: two networks, the first with a dead layer, the second overflows; pairs.h5, tables."""
     folder = tmp_path_factory.mktemp("study")
     path = small.write_dataset(folder / "dataset.h5", 60, 48)
-    description = data.describe(path)
+    description = dataset.describe(path)
     for seed, damage in ((1, kill), (2, overflow)):
         place = folder / str(seed)
         network = small.train(seed).network
@@ -74,13 +79,13 @@ def test_a_layer_of_one_component_has_a_cka_and_none_without_it(tmp_path):
     network, images = small.train(3).network.eval(), small.split(48, 1).images
     with torch.no_grad():
         network.logits.weight.copy_(network.logits.weight[:1] * torch.tensor([[1.0], [2.0], [-1.0]]))
-    ids = dumps.minibatches(48, 16, 1, 0)
+    ids = minibatches.minibatches(48, 16, 1, 0)
     layers, origin = tracing.layers_of(network), dumps.Origin("one", 1, "abc", "test")
-    sweep.write_dump(tmp_path / "a.h5", network, layers, images, ids, "gram", origin, small.CPU)
+    activations.write_dump(tmp_path / "a.h5", network, layers, images, ids, "gram", origin, small.CPU)
     compute_cka.main([f"{tmp_path}/a.h5", "--out", f"{tmp_path}/cka.h5"])
     read = similarities.read(tmp_path / "cka.h5")
     assert not undefined(read.first)
-    assert np.isfinite(read.values).all()
+    assert np.isfinite(read.cka).all()
     reasons = dict(zip(read.first.names, read.first.undefined_deflated, strict=True))
     assert [name for name, reason in reasons.items() if reason] == ["logits"]
     assert reasons["logits"] == cka.CONSTANT
@@ -94,7 +99,7 @@ def test_the_file_of_a_network_says_which_layers_have_no_cka_and_why(study, seed
     assert undefined(read.first) == undefined(read.second) == REASONS[seed]
     assert read.first.undefined_deflated == read.first.undefined
     without = np.array([name in REASONS[seed] for name in read.first.names])
-    for values in (read.values, read.deflated, read.squared_cosine):
+    for values in (read.cka, read.deflated, read.squared_cosine):
         np.testing.assert_array_equal(np.isnan(values), without[:, None] | without)
     np.testing.assert_array_equal(np.isnan(read.first.share), without)
     _, first = components.read(study / f"{seed}/pca.h5")
@@ -108,7 +113,7 @@ def test_the_file_of_a_pair_says_it_of_both(study):
     assert undefined(read.first) == REASONS[1]
     assert undefined(read.second) == REASONS[2]
     rows, columns = (np.array([bool(reason) for reason in side.undefined]) for side in (read.first, read.second))
-    np.testing.assert_array_equal(np.isnan(read.values), rows[:, None] | columns)
+    np.testing.assert_array_equal(np.isnan(read.cka), rows[:, None] | columns)
 
 
 def test_tables_hold_what_is_defined(study):
@@ -122,7 +127,7 @@ def test_tables_hold_what_is_defined(study):
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that a program draws, in a list, before it saves them."""
-    figures, save = [], plots.save
+    figures, save = [], style.save
 
     def keeping(figure, *rest):
         figures.append(figure)
@@ -161,9 +166,9 @@ def test_heatmaps_are_hatched_where_there_is_no_cka_and_the_table_is_empty_there
     figure.set_dpi(400)
     comparisons = [similarities.read(*source.split("::")) for source in sources]
     for axis, comparison in zip(figure.axes, comparisons, strict=False):
-        check_drawing(axis, comparison.values)
+        check_drawing(axis, comparison.cka)
     table = tables.read(tmp_path / "fig1.csv")
-    expected = np.concatenate([comparison.values.ravel() for comparison in comparisons])
+    expected = np.concatenate([comparison.cka.ravel() for comparison in comparisons])
     np.testing.assert_allclose(table.cka, expected, atol=1e-6)  # NaN where it is NaN
     for end in ("pdf", "png"):
         tables.check(f"{tmp_path}/fig1.{end}")
@@ -195,7 +200,7 @@ def test_figure_3_is_hatched_and_its_curve_has_gaps(study, drawn, tmp_path):
     for seed, axes in ((1, figure.axes[:4]), (2, figure.axes[4:8])):
         read = similarities.read(study / f"{seed}/cka.h5")
         _, first = components.read(study / f"{seed}/pca.h5")
-        for axis, values in zip(axes[:2] + axes[3:], (read.values, first.agreement, read.deflated), strict=True):
+        for axis, values in zip(axes[:2] + axes[3:], (read.cka, first.agreement, read.deflated), strict=True):
             check_drawing(axis, values)
         for line, share in zip(axes[2].lines, (read.first.share, first.share), strict=False):
             np.testing.assert_array_equal(line.get_ydata(), share)

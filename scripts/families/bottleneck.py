@@ -3,7 +3,9 @@
 Depth 48k + 2 has k times the blocks 3, 4, 6, 3; the width multiplier acts on all stages, not on the stem.
 """
 
-from widedeep.errors import UserError
+from widedeep.runtime.errors import UserError
+
+title = "ResNet (bottleneck)"
 
 
 def check_depth(depth):
@@ -18,6 +20,6 @@ def check_depth(depth):
 
 
 def build(depth, width, classes, channels, batchnorm_momentum):
-    from widedeep.imagenet import ImagenetResNet
+    from widedeep.networks.imagenet_resnet import ImagenetResNet
 
     return ImagenetResNet(check_depth(depth), [width] * 4, classes, channels, batchnorm_momentum)

@@ -1,9 +1,11 @@
 """The CIFAR ResNets with all additions left out (paper, appendix C)."""
 
-from widedeep.names import blocks_per_stage as check_depth  # noqa: F401 (called before anything runs)
+from widedeep.networks.depths import blocks_per_stage as check_depth  # noqa: F401 (called before anything runs)
+
+title = "Plain"
 
 
 def build(depth, width, classes, channels, batchnorm_momentum):
-    from widedeep.models import CifarResNet
+    from widedeep.networks.cifar_resnet import CifarResNet
 
     return CifarResNet(depth, width, classes, channels, residual=False, batchnorm_momentum=batchnorm_momentum)

@@ -3,7 +3,9 @@
 ResNet-50 has 6 blocks in stage 3, ResNet-83 has 17; the width multiplier acts on stage 3 alone.
 """
 
-from widedeep.errors import UserError
+from widedeep.runtime.errors import UserError
+
+title = "ResNet (stage 3)"
 
 
 def check_depth(depth):
@@ -18,6 +20,6 @@ def check_depth(depth):
 
 
 def build(depth, width, classes, channels, batchnorm_momentum):
-    from widedeep.imagenet import ImagenetResNet
+    from widedeep.networks.imagenet_resnet import ImagenetResNet
 
     return ImagenetResNet(check_depth(depth), [1, 1, width, 1], classes, channels, batchnorm_momentum)

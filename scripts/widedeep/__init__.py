@@ -1,4 +1,6 @@
-"""What the stages of the workflow share.
+"""The library of the reproduction of Nguyen, Raghu and Kornblith (ICLR 2021), a package a concern.
 
-`widedeep.cka` needs numpy and scipy alone and is usable as a library.
+In the order in which data flow: `runtime`, `networks`, `measures`, `formats`, `data`, `training`, `analysis`,
+`findings`, `figures`, `study`, `planning`. A package imports those before it and none after it. `names` and `paper` hold
+plain records, import nothing of the project, and are imported by all.
 """

@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-from widedeep import command
+from widedeep.runtime import command
 
 MEGABYTES = 600
 SECONDS = 60

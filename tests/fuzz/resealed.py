@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 from damage import damaged
 
-from widedeep import seals, weights
+from widedeep.formats import seals, weights
 
 _DEEP = "[" * 100_000
 _VALUES = [

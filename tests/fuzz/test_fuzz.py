@@ -33,8 +33,12 @@ import yaml
 from damage import damaged
 from torchvision.datasets import FashionMNIST
 
-from widedeep import command, config, data, expected, files, predictions, provenance, sources
-from widedeep.checkpoint import Checkpoint
+from widedeep.data import sources
+from widedeep.formats import dataset, predictions
+from widedeep.runtime import command, files, provenance
+from widedeep.study import config
+from widedeep.study import jobs as study_jobs
+from widedeep.training.checkpoint import Checkpoint
 
 TRAINING = ["--depth", "8", "--width", "0.5", "--seed", "1", "--epochs", "2", "--batch-size", "16", "--device", "cpu"]
 DUMP = ["--batch-size", "8", "--passes", "1", "--kinds", "add", "bn", "--device", "cpu"]
@@ -247,10 +251,10 @@ def archives(monkeypatch, tmp_path):
     train_split, test_split = test_data.cifar_like()
     archive, sums = test_data.cifar_archive(train_split, test_split)
     test_data.believe(monkeypatch, archive, sums)
-    monkeypatch.setitem(sources.CHECKSUMS, "cifar10", tuple(map(data.content_checksum, (train_split, test_split))))
+    monkeypatch.setitem(sources.CHECKSUMS, "cifar10", tuple(map(dataset.content_checksum, (train_split, test_split))))
     (tmp_path / "cifar.tar.gz").write_bytes(archive)
     splits = [small.split(n, n, 1, 28, 10) for n in (60, 20)]
-    monkeypatch.setitem(sources.CHECKSUMS, "fashion-mnist", tuple(map(data.content_checksum, splits)))
+    monkeypatch.setitem(sources.CHECKSUMS, "fashion-mnist", tuple(map(dataset.content_checksum, splits)))
     for name, content in test_data.idx_files(*splits).items():
         (tmp_path / name).write_bytes(content)
     return tmp_path
@@ -287,7 +291,7 @@ def test_damaged_archives(name, unpacked, archives, fuzz_cases):
 def checked_config():
     """What the workflow does with a config before the first job, and what progress.py and verify.py do."""
     checked = config.read("config.yaml")
-    jobs = len(expected.jobs(checked))
+    jobs = len(study_jobs.jobs(checked))
     children.Path("out").mkdir()
     children.Path("out/config.yaml").write_text(yaml.safe_dump({"config": checked, "jobs": jobs}))
 

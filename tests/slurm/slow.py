@@ -16,11 +16,11 @@ FAMILY = '''
 import time
 from pathlib import Path
 
-from widedeep.names import blocks_per_stage as check_depth  # noqa: F401
+from widedeep.networks.depths import blocks_per_stage as check_depth  # noqa: F401
 
 
 def build(depth, width, classes, channels, batchnorm_momentum):
-    from widedeep.models import CifarResNet
+    from widedeep.networks.cifar_resnet import CifarResNet
 
     seconds = float(Path("step_seconds").read_text())
     network = CifarResNet(depth, width, classes, channels, residual=True, batchnorm_momentum=batchnorm_momentum)

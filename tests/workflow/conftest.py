@@ -7,7 +7,7 @@ import tempfile
 import pytest
 import study
 
-from widedeep import locking
+from widedeep.runtime import locking
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 import study
 from test_interruptions import differences
 
-from widedeep import locking
+from widedeep.runtime import locking
 
 RUN_STUDY = ["scripts/run_study.py", "--configfile", study.CONFIG]
 SNAKEMAKE = ["-m", "snakemake", "--configfile", study.CONFIG, "--cores", "1"]

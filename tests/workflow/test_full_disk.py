@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from test_interruptions import differences
 
-from widedeep import files
+from widedeep.runtime import files
 
 FULL = "cannot be written: the disk is full; make room and run again."
 # Files of three jobs that need nothing of each other, all above 100 KB.

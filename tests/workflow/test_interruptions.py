@@ -25,8 +25,8 @@ import psutil
 import pytest
 import study
 
-from widedeep import config as study_config
-from widedeep import expected
+from widedeep.study import config as study_config
+from widedeep.study import jobs as study_jobs
 
 JOB_KILLS = [signal.SIGKILL] * 7 + [signal.SIGTERM] * 4
 SNAKEMAKE_KILLS = [signal.SIGKILL] * 4 + [signal.SIGTERM] * 1
@@ -216,7 +216,7 @@ def test_every_job_locks_all_files_that_it_writes(tmp_path, monkeypatch):
     for script, words in commands:
         with pytest.raises(Locked):
             importlib.import_module(script).main(shlex.split(words))
-    jobs = expected.jobs(study_config.read(made.folder / study.CONFIG))
+    jobs = study_jobs.jobs(study_config.read(made.folder / study.CONFIG))
     assert len(commands) == len(jobs)
     assert {output for job in jobs for output in job.outputs} <= locked
 

@@ -6,8 +6,10 @@ import pytest
 import study
 import yaml
 
-from widedeep import config, families, sources
-from widedeep.errors import UserError
+from widedeep.data import sources
+from widedeep.networks import families
+from widedeep.runtime.errors import UserError
+from widedeep.study import config
 
 # As the README shows them.
 FAMILY = '''

@@ -9,7 +9,7 @@ import time
 
 import study
 
-from widedeep.checkpoint import Checkpoint
+from widedeep.training.checkpoint import Checkpoint
 
 TRAINING = "digits-resnet8-w1-f100/seed{}/train"
 

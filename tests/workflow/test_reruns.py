@@ -108,11 +108,11 @@ CHANGES = {
     "how often checkpoints are written": (set_key("training", "checkpoint_minutes", 1), {}),
     "whether dumps are kept": (set_key("dumps", "keep", False), {}),
     "threads": (edit("workflow/rules/common.smk", "THREADS = 1 +", "THREADS = 2 +"), {}),
-    "the download's code": (edit("scripts/widedeep/transfer.py", "_TIMEOUT = 60", "_TIMEOUT = 70"), {}),
+    "the download's code": (edit("scripts/widedeep/data/transfer.py", "_TIMEOUT = 60", "_TIMEOUT = 70"), {}),
     "where the images come from": (set_key("dataset", "source", "embedded"), {}),
     "a new file of the same data": (remake_the_data_file, {}),
-    "how files are written": (edit("scripts/widedeep/files.py", "indent=2", "indent=3"), {}),
-    "what is told of a run": (edit("scripts/widedeep/provenance.py", "timeout=60", "timeout=50"), {}),
+    "how files are written": (edit("scripts/widedeep/runtime/files.py", "indent=2", "indent=3"), {}),
+    "what is told of a run": (edit("scripts/widedeep/runtime/provenance.py", "timeout=60", "timeout=50"), {}),
     "a default written out": (set_key("training", "momentum", 0.9), {}),
     "a width of 1.0 in place of 1": (
         lambda study: study.edit_config(lambda config: config["grid"][0].update(widths=[1.0])),
@@ -125,9 +125,12 @@ CHANGES = {
         {"compute_cka": 1, "fig1-seeds": 1, "D": 1, **TABLES},
     ),
     "the colour map": (set_key("figures", "colour_map", "viridis"), {**ALL_DRAWN, **DECIDED}),
-    "the heatmaps' code": (edit("scripts/widedeep/plots.py", "aspect=18", "aspect=19"), {**ALL_DRAWN, **DECIDED}),
+    "the heatmaps' code": (
+        edit("scripts/widedeep/figures/plots.py", "aspect=18", "aspect=19"),
+        {**ALL_DRAWN, **DECIDED},
+    ),
     "the code of first components": (
-        edit("scripts/widedeep/pca.py", "_MOST_STEPS = 60", "_MOST_STEPS = 61"),
+        edit("scripts/widedeep/analysis/first_components.py", "_MOST_STEPS = 60", "_MOST_STEPS = 61"),
         BEHIND_MODELS,
     ),
     "the code of figure 3": (edit("scripts/plot_components.py", 'part["cka"], ', 'part["c"], '), COMPONENTS),
@@ -159,7 +162,7 @@ CHANGES = {
         add_width,
         {"train": 1, "dump_activations": 1, "compute_cka": 1, "B": 1, "provenance": 1, **TABLES},
     ),
-    "a rule of the findings": (edit("scripts/widedeep/findings.py", "FALL = 0.2", "FALL = 0.3"), DECIDED),
+    "a rule of the findings": (edit("scripts/widedeep/findings/decisions.py", "FALL = 0.2", "FALL = 0.3"), DECIDED),
     "the explorer's page": (edit("scripts/explorer/page.css", "display: grid;", "display: flex;"), {"explorer": 1}),
     "the explorer's code": (edit("scripts/make_explorer.py", "> 1 else None", "> 2 else None"), {"explorer": 1}),
     "one fraction more": (
@@ -177,24 +180,24 @@ CHANGES = {
     ),
     "CKA's script": (edit("scripts/compute_cka.py", "first.layers", "second.layers"), WITHIN),
     "CKA's estimator": (
-        edit("scripts/widedeep/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 3.0"),
+        edit("scripts/widedeep/measures/cka.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 3.0"),
         {"A": 1, **BEHIND_MODELS},
     ),
     "the number of passes": (set_key("dumps", "passes", 2), BEHIND_MODELS),
     "the dump's script": (edit("scripts/dump_activations.py", '"test")', '"test",)'), BEHIND_MODELS),
     "the probes' learning rate": (set_key("probes", "learning_rate", 0.02), BEHIND_PROBES),
-    "the code of deletion": (edit("scripts/widedeep/deletion.py", "reversed(", "sorted("), BEHIND_PROBES),
+    "the code of deletion": (edit("scripts/widedeep/analysis/deletion.py", "reversed(", "sorted("), BEHIND_PROBES),
     "the code of the KL divergence": (
-        edit("scripts/widedeep/agreement.py", "maximum(", "minimum("),
+        edit("scripts/widedeep/analysis/agreement.py", "maximum(", "minimum("),
         {"G": 1, **DECIDED},
     ),
     "the code of Welch's test": (
-        edit("scripts/widedeep/examples.py", "> 1e-12", "> 1e-11"),
+        edit("scripts/widedeep/analysis/examples.py", "> 1e-12", "> 1e-11"),
         {"fig6": 1, **DECIDED},
     ),
     "the learning rate": (set_key("training", "learning_rate", 0.01), BEHIND_TRAINING),
     "the training's code": (
-        edit("scripts/widedeep/training.py", "math.ceil(10 *", "math.ceil(20 *"),
+        edit("scripts/widedeep/training/loop.py", "math.ceil(10 *", "math.ceil(20 *"),
         BEHIND_TRAINING,
     ),
 }

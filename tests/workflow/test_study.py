@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import study
 
-from widedeep import similarities, weights
+from widedeep.formats import similarities, weights
 
 SIZES = ("8-w1", "14-w1", "8-w2")
 NETWORKS = [f"digits-resnet{size}-f100/seed{seed}" for size in SIZES for seed in (1, 2)]
@@ -139,7 +139,7 @@ def test_a_results_folder_without_write_permission_is_one_sentence(tmp_path):
 
 def test_an_error_in_one_network_is_shown_and_stops_no_other(copied):
     """A checkpoint of another configuration lies in the folder of a new network."""
-    from widedeep.checkpoint import Checkpoint
+    from widedeep.training.checkpoint import Checkpoint
 
     copied.edit_config(lambda config: config["grid"][0].update(seeds=[1, 2, 3]))
     folder = copied.results / "models/digits-resnet8-w1-f100/seed3"

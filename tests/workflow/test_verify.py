@@ -11,15 +11,19 @@ import h5py
 import pytest
 import study
 
-from widedeep import config as study_config
-from widedeep import data, expected, files, seals, verification
+from widedeep.data import loading
+from widedeep.formats import dataset, seals
+from widedeep.planning import verification
+from widedeep.runtime import files
+from widedeep.study import config as study_config
+from widedeep.study import jobs as study_jobs
 
 NETWORK = "models/digits-resnet14-w1-f100/seed1"
 OTHER_SEED = "models/digits-resnet14-w1-f100/seed2"
 PAIRS = "pairs/digits-resnet8-w1-f100--digits-resnet14-w1-f100"
-OF_TRAINING = [f"{NETWORK}/{name}" for name in expected.TRAINED]
-OF_DUMP = [f"{NETWORK}/{name}" for name in expected.DUMPED]
-OF_PROBES = [f"{NETWORK}/{name}" for name in expected.PROBED]
+OF_TRAINING = [f"{NETWORK}/{name}" for name in study_jobs.TRAINED]
+OF_DUMP = [f"{NETWORK}/{name}" for name in study_jobs.DUMPED]
+OF_PROBES = [f"{NETWORK}/{name}" for name in study_jobs.PROBED]
 OF_NETWORK = [*OF_TRAINING, *OF_DUMP, *OF_PROBES, f"{NETWORK}/cka.h5"]
 TABLES = ["summary.csv", "pairs.csv", "pairs_of_configurations.csv", "findings.csv", "provenance.csv"]
 DRAWN = ["figures/fig1.csv", "figures/fig1.png", "figures/fig1.pdf", "figures/B.md", "figures/fig6.csv"]
@@ -72,7 +76,7 @@ def test_the_expected_files_are_those_of_the_rules(config):
         [sys.executable, "-m", "snakemake", "--configfile", config, "--summary"], capture_output=True, text=True
     ).stdout
     of_rules = {line.split("\t")[0] for line in summary.splitlines()[1:]}
-    assert {path for job in expected.jobs(study_config.read(config)) for path in job.outputs} == of_rules
+    assert {path for job in study_jobs.jobs(study_config.read(config)) for path in job.outputs} == of_rules
 
 
 def test_every_file_that_is_cut_off_or_gone_is_named(copied):
@@ -206,9 +210,9 @@ def test_results_of_another_config_are_named(copied, section, key, value, kinds,
 
 def test_results_of_other_data_are_named(copied):
     path = copied.folder / DATA
-    train, test = data.read(path, "train"), data.read(path, "test")
+    train, test = loading.read(path, "train"), loading.read(path, "test")
     train.images[0] ^= 1
-    data.write(path, "digits", train, test, data.describe(path).classes, "altered")
+    dataset.write(path, "digits", train, test, dataset.describe(path).classes, "altered")
     found = wrong(copied)
     assert {path.rsplit("/", 1)[-1] for path in found} == {"model.safetensors", "provenance.json"}
     path.unlink()
@@ -282,7 +286,7 @@ def test_the_printed_command_repairs_just_what_is_wrong(finished, copied):
     config = study_config.read(copied.folder / study.CONFIG)
     remade = {
         copied.folder / output
-        for job in expected.jobs(config)
+        for job in study_jobs.jobs(config)
         if {f"results/tiny/{path}" for path in damaged} & {*job.outputs}
         for output in job.outputs
     }

@@ -14,9 +14,10 @@ import run_within
 import study
 import yaml
 
-from widedeep import budget, command, side_by_side
-from widedeep.errors import UserError
-from widedeep.interruption import STOPPED
+from widedeep.planning import budget, side_by_side
+from widedeep.runtime import command
+from widedeep.runtime.errors import UserError
+from widedeep.runtime.interruption import STOPPED
 
 CONFIG = {
     "study": "mini",

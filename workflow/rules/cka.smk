@@ -1,41 +1,52 @@
+def dumps_of_pairs(wildcards):
+    """The dumps of both configurations of a file of pairs up to its seed."""
+    return job_of(wildcards, "compute_pairs").inputs
+
+
+def second_option(wildcards):
+    """The dumps of the second configuration as an option; none where it is the first."""
+    second = dumps_of_pairs(wildcards)["second"]
+    return option("second", second) if second else ""
+
+
 rule compute_cka:
     input:
-        f"{MODEL}/activations.h5",
+        **inputs("compute_cka"),
     output:
-        f"{MODEL}/cka.h5",
+        **outputs("compute_cka"),
     log:
-        f"{LOGS}/{{model}}/seed{{seed}}/compute_cka.log",
+        PLACES.log(f"{ANY}/compute_cka"),
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=cka_memory,
-        runtime=cka_minutes,
+        mem_mb=memory("compute_cka"),
+        runtime=minutes("compute_cka"),
     params:
-        timing=f"{TIMINGS}/{{model}}/seed{{seed}}/compute_cka.tsv",
+        timing=PLACES.timing(f"{ANY}/compute_cka"),
         code=code("compute_cka.py"),
     message:
         "CKA between all layers of {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "python scripts/compute_cka.py {input} --threads {threads} --timing {params.timing} --out {output} > {log} 2>&1"
+        "python scripts/compute_cka.py {input.dump} --threads {threads} --timing {params.timing}"
+        " --out {output.cka} > {log} 2>&1"
 
 
 rule compute_pairs:
     input:
-        first=first_dumps,
-        second=second_dumps,
+        unpack(dumps_of_pairs),
     output:
-        f"{PAIRS}.h5",
+        PLACES.pairs("{model}", "{model2}", "{seed}"),
     log:
-        f"{LOGS}/pairs/{{model}}--{{model2}}/seed{{seed}}.log",
+        PLACES.log(PAIRS),
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=pairs_memory,
-        runtime=pairs_minutes,
+        mem_mb=memory("compute_pairs"),
+        runtime=minutes("compute_pairs"),
     params:
-        timing=f"{TIMINGS}/pairs/{{model}}--{{model2}}/seed{{seed}}.tsv",
+        timing=PLACES.timing(PAIRS),
         second=second_option,
         code=code("compute_pairs.py"),
     message:
@@ -43,41 +54,3 @@ rule compute_pairs:
     shell:
         "python scripts/compute_pairs.py --first {input.first} {params.second}"
         " --threads {threads} --timing {params.timing} --out {output} > {log} 2>&1"
-
-
-if CONVERGING:
-
-    rule A:
-        input:
-            data=VERIFIED_DATA,
-            model=files_of(CONVERGING, "model.safetensors"),
-            metrics=files_of(CONVERGING, "metrics.json"),
-        output:
-            pdf=f"{FIGURE}/A.pdf",
-            csv=f"{FIGURE}/A.csv",
-            png=report(
-                f"{FIGURE}/A.png",
-                caption="../report/A.rst",
-                category="Minibatch CKA",
-                labels=report_label("A", "by number of minibatches and batch size"),
-            ),
-        log:
-            f"{LOGS}/figures/A.log",
-        conda:
-            "../../environment.yml"
-        threads: THREADS
-        resources:
-            mem_mb=convergence_memory,
-            runtime=60,
-            processes=processes(),
-        params:
-            timing=f"{TIMINGS}/figures/A.tsv",
-            options=convergence_options(),
-            colour_map=config["figures"]["colour_map"],
-            code=code("converge_cka.py"),
-        message:
-            "Drawing {output.png}"
-        shell:
-            "python scripts/converge_cka.py {input.model} --data {input.data} --metrics {input.metrics}"
-            " {params.options} --colour-map {params.colour_map} {resources.processes} --timing {params.timing}"
-            " --out {output.pdf} {output.png} {output.csv} > {log} 2>&1"

@@ -1,28 +1,25 @@
 rule dump_activations:
     input:
-        data=VERIFIED_DATA,
-        model=f"{MODEL}/model.safetensors",
+        **inputs("dump_activations"),
     output:
-        dump=branch(
-            config["dumps"]["keep"],
-            then=f"{MODEL}/activations.h5",
-            otherwise=temp(f"{MODEL}/activations.h5"),
+        **outputs("dump_activations")
+        | (
+            {}
+            if STUDY.dumps.keep
+            else {"dump": temp(outputs("dump_activations")["dump"])}
         ),
-        components=f"{MODEL}/pca.h5",
-        predictions=f"{MODEL}/predictions.h5",
-        provenance=f"{MODEL}/dump_provenance.json",
     log:
-        f"{LOGS}/{{model}}/seed{{seed}}/dump_activations.log",
+        PLACES.log(f"{ANY}/dump_activations"),
     conda:
         "../../environment.yml"
     threads: THREADS
     resources:
-        mem_mb=dump_memory,
-        runtime=dump_minutes,
+        mem_mb=memory("dump_activations"),
+        runtime=minutes("dump_activations"),
         processes=processes(),
     params:
-        timing=f"{TIMINGS}/{{model}}/seed{{seed}}/dump_activations.tsv",
-        options=dump_options(),
+        timing=PLACES.timing(f"{ANY}/dump_activations"),
+        options=words(STUDY.dumps, without=["keep"]),
         code=code_with_family("dump_activations.py"),
     message:
         "Dumping the activations of {wildcards.model}, seed {wildcards.seed}"

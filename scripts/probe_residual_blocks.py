@@ -1,0 +1,78 @@
+"""Measure what each residual block of a trained network adds: by linear probes around it, and by deleting it.
+
+Writes two tables. Probes: the test accuracy of one dense layer trained on the output of each block before the
+addition (its second batch norm) and after it. Deletion: the test accuracy of the network without each block, and
+without the last 2, 3, ... blocks of each stage. Told to stop, it writes a checkpoint and exits with status 75, as
+scripts/train.py.
+
+Example (after the example of scripts/train.py --help):
+  python scripts/probe_residual_blocks.py results/one/resnet14/model.safetensors --data data/digits/dataset.h5 \\
+      --epochs 5 --no-flip --probes results/one/resnet14/probes.csv --deletion results/one/resnet14/deletion.csv
+"""
+
+from pathlib import Path
+
+from widedeep import names
+from widedeep.runtime import command, endings, files, options, provenance
+from widedeep.runtime.interruption import STOPPED, Clock, Interrupted, StopSignal
+from widedeep.training.recipe import ProbeRecipe
+
+
+def parse(argv):
+    parser = command.parser(__doc__)
+    parser.add_argument("model", metavar="WEIGHTS", help="model.safetensors of scripts/train.py")
+    parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5 of scripts/download.py")
+    parser.add_argument("--probes", required=True, metavar="FILE", type=Path, help="table of probes to write, as CSV")
+    parser.add_argument("--deletion", required=True, metavar="FILE", help="table of deletions to write, as CSV")
+    parser.add_argument("--provenance", metavar="FILE", help="JSON to write, in the folder of --probes")
+    options.add_arguments(parser.add_argument_group("the probes' recipe (defaults: the paper's)"), ProbeRecipe)
+    machine = parser.add_argument_group("the machine")
+    command.add_device(machine)
+    command.add_checkpoint_minutes(machine)
+    command.add_workers(machine)
+    return command.start(parser, argv, writes=["probes", "deletion", "provenance"])
+
+
+def main(argv=None):
+    args = parse(argv)
+    recipe = options.from_arguments(ProbeRecipe, args)
+    stop, attempt = StopSignal(), provenance.Attempt()  # before torch is imported
+    from widedeep.analysis import deletion, probes
+    from widedeep.data import loading
+    from widedeep.formats import dataset, weights
+    from widedeep.networks.devices import device_named
+    from widedeep.training.checkpoint import Checkpoint
+
+    device = device_named(args.device)
+    attempt.device = provenance.device_name(device)
+    network, configuration, training = weights.load(args.model, device)
+    description = dataset.describe(args.data)
+    weights.check_data(args.model, training, description, args.data)
+    train = loading.read(args.data, "train", configuration.fraction, args.workers)
+    test = loading.read(args.data, "test", workers=args.workers)
+    name = names.label(configuration, training["seed"])
+    blocks = deletion.deletable(network, test.images.shape[1:], device)
+    probing = probes.Probes(
+        network, probes.probed(network), train, test, len(description.classes), recipe, name, device
+    )
+    identity = {"name": name, "weights": files.checksum(args.model), **recipe.model_dump()}
+    checkpoint = Checkpoint(args.probes.with_suffix(".checkpoint.pt"), identity)
+    checkpoint.resume(probing)
+    try:
+        probing.run(probes.after_step(checkpoint, stop, Clock(60 * args.checkpoint_minutes), attempt))
+    except Interrupted:
+        print(endings.stopped_line(f"{stop.name}; {checkpoint.path} holds the state, start it again to go on."))
+        return STOPPED
+    files.write_csv(args.deletion, deletion.accuracies(network, blocks, test, args.batch_size, device), "{:.6f}")
+    files.write_csv(args.probes, probing.accuracies(), "{:.6f}")
+    if args.provenance:
+        attempts, outputs = [*checkpoint.attempts, attempt.so_far()], (args.probes, args.deletion)
+        of = str(configuration), training["seed"]
+        provenance.write(args.provenance, "probe", of, identity, attempts, outputs)
+    checkpoint.remove()
+    print(f"{name}: {len(probing.layers)} probes, {len(list(deletion.variants(blocks)))} variants without blocks")
+    return 0
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,116 @@
+"""One forward sweep of a network over fixed minibatches, every layer's output turned into what the dump keeps."""
+
+import fnmatch
+import math
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from widedeep.data import augmentation
+from widedeep.formats import dumps, hdf5
+from widedeep.formats.dump_options import raw_bytes
+from widedeep.measures import on_device
+from widedeep.networks import tracing
+from widedeep.networks.precision import full_float32
+from widedeep.runtime.errors import UserError
+
+
+def choose(network, kinds=None, pattern=None):
+    """The layers (tracing.Layer) of a network that are of the given kinds and whose names match a shell pattern.
+
+    Raises:
+        UserError: none is left.
+    """
+    chosen = [
+        layer
+        for layer in tracing.layers_of(network)
+        if (kinds is None or layer.kind in kinds) and (pattern is None or fnmatch.fnmatchcase(layer.name, pattern))
+    ]
+    if not chosen:
+        raise UserError(f"no layer is of kind {kinds} and matches {pattern}; choose others with --kinds or --layers.")
+    return chosen
+
+
+@full_float32()
+@torch.inference_mode()
+def write_dump(path, network, layers, images, sample_ids, form, origin, device):
+    """Run the network on each minibatch once and write the dump of all `layers`.
+
+    Memory is bounded by one forward pass of one minibatch: a layer's output is turned into its Gram matrix, where it
+    was computed, before the next layer runs.
+
+    Args:
+        path: of the dump.
+        network: in evaluation mode, on `device`.
+        layers: list of tracing.Layer.
+        images: uint8 (examples, channels, height, width) numpy array.
+        sample_ids: (minibatches, n) int64.
+        form: one of dumps.FORMS.
+        origin: dumps.Origin.
+        device: torch.device.
+
+    Raises:
+        UserError: a raw dump does not fit on the disk, a value not into float16, or see tracing.described.
+    """
+    image_shape, images = images.shape[1:], augmentation.on_device(images, device)
+    infos = tracing.described(network, layers, image_shape, device)
+    if form != "gram":
+        features = sum(math.prod(info.shape) for info in infos)
+        _check_room(path, raw_bytes(form, features, sample_ids.size))
+    versions = {"torch": torch.__version__, "numpy": np.__version__, "h5py": h5py.__version__}
+    with hdf5.creating(path) as file:
+        writer = dumps.Writer(file, form, origin, sample_ids, versions)
+        for info in infos:
+            writer.add_layer(info)
+        minibatch = 0
+
+        waiting = {}
+
+        def keep(index, output):
+            name = layers[index].name
+            if form != "gram":
+                writer.put_activations(name, minibatch, output.float().cpu().numpy())
+            elif on_device.computes_apart(output.device):
+                waiting[name] = on_device.packed_gram(output)
+            else:
+                writer.put_gram(name, minibatch, on_device.packed_gram(output))
+
+        with tracing.watching(layers, keep):
+            parts = torch.from_numpy(sample_ids).to(device)
+            for minibatch, batch in enumerate(augmentation.plain_batches(images, parts)):
+                network(batch)
+                for name, (gram, scores) in on_device.on_host(waiting).items():
+                    writer.put_gram(name, minibatch, gram, scores)
+                waiting.clear()  # before the next forward pass has its largest activations
+
+
+@full_float32()
+@torch.inference_mode()
+def log_probabilities(network, images, batch_size, device):
+    """What the network answers: (examples, classes) float32 logarithms of the softmax.
+
+    Args:
+        network: in evaluation mode, on `device`.
+        images: uint8 (examples, channels, height, width) numpy array.
+        batch_size: examples a forward pass.
+        device: torch.device.
+    """
+    images = augmentation.on_device(images, device)
+    parts = [
+        torch.log_softmax(network(batch).float(), dim=1)
+        for batch in augmentation.plain_batches(images, torch.arange(len(images), device=device).split(batch_size))
+    ]
+    return torch.cat(parts).cpu().numpy()
+
+
+def _check_room(path, size):
+    folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise UserError(
+            f"{path}: the raw form needs {size / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB free; "
+            "use dumps.form gram, fewer passes, or fewer layers."
+        )

@@ -1,0 +1,115 @@
+"""The images of a data set's file in memory, or read from it a minibatch at a time; all of them checked."""
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+
+from widedeep.formats import dataset
+from widedeep.formats.dataset import Split
+from widedeep.runtime.errors import UserError
+
+# Images that are read at once to be checked.
+_BLOCK = 1000
+
+
+def read(path, split, fraction=1.0, workers=0):
+    """Load a split to memory, and check that it is what was written.
+
+    Args:
+        path: of the data set file.
+        split: `train` or `test`.
+        fraction: keep the first round(fraction * examples). The paper's subsets are the first 50, 25 and 6 %; the
+            official order of the files takes the place of the order of the authors' data loader; one's own images have
+            the order of folders.mixed.
+        workers: processes that decode images, where they are streamed.
+
+    Returns:
+        dataset.Split
+
+    Raises:
+        UserError: the file is missing, damaged, something else, or its content was altered.
+    """
+    with dataset.reading(path, split) as stored:
+        examples = round(fraction * len(stored.labels))
+        if stored.listing:
+            return _streamed(stored, examples, workers)
+        whole = Split(stored.images[:], stored.labels)
+    dataset.compare_checksum(path, split, dataset.content_checksum(whole), stored.checksum)
+    return Split(whole.images[:examples], whole.labels[:examples])
+
+
+@contextlib.contextmanager
+def opened(path, split, workers=0):
+    """Check a split as `read` does, in blocks, and keep its images in the file, so that they take no memory.
+
+    Args:
+        path: of the data set file.
+        split: `train` or `test`.
+        workers: processes that decode images, where they are streamed.
+
+    Yields:
+        dataset.Split, whose images are streaming.StoredImages or streaming.ImageFiles.
+
+    Raises:
+        UserError: as `read`.
+    """
+    from widedeep.data.streaming import StoredImages
+
+    with contextlib.ExitStack() as files:
+        with dataset.reading(path, split) as stored:
+            if stored.listing:
+                found = _streamed(stored, len(stored.labels), workers)
+            else:
+                # Held open, so that it is this file that is read even where another takes its place.
+                file = files.enter_context(open(path, "rb", buffering=0))
+                images = StoredImages(file, stored.images.id.get_offset(), stored.images.shape)
+                blocks = (images.read(range(len(images))[start:][:_BLOCK]) for start in range(0, len(images), _BLOCK))
+                checksum = dataset.checksum_of_blocks(images.shape, blocks, stored.labels)
+                dataset.compare_checksum(path, split, checksum, stored.checksum)
+                found = Split(images, stored.labels)
+        yield found
+
+
+def check(path, split):
+    """Read a split completely and compare it with its checksum; of streamed images names, labels and sizes.
+
+    Raises:
+        UserError: the file or an image is missing, the file is damaged or something else, or the content was altered.
+    """
+    with dataset.reading(path, split) as stored:
+        if listing := stored.listing:
+            found = dataset.listing_checksum(listing.folder, listing.paths, stored.labels, listing.size)
+            if found != stored.checksum:
+                raise UserError(
+                    f"{path}: the images of {split} in {listing.folder} are not those that it lists; {dataset.REMEDY}."
+                )
+            return
+    read(path, split)
+
+
+def downscaled(split, size):
+    """The split with smaller images: each pixel the rounded mean of a square of pixels.
+
+    Args:
+        split: dataset.Split with square images.
+        size: side in pixels; it divides the images' side.
+    """
+    examples, channels, side, _ = split.images.shape
+    factor = side // size
+    squares = split.images.reshape(examples, channels, size, factor, size, factor)
+    means = (squares.sum(axis=(3, 5), dtype=np.uint32) + factor**2 // 2) // factor**2
+    return Split(means.astype(np.uint8), split.labels)
+
+
+def _streamed(stored, examples, workers):
+    """The first `examples` of a listed split, whose images stay in their files."""
+    from widedeep.data.streaming import ImageFiles
+
+    listing = stored.listing
+    if not Path(listing.folder, listing.paths[0]).exists():
+        raise UserError(
+            f"{listing.folder}: its images are gone, as {listing.paths[0]}; put them back, or {dataset.REMEDY}."
+        )
+    images = ImageFiles(listing.folder, listing.paths[:examples], listing.size, workers)
+    return Split(images, stored.labels[:examples])

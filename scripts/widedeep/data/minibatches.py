@@ -1,0 +1,30 @@
+"""The minibatches of the evaluation set on which layers are compared (paper, section 3)."""
+
+import numpy as np
+
+from widedeep.names import random_seed
+from widedeep.runtime.errors import UserError
+
+
+def minibatches(examples, batch_size, passes, seed):
+    """The sample ids of all minibatches: each pass goes through all examples in a fresh order, without replacement.
+
+    The order follows from the study's seed, never from a network's, so that all networks see the same minibatches. The
+    incomplete minibatch at the end of a pass is dropped.
+
+    Returns:
+        (minibatches, batch_size) int64
+
+    Raises:
+        UserError: there is no complete minibatch, or it has fewer than 4 examples.
+    """
+    if not 4 <= batch_size <= examples:
+        raise UserError(
+            f"dumps.batch_size is {batch_size}; it must be between 4 and the number of test examples ({examples})."
+        )
+    complete = examples // batch_size * batch_size
+    orders = [
+        np.random.default_rng(random_seed("minibatches", seed, index)).permutation(examples)[:complete]
+        for index in range(passes)
+    ]
+    return np.concatenate(orders).reshape(-1, batch_size)

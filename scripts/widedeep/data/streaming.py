@@ -1,0 +1,152 @@
+"""Images that stay in their files: a minibatch at a time from a data set's file, or decoded and cropped by workers."""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from widedeep.runtime.errors import UserError
+
+
+class StoredImages:
+    """The images of a data set's file in the place of an array of them; a slice of it is one of fewer images.
+
+    Args:
+        file: open for reading, unbuffered, as long as images are asked for.
+        offset: bytes before the first image.
+        shape: (examples, channels, height, width) of the uint8 images, which lie one behind the other.
+        device: torch.device of the batches.
+    """
+
+    def __init__(self, file, offset, shape, device=None):
+        self.file, self.offset, self.shape, self.device = file, offset, shape, device
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, part):
+        start, stop, _ = part.indices(len(self))
+        shape = (stop - start, *self.shape[1:])
+        return StoredImages(self.file, self.offset + start * self._size, shape, self.device)
+
+    def to(self, device):
+        return StoredImages(self.file, self.offset, self.shape, device)
+
+    def plain_batches(self, parts):
+        """As augmentation.plain_batches."""
+        for part in parts:
+            yield scaled(channels_last(self.read(part.tolist())).to(self.device))
+
+    def read(self, indices):
+        """uint8 (indices, channels, height, width) array of some images."""
+        images = np.empty((len(indices), *self.shape[1:]), np.uint8)
+        for image, index in zip(images, indices, strict=True):
+            if os.preadv(self.file.fileno(), [image], self.offset + index * self._size) != self._size:
+                raise UserError(f"{self.file.name}: was cut short while it was read; make it again.")
+        return images
+
+    @property
+    def _size(self):
+        return math.prod(self.shape[1:])
+
+
+class ImageFiles:
+    """A list of image files in the place of an array of images; a slice of it is one of fewer files.
+
+    One of them, by its number, is its central crop, uint8 (3, size, size).
+
+    Args:
+        folder: that the paths are relative to.
+        paths: (examples,) of str.
+        size: side in pixels of the crops.
+        workers: processes that decode; with none this one does it.
+        device: torch.device of the batches.
+    """
+
+    def __init__(self, folder, paths, size, workers=0, device=None):
+        self.folder, self.paths, self.size, self.device = Path(folder), np.asarray(paths), size, device
+        self.workers = workers
+
+    @property
+    def shape(self):
+        return (len(self.paths), 3, self.size, self.size)
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, part):
+        if not isinstance(part, slice):
+            _, central = crops(self.size)
+            return _Decoded(self.folder, self.paths, central)[part, 0].numpy()
+        return ImageFiles(self.folder, self.paths[part], self.size, self.workers, self.device)
+
+    def to(self, device):
+        return ImageFiles(self.folder, self.paths, self.size, self.workers, device)
+
+    def plain_batches(self, parts):
+        """As augmentation.plain_batches, of central crops."""
+        _, central = crops(self.size)
+        yield from self.batches([[(index, 0) for index in part.tolist()] for part in parts], central)
+
+    def batches(self, parts, crop):
+        """Float32 (batch, 3, size, size) in [0, 1] on the device, one a part.
+
+        Args:
+            parts: list of lists of (index, seed of its random crop).
+            crop: one of the two of `crops`.
+        """
+        loader = DataLoader(
+            _Decoded(self.folder, self.paths, crop),
+            batch_sampler=parts,
+            num_workers=self.workers,
+            pin_memory=self.device.type == "cuda",
+        )
+        for batch in loader:
+            batch = batch.to(self.device, non_blocking=True, memory_format=torch.channels_last)
+            yield batch.to(torch.float32).div_(255)
+
+
+def crops(size, flip=False):
+    """(random crop for training, central crop for evaluation), the standard ones of ImageNet.
+
+    Args:
+        size: side in pixels of the crop; 8/7 of it is the shorter side before the central crop.
+        flip: whether the random crop is mirrored half of the time.
+    """
+    from torchvision.transforms import v2  # here, for it takes a second to import
+
+    random = [v2.RandomResizedCrop(size, antialias=True), *([v2.RandomHorizontalFlip()] if flip else [])]
+    return v2.Compose(random), v2.Compose([v2.Resize(round(size * 8 / 7), antialias=True), v2.CenterCrop(size)])
+
+
+def channels_last(images):
+    """uint8 (batch, channels, height, width) array to (batch, height, width, channels) tensor."""
+    return torch.from_numpy(images).permute(0, 2, 3, 1).contiguous()
+
+
+def scaled(images):
+    """uint8 (batch, height, width, channels) to float32 (batch, channels, height, width) in [0, 1], channels_last."""
+    return images.permute(0, 3, 1, 2).to(torch.float32).div_(255)
+
+
+class _Decoded(Dataset):
+    """One image at a time, by (index, seed): the crop follows from the seed, whichever process draws it."""
+
+    def __init__(self, folder, paths, crop):
+        self.folder, self.paths, self.crop = folder, paths, crop
+
+    def __getitem__(self, place):
+        index, seed = place
+        path = self.folder / self.paths[index]
+        try:
+            with Image.open(path) as file:
+                image = torch.from_numpy(np.array(file.convert("RGB"))).permute(2, 0, 1)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise UserError(f"{path}: cannot be read as an image ({error}); replace or remove it.") from error
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.crop(image)

@@ -1,0 +1,75 @@
+"""Heatmaps of similarity between layers (paper, figures 1, 2 and 5, appendices C and F)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from widedeep.figures import style
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One heatmap.
+
+    Attributes:
+        row: name of the row of panels that it belongs to.
+        title: above it.
+        values: (layers of first, layers of second), NaN where undefined; None for an empty place.
+        first, second: similarities.Side, drawn upwards and to the right.
+        labels: names of the two networks for the vertical and the horizontal axis.
+    """
+
+    row: str
+    title: str
+    values: np.ndarray | None = None
+    first: object = None
+    second: object = None
+    labels: tuple = ("", "")
+
+
+def draw_heatmaps(panels, colour_map):
+    """A figure of rows of heatmaps with stage borders and one colour scale from 0 to 1.
+
+    Layer 0 is at the lower left, as in the paper. What is undefined is hatched. The unbiased estimator can be slightly
+    outside of [0, 1]; such values take the colour of the end.
+
+    Args:
+        panels: list of Panel.
+        colour_map: name of a matplotlib or seaborn colour map.
+
+    Returns:
+        matplotlib Figure
+
+    Raises:
+        UserError: the colour map is unknown.
+    """
+    colours = style.colours_of(colour_map)
+    rows = {name: [panel for panel in panels if panel.row == name] for name in dict.fromkeys(p.row for p in panels)}
+    columns = max(len(row) for row in rows.values())
+    figure, axes = style.panels(len(rows), columns)
+    image = None
+    for axes_row, row in zip(axes, rows.values(), strict=True):
+        for axis, panel in zip(axes_row, [*row, *[None] * (columns - len(row))], strict=True):
+            if panel is None or panel.values is None:
+                axis.set_axis_off()
+            else:
+                image = draw_panel(axis, panel, colours)
+    style.add_scale(figure, image, axes, "CKA")
+    return figure
+
+
+def draw_panel(axis, panel, colours):
+    # As pixels even in the PDF: a ResNet-164 has 330,000 cells. Not by seaborn's heatmap, which draws the whole figure
+    # to see whether labels overlap: with many panels that takes a time that grows with the square of their number.
+    values = np.ma.masked_invalid(panel.values)
+    place = (0, values.shape[1], 0, values.shape[0])
+    look = {"aspect": "auto", "interpolation": "nearest", "cmap": colours}
+    image = axis.imshow(values, vmin=0, vmax=1, origin="lower", extent=place, **look)
+    axis.set_box_aspect(1)  # also where the two networks differ in depth
+    axis.patch.set(**style.HATCHED)
+    axis.set_title(panel.title, fontsize=8)
+    for side, which, label in ((panel.second, "x", panel.labels[1]), (panel.first, "y", panel.labels[0])):
+        style.label_layers(axis, which, side.stages, label)
+    for spine in axis.spines.values():
+        spine.set(visible=True, linewidth=0.5)
+    return image

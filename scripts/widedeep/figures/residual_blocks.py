@@ -1,0 +1,78 @@
+"""What residual blocks add: linear probes and deleted blocks (paper, figure 4 and appendix E)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from widedeep.figures import style
+from widedeep.figures.heatmaps import Panel, draw_panel
+
+
+@dataclass(frozen=True)
+class BlockRow:
+    """One network's row of figure 4.
+
+    Attributes:
+        name: of the network, above its first panel.
+        side: similarities.Side of its layers.
+        cka: (layers, layers).
+        in_block: (layers,) bool, the layers of the block structure.
+        accuracy: of the whole network on the test set.
+        panels: dict from title to curves, each a dict from label to (positions on the layer axis, accuracies, stages);
+            a curve has a gap between two stages.
+    """
+
+    name: str
+    side: object
+    cka: np.ndarray
+    in_block: np.ndarray
+    accuracy: float
+    panels: dict
+
+
+def draw_blocks(rows, colour_map):
+    """Figure 4: for each network CKA, and beside it, on the same layer axis, curves of accuracy.
+
+    The layers of the block structure are shaded; the dashed line is the whole network's accuracy.
+
+    Args:
+        rows: list of BlockRow, with equal titles.
+        colour_map: name of a matplotlib or seaborn colour map.
+
+    Returns:
+        matplotlib Figure
+
+    Raises:
+        UserError: the colour map is unknown.
+    """
+    colours = style.colours_of(colour_map)
+    figure, axes = style.panels(len(rows), 1 + len(rows[0].panels))
+    for (heatmap, *others), row in zip(axes, rows, strict=True):
+        image = draw_panel(heatmap, Panel("", f"{row.name}\nCKA", row.cka, row.side, row.side), colours)
+        for axis, (title, curves) in zip(others, row.panels.items(), strict=True):
+            _draw_curves(axis, title, curves, row)
+    style.add_scale(figure, image, axes[:, 0], "CKA")
+    return figure
+
+
+def _draw_curves(axis, title, curves, row):
+    """Accuracies at layers, over the shaded layers of the block structure."""
+    layers = len(row.in_block)
+    axis.fill_between(
+        np.arange(layers + 1), 0, 1, np.append(row.in_block, False), step="post", color="0.88", linewidth=0
+    )
+    axis.axhline(row.accuracy, color="0.4", linewidth=0.7, linestyle=(0, (4, 2)))
+    for (label, (positions, values, stages)), colour in zip(curves.items(), style.COLOURS, strict=False):
+        look = {"linewidth": 0.9, "marker": ".", "markersize": 4, "color": colour}
+        borders = style.stage_borders(list(stages))
+        axis.plot(np.insert(positions + 0.5, borders, np.nan), np.insert(values, borders, np.nan), label=label, **look)
+    lowest = min([row.accuracy, *(values.min() for _, values, _ in curves.values())])
+    # Only as much below as there is, so that probes that are all good still show a course.
+    axis.set(xlim=(0, layers), ylim=(max(0, np.floor(10 * lowest) / 10 - 0.1), 1))
+    axis.set_box_aspect(1)
+    axis.set_title(title, fontsize=8)
+    axis.set_ylabel("test accuracy", fontsize=7)
+    axis.yaxis.set_major_formatter("{x:.3g}")
+    axis.tick_params(axis="y", labelsize=7, length=2)
+    axis.legend(fontsize=6, frameon=False, loc="lower right", handlelength=1.2)
+    style.label_layers(axis, "x", row.side.stages, "")

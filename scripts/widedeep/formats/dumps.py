@@ -1,0 +1,224 @@
+"""Activation dumps: what a network computes on fixed minibatches, one HDF5 file a network.
+
+    /                       attributes: kind, schema_version, form, model, seed, data_checksum, split, versions
+    /sample_ids             (minibatches, n) int64: which examples, in which order
+    /layers/NAME            attributes: kind, stage, block, shape; groups in forward order
+        gram                (minibatches, n (n - 1) / 2) float32: centred Gram, strict upper triangle row by row
+        diagonal            (minibatches, n) float32: its diagonal
+        squared_norms       (minibatches, n) float64: of the uncentred features
+        first_scores        (minibatches, n) float32: of the first component, NaN where the layer is constant
+        activations         (minibatches, n, ...): in the raw forms, in place of the four
+
+The `gram` form is exact to rounding for CKA, its deflation, and smaller minibatches, whatever the width; the raw forms
+are for everything else, on small networks. Both are read through Dump, and give the same CKA. The scores could be had
+from the Gram matrix, in about the time that made it: kept here, they are computed once and not again for every pair.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+
+import h5py
+import numpy as np
+
+from widedeep.formats import hdf5
+from widedeep.measures import deflation, gram_matrices
+from widedeep.names import label
+from widedeep.networks.layers import LayerInfo
+from widedeep.runtime.errors import UserError, first_line
+
+KIND = "activations"
+SCHEMA_VERSION = 3
+FORMS = {"gram": None, "raw": np.float32, "raw16": np.float16}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a dump was made from; the dump carries it.
+
+    Attributes:
+        model: name of the configuration, as `cifar10-resnet38-w10-f100`.
+        seed: of the network.
+        data_checksum: of the evaluation split.
+        split: its name.
+    """
+
+    model: str
+    seed: int
+    data_checksum: str
+    split: str
+
+
+class Writer:
+    """Fills an open HDF5 file, a layer and minibatch at a time.
+
+    Args:
+        file: h5py.File, writable.
+        form: one of FORMS.
+        origin: Origin.
+        sample_ids: (minibatches, n).
+        versions: dict of package versions.
+    """
+
+    def __init__(self, file, form, origin, sample_ids, versions):
+        hdf5.stamp(file, KIND, SCHEMA_VERSION)
+        said = {**vars(origin), "form": form, "versions": json.dumps(versions, sort_keys=True)}
+        file.attrs.update(said)
+        file.create_dataset("sample_ids", data=sample_ids)
+        self._layers = file.create_group("layers", track_order=True)
+        self._dtype = FORMS[form]
+        self._minibatches = len(sample_ids)
+        self._datasets = {}
+
+    def add_layer(self, layer):
+        """Declare the next layer in forward order (LayerInfo)."""
+        group = self._layers.create_group(layer.name)
+        group.attrs.update({"kind": layer.kind, "stage": layer.stage, "block": layer.block, "shape": layer.shape})
+
+    def put_gram(self, name, minibatch, gram, scores=None):
+        """Store a gram_matrices.PackedGram, and the scores of its first component, (n,); None: they are computed here."""
+        self._put(name, "gram", minibatch, gram.triangle, np.float32)
+        self._put(name, "diagonal", minibatch, gram.diagonal, np.float32)
+        self._put(name, "squared_norms", minibatch, gram.squared_norms, np.float64)
+        if scores is None:
+            scores = deflation.first_scores(gram.triangle, gram.diagonal)
+        self._put(name, "first_scores", minibatch, scores, np.float32)
+
+    def put_activations(self, name, minibatch, activations):
+        """Store activations (n, ...).
+
+        Raises:
+            UserError: a value is too large for float16.
+        """
+        with np.errstate(over="ignore"):
+            stored = activations.astype(self._dtype)
+        if np.isinf(stored).any() and np.isfinite(activations).all():
+            raise UserError(
+                f"layer {name}: an activation of {np.abs(activations).max():.3g} is too large for float16; "
+                "use dumps.form raw or gram."
+            )
+        self._put(name, "activations", minibatch, stored, self._dtype)
+
+    def _put(self, layer, name, minibatch, values, dtype):
+        if (layer, name) not in self._datasets:
+            shape, chunk = (self._minibatches, *values.shape), (1, *values.shape)
+            self._datasets[layer, name] = self._layers[layer].create_dataset(name, shape, dtype, chunks=chunk)
+        # A chunk is a minibatch, so it can go to the file as it is, without h5py's selections.
+        with np.errstate(over="ignore"):
+            chunk = np.ascontiguousarray(values, dtype=dtype)
+        self._datasets[layer, name].id.write_direct_chunk((minibatch,) + (0,) * values.ndim, chunk)
+
+
+class Dump:
+    """A dump that is open for reading; a context manager.
+
+    Attributes:
+        path, form, model, seed, data_checksum, split: as written.
+        layers: list of LayerInfo in forward order.
+        sample_ids: (minibatches, n) int64.
+
+    Raises:
+        UserError: the file is missing, truncated, not a dump, or of another schema version.
+    """
+
+    def __init__(self, path):
+        self.path = path
+        self._file = hdf5.open_stamped(path, KIND, SCHEMA_VERSION, "dump the activations again")
+        with hdf5.explaining_damage(path, "dump the activations again"):
+            attributes = self._file.attrs
+            words = (attributes[name] for name in ("form", "model", "split", "data_checksum"))
+            self.form, self.model, self.split, self.data_checksum = words
+            self.seed = int(attributes["seed"])
+            self.sample_ids = hdf5.values(self._file, "sample_ids", np.int64, (None, None))
+            self.layers = [_layer_info(name, group.attrs) for name, group in self._file["layers"].items()]
+            self._shapes = {layer.name: layer.shape for layer in self.layers}
+            self._opened = {}
+            if self.form not in FORMS or self.sample_ids.shape[1] < 4 or not len(self.sample_ids) or not self.layers:
+                raise ValueError(
+                    f"form {first_line(self.form)}, {self.sample_ids.shape} ids, {len(self.layers)} layers"
+                )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self._opened.clear()
+        self._file.close()
+
+    @property
+    def label(self):
+        """Which network this is, as `cifar10-resnet38-w10-f100/seed3`."""
+        return label(self.model, self.seed)
+
+    def read(self, minibatch, grams, scores):
+        """Read one minibatch of all layers into arrays.
+
+        Args:
+            minibatch: its number.
+            grams: gram_matrices.Grams to fill.
+            scores: (layers, n) float64 array to fill with the scores of the first components.
+        """
+        with hdf5.explaining_damage(self.path, "dump the activations again"):
+            n = grams.n
+            for index, layer in enumerate(self.layers):
+                if self.form == "gram":
+                    grams.triangles[index] = self._chunk(layer.name, "gram", minibatch, np.float32, (n * (n - 1) // 2,))
+                    grams.diagonals[index] = self._chunk(layer.name, "diagonal", minibatch, np.float32, (n,))
+                    scores[index] = self._chunk(layer.name, "first_scores", minibatch, np.float32, (n,))
+                else:
+                    grams.fill(index, gram_matrices.packed_gram(self.activations(minibatch, layer.name)))
+        if self.form == "gram":
+            grams.row_sums[:] = gram_matrices.row_sums(grams.triangles, grams.n)
+        else:
+            scores[:] = deflation.scores_of(grams)
+
+    def activations(self, minibatch, layer):
+        """(n, ...) float32 activations of one layer; raw forms only."""
+        with hdf5.explaining_damage(self.path, "dump the activations again"):
+            shape = (self.sample_ids.shape[1], *self._shapes[layer])
+            return self._chunk(layer, "activations", minibatch, FORMS[self.form], shape).astype(np.float32)
+
+    def _chunk(self, layer, name, minibatch, dtype, shape):
+        # Opened once and not by self._file["layers"][layer][name]: either takes longer than what follows.
+        if (layer, name) not in self._opened:
+            dataset = h5py.h5d.open(self._file.id, f"layers/{layer}/{name}".encode(), _without_cache())
+            if dataset.dtype != dtype or dataset.shape != (len(self.sample_ids), *shape):
+                raise ValueError(f"{name} of {layer} is of type {dataset.dtype} and shape {dataset.shape}")
+            self._opened[layer, name] = dataset
+        _, content = self._opened[layer, name].read_direct_chunk((minibatch,) + (0,) * len(shape))
+        return np.frombuffer(content, dtype).reshape(shape)
+
+
+@cache
+def _without_cache():
+    """How to open a dataset whose chunks are read whole: its cache would take 64 kB and hold nothing."""
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_chunk_cache(1, 0, 1.0)
+    return access
+
+
+def check_aligned(dumps):
+    """Refuse to compare dumps that do not hold the same examples in the same order.
+
+    Raises:
+        UserError: data, split, sample ids or their order differ.
+    """
+    first = dumps[0]
+    for other in dumps[1:]:
+        for what in ("data_checksum", "split"):
+            if getattr(first, what) != getattr(other, what):
+                raise UserError(
+                    f"{other.path}: was made from other data than {first.path} ({what} {getattr(other, what)} where "
+                    f"{getattr(first, what)} is expected); dump both on the same data."
+                )
+        if first.sample_ids.shape != other.sample_ids.shape or (first.sample_ids != other.sample_ids).any():
+            raise UserError(
+                f"{other.path}: its sample ids or their order differ from those of {first.path} (shapes "
+                f"{other.sample_ids.shape} and {first.sample_ids.shape}); dump both with the same batch size, passes "
+                "and seed."
+            )
+
+
+def _layer_info(name, attributes):
+    shape = tuple(int(size) for size in attributes["shape"])
+    return LayerInfo(name, attributes["kind"], int(attributes["stage"]), int(attributes["block"]), shape)

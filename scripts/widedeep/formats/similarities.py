@@ -1,0 +1,140 @@
+"""cka.h5 and pairs/*.h5: similarity between all layers of two networks, one HDF5 group a pair of networks.
+
+cka.h5          the root is the group of the network with itself
+pairs/*.h5      one group a pair, named `seed1--seed2`
+/               attributes: kind, schema_version
+
+group           attributes: first, second (labels), minibatches, batch_size
+    cka         (layers of first, layers of second) float64, NaN where undefined
+    deflated    the same without each layer's first component, taken away in each minibatch
+    squared_cosine    the same shape: between the first components of a minibatch, mean over minibatches
+    ...         further measures, each under its name (measures/kinds/)
+    first, second    groups of arrays over layers: name, kind, stage, block, undefined and undefined_deflated (why cka
+                     and deflated are NaN, or empty), and first_component_share of the variance of a minibatch, mean
+                     over minibatches
+"""
+
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from widedeep.formats import hdf5
+
+KIND = "cka"
+SCHEMA_VERSION = 5
+_TEXT = h5py.string_dtype()
+
+
+@dataclass(frozen=True)
+class Side:
+    """One network of a comparison: its label and, over its layers, what the file's groups hold."""
+
+    label: str
+    names: list
+    kinds: list
+    stages: list
+    blocks: list
+    undefined: list
+    share: np.ndarray
+    undefined_deflated: list
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Similarity between all layers of two networks, as read from a file.
+
+    Attributes:
+        measures: dict from the name of a measure to (layers of first, layers of second) values, NaN where undefined.
+        first, second: Side.
+        minibatches, batch_size: over which the values were computed.
+    """
+
+    measures: dict
+    first: Side
+    second: Side
+    minibatches: int
+    batch_size: int
+
+    @property
+    def cka(self):
+        """Minibatch CKA."""
+        return self.measures["cka"]
+
+    @property
+    def deflated(self):
+        """Minibatch CKA without each layer's first component."""
+        return self.measures["deflated"]
+
+    @property
+    def squared_cosine(self):
+        """Between the first components of a minibatch, mean over minibatches."""
+        return self.measures["squared_cosine"]
+
+
+def write(path, groups):
+    """Write comparisons of dumps.
+
+    Args:
+        path: of the HDF5 file.
+        groups: dict from group name (`/` for the root) to ((dumps.Dump, dumps.Dump), analysis.similarity.Compared).
+    """
+    with hdf5.creating(path) as file:
+        hdf5.stamp(file, KIND, SCHEMA_VERSION)
+        for name, ((first, second), result) in groups.items():
+            group = file.require_group(name)
+            minibatches, batch_size = first.sample_ids.shape
+            labels = {"first": first.label, "second": second.label}
+            group.attrs.update({**labels, "minibatches": minibatches, "batch_size": batch_size})
+            for measure, found in result.measures.items():
+                group[measure] = found.values
+            for side, dump in (("first", first), ("second", second)):
+                reasons = {measure: getattr(found, f"undefined_{side}") for measure, found in result.measures.items()}
+                _write_side(group.create_group(side), dump.layers, reasons, getattr(result, f"share_{side}"))
+
+
+def read(path, name="/"):
+    """The Comparison in group `name` of a file.
+
+    Raises:
+        UserError: the file is missing, damaged or something else.
+    """
+    remedy = "compute it again (scripts/compute_cka.py)"
+    with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, remedy) as file, hdf5.explaining_damage(path, remedy):
+        group = file[name]
+        first = _read_side(group["first"], group.attrs["first"])
+        second = _read_side(group["second"], group.attrs["second"])
+        sizes = int(group.attrs["minibatches"]), int(group.attrs["batch_size"])
+        shape = (len(first.names), len(second.names))
+        further = [key for key in group if isinstance(group[key], h5py.Dataset)]
+        found = dict.fromkeys(("cka", "deflated", "squared_cosine", *further))
+        measures = {measure: hdf5.values(group, measure, np.float64, shape) for measure in found}
+        return Comparison(measures, first, second, *sizes)
+
+
+def names(path):
+    """Names of the pairs in a file, in the order in which they were written, empty where the root is the only one."""
+    remedy = "compute it again (scripts/compute_pairs.py)"
+    with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, remedy) as file:
+        return [name for name in file if "--" in name]
+
+
+def _write_side(group, layers, reasons, share):
+    group.create_dataset("name", data=[layer.name for layer in layers], dtype=_TEXT)
+    group.create_dataset("kind", data=[layer.kind for layer in layers], dtype=_TEXT)
+    group["stage"] = [layer.stage for layer in layers]
+    group["block"] = [layer.block for layer in layers]
+    for measure, undefined in reasons.items():
+        if undefined is not None:
+            key = "undefined" if measure == "cka" else f"undefined_{measure}"
+            group.create_dataset(key, data=undefined, dtype=_TEXT)
+    group["first_component_share"] = share
+
+
+def _read_side(group, label):
+    layers = group["name"].shape
+    words = ("name", "kind", "undefined", "undefined_deflated")
+    names, kinds, undefined, undefined_deflated = (hdf5.values(group, key, str, layers).tolist() for key in words)
+    stages, blocks = (hdf5.values(group, key, np.int64, layers).tolist() for key in ("stage", "block"))
+    share = hdf5.values(group, "first_component_share", np.float64, layers)
+    return Side(label, names, kinds, stages, blocks, undefined, share, undefined_deflated)

@@ -1,0 +1,122 @@
+"""The CSV tables, JSON and figures of a study: what is in them, and whether a file is one of them and whole."""
+
+from pathlib import Path
+
+from widedeep.paper import FIGURES
+from widedeep.runtime.errors import UserError, first_line
+
+_SPREADS = ("equal_depth", "best_inside", "best_outside")
+# The columns of each table: numbers; with * words, with ? numbers that may be unknown, with ! True and False.
+COLUMNS = {
+    "history.csv": "epoch learning_rate train_loss train_accuracy test_loss? test_accuracy?",
+    "probes.csv": "layer* kind* stage block features train_accuracy test_accuracy",
+    "deletion.csv": "deletion* stage block deleted accuracy",
+    "summary.csv": "model* family* depth width fraction seed test_accuracy train_accuracy parameters layers "
+    "largest_first_component_share? components_not_converged layers_in_block cka_in_block? "
+    "cka_in_block_without_first_component? pairs_in_block_left_out block_size_0.8 block_size_0.9 block_size_0.95",
+    "pairs.csv": "first* second* block_first block_second equal_depth? best_inside? best_outside?",
+    "pairs_of_configurations.csv": "first* second* pairs "
+    + " ".join(f"{name}? {name}_low? {name}_high?" for name in _SPREADS),
+    "findings.csv": "id* result* claim* number* verdict* why*",
+    "provenance.csv": "model* seed commit* torch* device* host* started* seconds attempts dump_seconds? test_accuracy",
+    "fig6.csv": "wide* deep* wide_seeds deep_seeds wide_accuracy deep_accuracy seeds_a_set difference control observed "
+    "expected p accuracy_p splits classes classes_tested classes_that_differ",
+    **{f"{figure.id}.csv": figure.columns for figure in FIGURES.values()},
+}
+_REMEDY = "make it again"
+
+
+def columns(name):
+    """The names of the columns of a table."""
+    return [word.rstrip("*?!") for word in COLUMNS[name].split()]
+
+
+def read(path, name=None):
+    """A table of COLUMNS as a DataFrame, all of it checked.
+
+    Args:
+        path: of the file.
+        name: which of COLUMNS it must be; that of the file if None.
+
+    Raises:
+        UserError: it is missing, cut off, has other columns, or holds anything but a finite number where one is due.
+    """
+    import numpy as np
+    import pandas as pd
+
+    _text(path)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if not isinstance(table.index, pd.RangeIndex):
+            raise ValueError("its lines have more cells than its first one")
+    except ValueError as error:  # of pandas' parser too
+        raise UserError(f"{path}: is not a table ({first_line(error)}); {_REMEDY}.") from error
+    kinds = {word.rstrip("*?!"): word[-1] for word in COLUMNS[name or Path(path).name].split()}
+    if [*table.columns] != [*kinds]:
+        differing = next(iter(sorted({*table.columns} ^ {*kinds})), "another order")
+        raise UserError(f"{path}: has other columns than expected ({first_line(differing)}); {_REMEDY}.")
+    for name, kind in kinds.items():
+        if kind == "*":
+            continue
+        if kind == "!":
+            table[name] = _truths(path, name, table[name])
+            continue
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        unknown = table[name].isin(["", "nan"]) & (kind == "?")
+        wrong = np.flatnonzero(~np.isfinite(numbers) & ~unknown)
+        if len(wrong):
+            found = table[name][wrong[0]]
+            raise UserError(
+                f"{path}: holds {found!r} in column {name}, line {wrong[0] + 2}, where a finite number is expected; "
+                f"{_REMEDY}."
+            )
+        table[name] = numbers
+    return table
+
+
+def _truths(path, name, words):
+    """A column of `True` and `False` as bool."""
+    for line, word in enumerate(words, start=2):
+        if word not in ("True", "False"):
+            raise UserError(
+                f"{path}: holds {word!r} in column {name}, line {line}, where True or False is due; {_REMEDY}."
+            )
+    return words == "True"
+
+
+def check(path):
+    """Refuse a table, page or figure that is missing, cut off or damaged, as far as its form tells.
+
+    Raises:
+        UserError: see above.
+    """
+    {".csv": read, ".pdf": _check_pdf, ".png": _check_png, ".md": _text, ".html": _text}[Path(path).suffix](path)
+
+
+def _text(path):
+    """The text of a file that ends with a line's end, as all of ours do."""
+    try:
+        text = Path(path).read_text()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {_REMEDY}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as text ({error}); {_REMEDY}.") from error
+    if not text.endswith("\n") or "\0" in text:
+        raise UserError(f"{path}: is empty, cut off, or holds what no text does; {_REMEDY}.")
+    return text
+
+
+def _check_pdf(path):
+    content = Path(path).read_bytes()
+    if not content.startswith(b"%PDF-") or not content.rstrip().endswith(b"%%EOF"):
+        raise UserError(f"{path}: is no whole PDF; {_REMEDY}.")
+
+
+def _check_png(path):
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            image.verify()  # the checksum of each of its parts
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path}: is no whole PNG ({error}); {_REMEDY}.") from error

@@ -1,0 +1,154 @@
+"""Minibatch CKA with the unbiased HSIC estimator (paper, equations 1 to 3; Nguyen et al. 2021).
+
+Over k minibatches with Gram matrices K_i and L_i of two layers
+
+    CKA = mean_i HSIC_1(K_i, L_i) / ( sqrt(mean_i HSIC_1(K_i, K_i)) * sqrt(mean_i HSIC_1(L_i, L_i)) )
+
+The means are taken before the ratio, which makes its terms independent of the batch size in expectation (appendix A).
+
+For one pair of layers on arrays in memory:
+
+    >>> import numpy as np
+    >>> from widedeep.measures.cka import cka
+    >>> x = np.random.default_rng(0).standard_normal((512, 10))
+    >>> round(cka(x, 2 * x + 1, batch_size=256), 6)
+    1.0
+
+For all pairs of layers of two networks, a minibatch at a time:
+
+    >>> from widedeep.measures.cka import MinibatchCKA
+    >>> similarity = MinibatchCKA()
+    >>> for batch in np.split(x, 2):
+    ...     similarity.add([batch, batch**2], [batch[:, :3]])  # two layers against one
+    >>> similarity.result().values.shape
+    (2, 1)
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from widedeep.measures.gram_matrices import Grams
+from widedeep.measures.hsic import cross_hsic, self_hsic
+from widedeep.runtime.errors import UserError
+
+CONSTANT = (
+    "constant: the layer's output is the same for all examples of each minibatch, or no two examples vary together (as "
+    "where only one differs from the rest), so it has no CKA"
+)
+NOT_FINITE = "not finite: the layer's output, or its Gram matrix, holds NaN or infinity"
+
+
+def cka(x, y, batch_size=None):
+    """Unbiased linear CKA between two layers, in minibatches as the paper defines it.
+
+    Args:
+        x: (examples, ...) activations of one layer; what follows the first axis is flattened.
+        y: (examples, ...) activations of the other for the same examples in the same order.
+        batch_size: examples a minibatch, at least 4; an incomplete last minibatch is dropped. None: all at once.
+
+    Returns:
+        float, near [0, 1] but not clamped to it, since the estimator is unbiased; NaN where a layer is constant.
+
+    Raises:
+        UserError: numbers of examples differ, or a minibatch has fewer than 4 of them.
+    """
+    x, y = np.asarray(x), np.asarray(y)
+    if len(x) != len(y):
+        raise UserError(f"x has {len(x)} examples and y has {len(y)}; CKA needs the same examples in both.")
+    batch_size = len(x) if batch_size is None else batch_size
+    if len(x) < batch_size:
+        raise UserError(f"batch_size {batch_size} is larger than the number of examples ({len(x)}).")
+    similarity = MinibatchCKA()
+    for first in range(0, len(x) - batch_size + 1, batch_size):
+        similarity.add([x[first : first + batch_size]], [y[first : first + batch_size]])
+    return float(similarity.result().values[0, 0])
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Similarity between the layers of two networks: CKA, or another measure.
+
+    Attributes:
+        values: (layers of first, layers of second) float64; NaN where undefined.
+        undefined_first, undefined_second: for each layer why its row or column is NaN, empty where it is not; None for
+            a measure that gives no reasons.
+        minibatches: how many the means were taken over.
+        names_first, names_second: of the layers, where they are known (layer_similarity.layer_cka).
+    """
+
+    values: np.ndarray
+    undefined_first: list
+    undefined_second: list
+    minibatches: int
+    names_first: list | None = None
+    names_second: list | None = None
+
+
+@dataclass
+class MinibatchCKA:
+    """Accumulates HSIC_1 over minibatches; CKA is the ratio of the means (paper, eq. 2).
+
+    The memory is that of the layer pairs; nothing is kept of a minibatch.
+    """
+
+    minibatches: int = 0
+    _cross: np.ndarray = field(default=0.0, repr=False)
+    _first: np.ndarray = field(default=0.0, repr=False)
+    _second: np.ndarray = field(default=0.0, repr=False)
+
+    def add(self, first, second=None):
+        """Add one minibatch.
+
+        Args:
+            first: list of activations (n, ...), one a layer.
+            second: the same of the other network, on the same examples; None: the first with itself.
+        """
+        grams = Grams.of(first)
+        self.add_grams(grams, grams if second is None else Grams.of(second))
+
+    def add_grams(self, first, second):
+        """Add one minibatch by its Grams; `second` may be `first`."""
+        cross = cross_hsic(first, second)
+        self.minibatches += 1
+        self._cross = self._cross + cross
+        self._first = self._first + self_hsic(first)
+        self._second = self._first if second is first else self._second + self_hsic(second)
+
+    def result(self):
+        """The Similarity over all minibatches so far.
+
+        Raises:
+            UserError: there was none.
+        """
+        if not self.minibatches:
+            raise UserError("no minibatch was added; CKA needs at least one.")
+        return ratio(*map(_host, (self._cross, self._first, self._second)), self.minibatches)
+
+
+def ratio(cross, first, second, minibatches):
+    """CKA from sums of HSIC_1 over minibatches (paper, eq. 2).
+
+    Args:
+        cross: (layers of first, layers of second) between layers.
+        first, second: (layers,) of each layer with itself.
+        minibatches: how many were added up.
+
+    Returns:
+        Similarity
+    """
+    undefined_first, undefined_second = _undefined(first), _undefined(second)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = cross / np.sqrt(first)[:, None] / np.sqrt(second)
+    values[[bool(reason) for reason in undefined_first], :] = np.nan
+    values[:, [bool(reason) for reason in undefined_second]] = np.nan
+    return Similarity(values, undefined_first, undefined_second, minibatches)
+
+
+def _host(values):
+    """A numpy array of what may be a tensor on a device."""
+    return values.cpu().numpy() if hasattr(values, "cpu") else values
+
+
+def _undefined(self_hsic):
+    return ["" if value > 0 and np.isfinite(value) else CONSTANT if value <= 0 else NOT_FINITE for value in self_hsic]

@@ -1,0 +1,51 @@
+"""How many images a study has, and of which size, before anything of it runs."""
+
+import os
+
+from widedeep.data import catalogue
+from widedeep.data.catalogue import Images
+from widedeep.runtime.errors import UserError
+
+# Data sets of one's own that are not counted yet: more than most, since estimates shall err upwards.
+_MANY = catalogue.DataSet("", train_examples=100_000, test_examples=20_000, channels=3, side=224, classes=1000)
+
+
+def images_of(study):
+    """The Images of a study: of a data set of the user's own from its file, else from its record.
+
+    Of a streamed folder called imagenet that is not listed yet, those of ImageNet.
+
+    Args:
+        study: config.Study.
+
+    Raises:
+        UserError: the data set is the user's own and its file is not there, or damaged.
+    """
+    section, path = study.dataset, study.places.data
+    record = catalogue.KNOWN.get(section.name)
+    listed_later = record and section.stream and not os.path.exists(path)
+    if section.name in catalogue.WITH_SOURCES or listed_later:
+        return Images.of(record, section.image_size)
+    if not os.path.exists(path):
+        raise UserError(
+            f"{path}: no such file, and only it tells how many images {section.name} has; make it first, with "
+            "snakemake and this path as its target."
+        )
+    from widedeep.formats import dataset
+
+    return Images.described(dataset.describe(path))
+
+
+def expected_images(study, found=None):
+    """The Images of a study, or more than it will have as long as its data set is not there; never refuses.
+
+    Args:
+        study: config.Study.
+        found: dataset.Description of the data set's file, where it is there and whole.
+    """
+    section = study.dataset
+    if section.name in catalogue.WITH_SOURCES:
+        return Images.of(catalogue.KNOWN[section.name], section.image_size)
+    if found:
+        return Images.described(found)
+    return Images.of(catalogue.KNOWN["imagenet"] if section.stream else _MANY, section.image_size)

@@ -1,0 +1,253 @@
+"""Progress of a study, from its results folder and logs alone: no process is asked, so any machine that sees the files
+can tell.
+
+done       all files of the job are there.
+running    a training holds the lock of its folder (locking.py), or reported its position a moment ago; another job has
+           begun its log, and neither ended it with an error nor wrote its files.
+failed     the log of its last attempt ends with an error, or Snakemake's events say so, and it has not begun again.
+waiting    all others: not begun, told to stop (its checkpoint is there), killed, or put back into the queue.
+
+Every file may be missing, half-written or just replaced: a study runs meanwhile. What a change of config or code makes
+outdated is not seen here; Snakemake knows (`snakemake -n`).
+"""
+
+import fcntl
+import io
+import json
+import os
+import pickle
+import struct
+import sys
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from widedeep.runtime import endings, events, locking
+from widedeep.study.jobs import Job, jobs_of
+
+# Seconds after which the last word of a training is no sign of life any more, where nobody holds its lock, and where
+# the file system has no locks: a step or an evaluation of a large network takes minutes on a slow machine.
+_FRESH, _FRESH_WITHOUT_LOCKS = 30, 600
+# How long a training may take to import torch, on a file system that is slow, before it holds the lock.
+_STARTING = 300
+# No other job takes longer; one that was killed without a word counts as running for so long at most.
+_LONGEST = 86_400
+# Seconds by which the clocks of the nodes and of the file server may differ.
+_SKEW = 60
+# Bytes that the structure of a checkpoint may have, unpacked: all but its tensors, far less than a megabyte.
+_LARGEST = 1 << 24
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of one job.
+
+    Attributes:
+        job: jobs.Job.
+        name: state, one of `done`, `running`, `failed`, `waiting`.
+        age: seconds since the last word of a running job; None for others.
+        position: of a training the dict with epoch, epochs, loss, accuracy that it last reported; None if unknown.
+        checkpoint: epoch in which a job that waits goes on; None if from its beginning.
+        log: path of the log that tells of a failed job; None for others.
+        last_line: of this log; empty if it says nothing.
+    """
+
+    job: Job
+    name: str
+    age: float | None = None
+    position: dict | None = None
+    checkpoint: int | None = None
+    log: str | None = None
+    last_line: str = ""
+
+
+def states(study, now=None):
+    """The State of each job of a study, in the order of the pipeline; paths are relative to this folder.
+
+    Args:
+        study: config.Study.
+        now: seconds since the epoch, for tests.
+    """
+    return _Observed(study, time.time() if now is None else now).states()
+
+
+class _Observed:
+    """A study as its files tell of it."""
+
+    def __init__(self, study, now):
+        self._jobs = jobs_of(study)
+        self._keeps_dumps = study.dumps.keep
+        self._run = events.newest_run(study.places.events)
+        self._listings, self._now = {}, now
+
+    def states(self):
+        made = [self._is_made(job) for job in self._jobs]
+        self._read_again = self._dumps_to_be_read(made) if not self._keeps_dumps else set()
+        return [
+            State(job, "done") if whole and self._is_kept(job) else self._unfinished(job)
+            for job, whole in zip(self._jobs, made, strict=True)
+        ]
+
+    def _is_there(self, path):
+        """Whether a file exists; a folder is listed once, for a study has thousands of files."""
+        folder, name = os.path.split(path)
+        if folder not in self._listings:
+            try:
+                self._listings[folder] = set(os.listdir(folder))
+            except OSError:
+                self._listings[folder] = set()
+        return name in self._listings[folder]
+
+    def _is_made(self, job):
+        """Whether all that a finished job leaves is there."""
+        return all(self._is_there(path) for path in job.writes if self._keeps_dumps or not _is_dump(path))
+
+    def _is_kept(self, job):
+        """Whether no job that is to come needs a dump that was thrown away."""
+        dumps = [path for path in job.writes if _is_dump(path)]
+        return all(path not in self._read_again or self._is_there(path) for path in dumps)
+
+    def _dumps_to_be_read(self, made):
+        """Paths of the dumps that unfinished jobs read."""
+        unfinished = (job for job, whole in zip(self._jobs, made, strict=True) if not whole)
+        return {path for job in unfinished for path in job.reads if _is_dump(path)}
+
+    def _unfinished(self, job):
+        log = self._read(job.log)
+        if self._is_of_an_earlier_run(log):
+            log = endings.Log()
+        return self._training(job, log) if job.rule == "train" else self._other(job, log)
+
+    def _read(self, log):
+        """The end of a log, which may not be there."""
+        return endings.read_log(log) if self._is_there(log) else endings.Log()
+
+    def _is_of_an_earlier_run(self, log):
+        """Whether a log was written before the Snakemake began that works now: the job waits to be tried again."""
+        run = self._run
+        return bool(run and not run.ended and log.changed and log.changed < run.started - _SKEW)
+
+    def _training(self, job, errors):
+        folder = Path(job.outputs["model"]).parent
+        story = self._read(story_of(job))
+        position, reported = _position(folder / "progress.json")
+        lock = locking.path_of(job.outputs["model"])
+        held = _is_held(lock) if self._is_there(lock) else False
+        began = errors.changed or 0
+        words = [moment for moment in (reported, errors.changed) if moment]
+        running = State(
+            job, "running", self._age(max(words, default=self._now)), position if reported > began else None
+        )
+        if held:
+            return running
+        # The story is of all attempts: what was said before this one began is not of this one.
+        stopped = errors.was_stopped or (story.was_stopped and story.changed >= max(began, reported - _SKEW))
+        if errors.has_error or (self._run_says_failed(job) and not stopped):
+            return _failed(job, errors if errors.has_error or not story.path else story)
+        fresh = _FRESH_WITHOUT_LOCKS if held is None else _FRESH
+        alive = self._is_alive(reported, fresh) if reported > began else self._is_alive(began, _STARTING)
+        if alive and not stopped:
+            return running
+        return State(job, "waiting", checkpoint=_checkpoint_epoch(folder / "checkpoint.pt"))
+
+    def _other(self, job, log):
+        saved = Path(job.writes[0]).with_suffix(".checkpoint.pt")  # of probes
+        checkpoint = _checkpoint_epoch(saved) if self._is_there(saved) else None
+        if log.was_stopped:
+            return State(job, "waiting", checkpoint=checkpoint)
+        if log.has_error or self._run_says_failed(job):
+            return _failed(job, log)
+        word = max(log.changed, _changed(saved) or 0) if log.path else 0
+        if self._is_alive(word, _LONGEST):
+            return State(job, "running", self._age(word))
+        return State(job, "waiting", checkpoint=checkpoint)
+
+    def _run_says_failed(self, job):
+        return bool(self._run and self._run.jobs.get(events.key(job.rule, job.wildcards)) == "failed")
+
+    def _is_alive(self, word, limit):
+        """Whether a last word is not older than `limit` seconds, nor than the end of Snakemake, which ends its jobs."""
+        survived = not (self._run and self._run.ended and word <= self._run.changed)
+        return bool(word) and self._age(word) < limit and survived
+
+    def _age(self, moment):
+        # The file server's clock may be ahead of ours.
+        return max(0.0, self._now - moment)
+
+
+def _failed(job, log):
+    return State(job, "failed", log=str(log.path) if log.path else None, last_line=log.last_line)
+
+
+def story_of(job):
+    """The path of the log of a training that tells of all its attempts."""
+    return job.log.replace(".errors.log", ".log")
+
+
+def _is_dump(path):
+    return path.endswith("/activations.h5")
+
+
+def _position(path):
+    """(what a training reported, when in seconds since the epoch); (None, 0) if nothing whole is there."""
+    try:
+        with open(path) as file:
+            position, changed = json.load(file), os.fstat(file.fileno()).st_mtime
+            return {key: position[key] for key in ("epoch", "epochs", "loss", "accuracy")}, changed
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, 0.0
+
+
+class _WithoutCode(pickle.Unpickler):
+    """Reads the structure of a checkpoint: whatever it names is replaced by something empty, so nothing can run."""
+
+    class _Empty(dict):
+        def __init__(self, *_):
+            super().__init__()
+
+    def find_class(self, _module, _name):
+        return self._Empty
+
+    def persistent_load(self, _identity):
+        return None
+
+
+def _is_held(lock):
+    """Whether a process, on this or another node, holds a lock file now; nothing is locked or written.
+
+    Returns:
+        bool, or None where that cannot be known: no such file, no locks in the file system, not Linux.
+    """
+    if sys.platform != "linux":
+        return None
+    # struct flock of fcntl(2): type, whence, start, length, process.
+    question = struct.pack("hhlli", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    try:
+        with open(lock, "rb") as file:
+            answer = fcntl.fcntl(file, fcntl.F_GETLK, question)
+    except OSError:
+        return None
+    return struct.unpack("hhlli", answer)[0] != fcntl.F_UNLCK
+
+
+def _checkpoint_epoch(path):
+    """The epoch, counted from 1, in which a checkpoint goes on; None if it is not there or cannot be read.
+
+    Without torch, which takes seconds to import.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            (part,) = (part for part in archive.infolist() if part.filename.endswith("/data.pkl"))
+            if part.file_size > _LARGEST:
+                return None
+            return _WithoutCode(io.BytesIO(archive.read(part))).load()["state"]["epoch"] + 1
+    except Exception:  # half-written, just removed, or damaged in one of many ways
+        return None
+
+
+def _changed(path):
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return None

@@ -1,0 +1,340 @@
+"""Whether the files of a study are there, whole, what its config asks for, and of one piece with each other.
+
+Jobs with a provenance file (trainings, dumps, probes) recorded the checksum of each file that they wrote. All HDF5
+files carry a checksum (seals.py), and so do networks and the parts of a PNG. Tables and PDF have none: their form is
+checked.
+"""
+
+import collections
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from widedeep import names
+from widedeep.analysis import activations
+from widedeep.data import loading
+from widedeep.data.minibatches import minibatches
+from widedeep.formats import (
+    components,
+    dataset,
+    dumps,
+    hdf5,
+    metrics,
+    predictions,
+    seals,
+    similarities,
+    tables,
+    weights,
+)
+from widedeep.names import Network
+from widedeep.networks.build import without_weights
+from widedeep.runtime import files, provenance
+from widedeep.runtime.errors import UserError
+from widedeep.study.jobs import jobs_of
+from widedeep.training import loop
+from widedeep.training.recipe import ProbeRecipe
+
+_REMEDY = "make it again"
+# What lies in a results folder beside what the jobs of a finished study write.
+_BESIDE = ("logs/", "timings/", "report.html", "grid.yaml", "study.yaml")
+
+
+@dataclass
+class Outcome:
+    """What was found.
+
+    Attributes:
+        wrong: dict from the expected path of each damaged, missing or inconsistent file to a sentence.
+        unmade: dict from each rule with jobs that have not run yet to (their number, all jobs of the rule).
+        checked: dict from each kind of file to how many were checked.
+        unknown: files in the folder that no job of the config writes.
+    """
+
+    wrong: dict = field(default_factory=dict)
+    unmade: dict = field(default_factory=dict)
+    checked: collections.Counter = field(default_factory=collections.Counter)
+    unknown: int = 0
+
+
+def verify(folder, study):
+    """Check a results folder; reads all files completely.
+
+    Args:
+        folder: of the study, as `results/demo`; the data set is looked for in `data` beside `results`.
+        study: config.Study.
+
+    Returns:
+        Outcome
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if not Path(folder).is_dir():
+        raise UserError(f"{folder}: no such folder; give the folder of a study, as {study.places.results}.")
+    found, outcome = _Found(Path(folder), study), Outcome()
+    jobs = jobs_of(study)
+    totals = collections.Counter(job.rule for job in jobs)
+    unmade = collections.Counter()
+    for job in jobs:
+        there = [path for path in job.writes if found.place(path).exists()]
+        if not there and not found.place(job.timing).exists():
+            unmade[job.rule] += 1
+            continue
+        for path in there:
+            outcome.checked[_kind(path)] += 1
+        outcome.wrong.update(found.problems(job))
+    outcome.unmade = {rule: (count, totals[rule]) for rule, count in unmade.items()}
+    if not unmade:
+        outcome.wrong.update(found.outdated_tables(outcome.wrong))
+    known = {found.place(path) for job in jobs for path in job.writes}
+    outcome.unknown = sum(
+        path not in known
+        and path.suffix != ".lock"
+        and not path.relative_to(found.folder).as_posix().startswith(_BESIDE)
+        for path in found.folder.rglob("*")
+        if path.is_file()
+    )
+    return outcome
+
+
+def _kind(path):
+    """What a file is counted as: its name in a network's folder and of the data, elsewhere its folder and ending."""
+    folder, name = Path(path).parts[2], Path(path).name
+    if folder in ("pairs", "figures"):
+        return f"{folder}/*{Path(path).suffix}"
+    return name if folder == "models" or path.startswith("data/") else f"*{Path(path).suffix}"
+
+
+class _Found:
+    """The checks; each raises UserError, whose sentence starts with the file's path."""
+
+    def __init__(self, folder, study):
+        self.folder, self.study = folder, study
+        self._root = Path(*folder.parts[:-2]) if len(folder.parts) > 1 else folder.absolute().parents[1]
+        self._results = f"{study.places.results}/"
+
+    def place(self, path):
+        """Where an expected file is: the folder may have another name than the workflow gives it."""
+        inside = path.startswith(self._results)
+        return self.folder / path.removeprefix(self._results) if inside else self._root / path
+
+    def problems(self, job):
+        """dict from the expected path of each wrong file of a job to a sentence."""
+        wrong = {}
+        recorded = {}
+        told = job.outputs.get("provenance")
+        if told and self.place(told).exists():
+            try:
+                recorded = self._provenance(job)["outputs"]
+            except UserError as error:
+                wrong[told] = str(error)
+        for output in job.writes:
+            path = self.place(output)
+            try:
+                if not path.exists():
+                    self._check_absent(path)
+                elif output not in wrong:
+                    self._check_bytes(path, recorded)
+                    self._check(job, path)
+            except UserError as error:
+                wrong.setdefault(output, str(error))
+        return wrong
+
+    def _check_absent(self, path):
+        if path.name != "activations.h5" or self.study.dumps.keep:
+            raise UserError(f"{path}: is missing, and its job has run; {_REMEDY}.")
+
+    def _check_bytes(self, path, recorded):
+        if path.name in recorded and (found := files.checksum(path)) != recorded[path.name]:
+            raise UserError(
+                f"{path}: has checksum {found[:12]} where {recorded[path.name][:12]} was recorded when it was written; "
+                f"it was altered or is of another run, {_REMEDY}."
+            )
+
+    def _check(self, job, path):
+        """Read a file completely, and compare it with the config and with the files it belongs to."""
+        if job.rule == "download":
+            self._check_data(path)
+        elif job.rule == "compute_pairs":
+            self._check_comparisons(path, _pairs(self.study, *job.networks))
+        elif path.name == "cka.h5":
+            self._check_comparisons(path, {"/": job.networks * 2})
+        elif path.suffix == ".h5":
+            self._check_dump(path, job.networks[0])
+        elif path.name == "model.safetensors":
+            _, _, settings = weights.load(path, torch.device("cpu"))
+            _compare(path, settings, self._settings_of_training(job.networks[0]))
+        elif path.name == "metrics.json":
+            (label,) = metrics.read([path])
+            _compare(path, {"network": label}, {"network": str(job.networks[0])})
+        elif path.suffix == ".json":
+            pass  # the provenance itself, checked before its job's files
+        else:
+            tables.check(path)
+            if path.name == "history.csv":
+                _compare(path, {"epochs": len(tables.read(path))}, {"epochs": self.study.training.epochs})
+
+    def _provenance(self, job):
+        """The content of a job's provenance file, which must be of its network, of the config, and of its weights."""
+        path, (network,) = self.place(job.outputs["provenance"]), job.networks
+        content = provenance.read(path)
+        _compare(path, content, {"model": str(network.configuration), "seed": network.seed})
+        settings = {
+            "train": self._settings_of_training,
+            "dump_activations": self._settings_of_dump,
+            "probe_residual_blocks": self._settings_of_probes,
+        }[job.rule](network)
+        _compare(path, content["settings"], settings)
+        written = {Path(output).name for output in job.writes[:-1]}
+        if content["outputs"].keys() != written:
+            raise UserError(f"{path}: tells of other files than {', '.join(sorted(written))}; {_REMEDY}.")
+        return content
+
+    @functools.cached_property
+    def _data(self):
+        """data.Description of the data set, None where it is missing or damaged."""
+        try:
+            return dataset.describe(self.place(self.study.places.data))
+        except UserError:
+            return None
+
+    def _checksum_of(self, split):
+        """{"data_checksum": of the split}, empty where it is not known."""
+        return {"data_checksum": getattr(self._data, f"{split}_checksum")} if self._data else {}
+
+    def _weights_of(self, network):
+        """{"weights": checksum that the training recorded}, empty where it is not known."""
+        try:
+            content = provenance.read(self.folder / "models" / str(network) / "provenance.json")
+        except UserError:
+            return {}
+        known = (
+            names.label(content["model"], content["seed"]) == str(network) and "model.safetensors" in content["outputs"]
+        )
+        return {"weights": content["outputs"]["model.safetensors"]} if known else {}
+
+    def _settings_of_training(self, network):
+        settings = loop.settings(network, self.study.training.recipe, None)
+        del settings["data_checksum"]
+        return {**settings, **self._checksum_of("train")}
+
+    def _settings_of_dump(self, network):
+        section = self.study.dumps.model_dump(exclude={"keep"})
+        return {**section, **self._checksum_of("test"), **self._weights_of(network)}
+
+    def _settings_of_probes(self, network):
+        recipe = ProbeRecipe(**self.study.probes.model_dump(), flip=self.study.training.flip)
+        return {"name": str(network), **recipe.model_dump(), **self._weights_of(network)}
+
+    def _check_data(self, path):
+        description = dataset.describe(path)
+        _compare(path, {"name": description.name}, {"name": self.study.dataset.name})
+        for split in ("train", "test"):
+            loading.check(path, split)
+
+    def _check_dump(self, path, network):
+        """activations.h5, pca.h5 and predictions.h5: what they are of, and that every value can be read."""
+        remedy = "dump the activations again"
+        seals.check(path, remedy)
+        with hdf5.explaining_damage(path, remedy), h5py.File(path, "r") as file:
+            named = {"model": str(network.configuration), "seed": network.seed, "split": "test"}
+            origin = {**named, **self._checksum_of("test")}
+            _compare(path, dict(file.attrs), origin)
+        if path.name == "activations.h5":
+            with dumps.Dump(path) as dump:
+                layers, form, sample_ids = [layer.name for layer in dump.layers], dump.form, dump.sample_ids
+            _compare(path, {"form": form}, {"form": self.study.dumps.form})
+            if self._data and not np.array_equal(sample_ids, self._sample_ids):
+                raise UserError(f"{path}: its minibatches are not those of the config; {remedy}.")
+            self._compare_layers(path, layers, network.configuration)
+        elif path.name == "pca.h5":
+            self._compare_layers(path, components.read(path)[1].names, network.configuration)
+        else:
+            (answers,) = predictions.read_all([path])
+            if self._data:
+                shape = (self._data.test_examples, len(self._data.classes))
+                _compare(path, {"shape": answers.log_probabilities.shape}, {"shape": shape})
+
+    def _check_comparisons(self, path, groups):
+        """A file of CKA: its pairs, their layers, and that nothing is undefined without a reason.
+
+        Args:
+            groups: dict from each expected group to its two networks.
+        """
+        found = similarities.names(path) or ["/"]
+        if {*found} != {*groups}:
+            raise UserError(f"{path}: holds the pairs {', '.join(found)} where {', '.join(groups)} are expected.")
+        for name, pair in groups.items():
+            comparison = similarities.read(path, name)
+            sides = comparison.first, comparison.second
+            for side, network in zip(sides, pair, strict=True):
+                _compare(path, {"network": side.label}, {"network": str(network)})
+                self._compare_layers(path, side.names, network.configuration)
+            sizes = {"minibatches": comparison.minibatches, "batch_size": comparison.batch_size}
+            if self._data:
+                _compare(path, sizes, dict(zip(sizes, self._sample_ids.shape, strict=True)))
+            for values, what in ((comparison.cka, "undefined"), (comparison.deflated, "undefined_deflated")):
+                rows, columns = (np.array([bool(reason) for reason in getattr(side, what)]) for side in sides)
+                if not np.array_equal(np.isfinite(values), ~(rows[:, None] | columns)):
+                    raise UserError(f"{path}: holds a value that is not finite, without a reason in {name}; {_REMEDY}.")
+
+    @functools.cached_property
+    def _sample_ids(self):
+        section = self.study.dumps
+        examples = min(section.examples or self._data.test_examples, self._data.test_examples)
+        return minibatches(examples, section.batch_size, section.passes, section.seed)
+
+    def _compare_layers(self, path, found, configuration):
+        if self._data and (wanted := self._layers(configuration)) != found:
+            differing = next((name for name in [*wanted, *found] if (name in wanted) != (name in found)), "their order")
+            raise UserError(f"{path}: holds other layers than {configuration} has ({differing}); {_REMEDY}.")
+
+    @functools.cache  # noqa: B019 (one study a program)
+    def _layers(self, configuration):
+        network = without_weights(configuration, self._data.image_shape, len(self._data.classes))
+        return [layer.name for layer in activations.choose(network)]
+
+    def outdated_tables(self, wrong):
+        """As `problems`: the tables of all networks that hold others than the config; those in `wrong` are left out."""
+        networks = {*map(str, self.study.networks)}
+        found = {}
+        for name in ("summary.csv", "provenance.csv"):
+            output = self._results + name
+            if output in wrong:
+                continue
+            table = tables.read(self.place(output))
+            listed = {names.label(model, int(seed)) for model, seed in zip(table.model, table.seed, strict=True)}
+            if other := sorted(listed ^ networks):
+                found[output] = (
+                    f"{self.place(output)}: and the config differ in {len(other)} networks, as {other[0]}; {_REMEDY}."
+                )
+        return found
+
+
+def _pairs(study, first, second):
+    """The groups in the file of all pairs of two configurations whose larger seed is that of the given networks.
+
+    Returns:
+        dict from the group's name to its two networks
+    """
+    pairs = study.seed_pairs(first.configuration, second.configuration, most=None)
+    return {
+        names.pair_name(a, b): (Network(first.configuration, a), Network(second.configuration, b))
+        for a, b in pairs
+        if max(a, b) == first.seed
+    }
+
+
+def _compare(path, found, wanted):
+    """Refuse a file in which an entry of `wanted` is another one.
+
+    Raises:
+        UserError: it names the first such entry.
+    """
+    for key, value in wanted.items():
+        if key not in found or found[key] != value:
+            raise UserError(f"{path}: has {key} {found.get(key, 'missing')} where {value} is expected; {_REMEDY}.")

@@ -1,0 +1,109 @@
+"""The command line that all programs have in common: help, thread counts, one writer a file, errors in one sentence."""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+
+from widedeep.runtime import endings, files, locking, process, timing
+from widedeep.runtime.errors import UserError
+
+# Each library of linear algebra reads its own variable, once, when it is loaded.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# The exit status after Ctrl-C.
+INTERRUPTED = 128 + signal.SIGINT
+_held = contextlib.ExitStack()
+_timings = []  # files to write when this job has ended well
+
+
+def parser(doc):
+    """An argument parser whose help is the script's docstring as it is written, with the options of all programs."""
+    process.collect_garbage_rarely()
+    result = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result.add_argument("--threads", type=positive_int, default=1, help="threads for linear algebra (default: 1)")
+    result.add_argument("--timing", metavar="FILE", help="TSV to write: seconds, processor seconds, peak memory")
+    return result
+
+
+def add_workers(parser):
+    """The option of all programs that read images, which may be streamed."""
+    parser.add_argument("--workers", type=int, default=0, help="processes that decode streamed images (default: 0)")
+
+
+def add_device(parser):
+    """The option of all programs that run networks."""
+    parser.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
+
+
+def add_checkpoint_minutes(parser):
+    """The option of all programs that write checkpoints."""
+    parser.add_argument("--checkpoint-minutes", type=float, default=10, help="between two checkpoints (default: 10)")
+
+
+def add_figure_options(parser):
+    """The options of all programs that draw networks."""
+    parser.add_argument("--metrics", nargs="+", default=[], metavar="FILE", help="metrics.json of the networks")
+    parser.add_argument("--colour-map", default="magma", help="of matplotlib or seaborn (default: magma)")
+    parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .pdf, .png, .csv")
+
+
+def start(parser, argv=None, writes=()):
+    """Parse `argv` and set the thread counts, so call it before numpy, scipy or torch is imported.
+
+    From then until it ends, this process is the only one that writes the files of its job: it waits for another one.
+
+    Args:
+        parser: from `parser`.
+        argv: list of words; those of the process if None.
+        writes: names of the arguments that hold the files to write, a path, a list of paths or None each.
+
+    Returns:
+        argparse.Namespace
+
+    Raises:
+        UserError: the files cannot be written there.
+    """
+    args = parser.parse_args(argv)
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = str(args.threads)
+    _timings[:] = [args.timing] if args.timing else []
+    given = [getattr(args, name) for name in writes]
+    paths = [path for value in given if value for path in (value if isinstance(value, list) else [value])]
+    if paths:
+        _held.enter_context(locking.only_writer(paths))
+    return args
+
+
+def release():
+    """Let other processes write the files of this job; its lock files go."""
+    _held.close()
+
+
+def run(main):
+    """Call `main()` and exit: with its return value as status, or with 1 and one sentence after a UserError."""
+    try:
+        # Files are written where their errors are explained, so only what goes to a log is left.
+        with files.explaining_os_errors("the output of this program", only=files.NO_ROOM):
+            status = main()
+            sys.stdout.flush()
+        if not status:
+            for path in _timings:
+                timing.write(path)
+            release()
+            process.end_at_once()
+        sys.exit(status)
+    except UserError as error:
+        sys.stdout = None  # what it could not write, it would try to write again
+        sys.exit(endings.error_line(error))  # sys.exit prints to stderr, status 1
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    finally:
+        release()
+
+
+def positive_int(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return value

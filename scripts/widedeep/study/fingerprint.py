@@ -1,0 +1,106 @@
+"""A fingerprint of what a script computes with: its code and that of the modules it imports, without the words.
+
+Snakemake does not notice an edit of an imported module, and a listed module would rerun days of training for a comment.
+So each rule has its script's fingerprint as a parameter: it changes with the code, and not with comments, docstrings,
+blank lines, or the time stamps of a fresh checkout.
+"""
+
+import ast
+import functools
+import hashlib
+import io
+import tokenize
+from pathlib import Path
+
+# How a script is called, how its files reach the disk and what is told of its run, not what it computes.
+PLUMBING = "runtime"
+
+
+@functools.cache
+def of_script(path, *more):
+    """The first 16 hexadecimal digits of the SHA-256 of the script's code and, recursively, of the modules it imports.
+
+    Args:
+        path: of a script in the folder that holds the folder widedeep, or below it.
+        more: files that the script loads by their path, as a family of networks.
+    """
+    scripts = [Path(path), *map(Path, more)]
+    digest = hashlib.sha256()
+    for module in [*scripts, *sorted(_modules(scripts))]:
+        code, _ = _parsed(module.read_text())
+        if code:
+            digest.update(module.name.encode() + b"\0" + code.encode() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def code_of(source):
+    """Python source without comments, docstrings and blank lines; the rest as it is written.
+
+    The text is cut, not parsed and written anew, so that the result does not depend on the version of Python.
+    """
+    return _parsed(source)[0]
+
+
+# Sixteen rules import the same modules, and each job of a study reads the rules anew.
+@functools.cache
+def _parsed(source):
+    """(code, imports): what code_of returns, and the names that the source imports as (level, dotted name)."""
+    lines = source.splitlines()
+    in_strings = set()  # rows whose ends belong to a string, where white space counts
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        first, last = token.start[0], token.end[0]
+        if token.type == tokenize.COMMENT:
+            lines[first - 1] = lines[first - 1][: token.start[1]]
+        elif first != last and token.type not in (tokenize.NEWLINE, tokenize.NL):
+            in_strings.update(range(first, last))
+    imports = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            imports.update((0, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module or ''}.{alias.name}".strip(".") for alias in node.names)]
+            imports.update((node.level, name) for name in names)
+        elif (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
+            in_strings -= _cut(lines, node.body[0])
+    kept = (line if row in in_strings else line.rstrip() for row, line in enumerate(lines, 1))
+    code = "\n".join(line for row, line in enumerate(kept, 1) if line or row in in_strings)
+    return code, frozenset(imports)
+
+
+def _cut(lines, node):
+    """Cut a syntax node out of lines of source, what stands beside it remains; the rows that it spans, a set."""
+    first, last = node.lineno - 1, node.end_lineno - 1
+    # Columns of syntax trees count bytes.
+    before = lines[first].encode()[: node.col_offset].decode()
+    after = lines[last].encode()[node.end_col_offset :].decode()
+    lines[first : last + 1] = [""] * (last - first) + [before.rstrip() + after]
+    return set(range(first + 1, last + 2))
+
+
+def _modules(scripts):
+    """Paths of all modules of this folder that the scripts import, directly or not, but for the plumbing."""
+    root = next(folder for folder in scripts[0].parents if (folder / "widedeep").is_dir())
+    plumbing = root / "widedeep" / PLUMBING
+    found, waiting = set(scripts), list(scripts)
+    while waiting:
+        importing = waiting.pop()
+        for level, name in _parsed(importing.read_text())[1]:
+            package = importing.parents[level - 1] if level else root
+            for module in _files(package, name):
+                if module not in found and plumbing not in module.parents:
+                    found.add(module)
+                    waiting.append(module)
+    return found - set(scripts)
+
+
+def _files(package, name):
+    """The files in the folder `package` that are run when the dotted `name` is imported from it."""
+    parts = name.split(".")
+    paths = [package.joinpath(*parts[:length]) for length in range(1, len(parts) + 1)]
+    candidates = [
+        candidate for path in paths for candidate in (path / "__init__.py", path.with_name(f"{path.name}.py"))
+    ]
+    return [candidate for candidate in candidates if candidate.exists()]

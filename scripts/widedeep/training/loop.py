@@ -1,0 +1,320 @@
+"""The paper's training recipe for one network, resumable at any step with the same final bits."""
+
+import math
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from widedeep.data import augmentation
+from widedeep.names import random_seed
+from widedeep.networks import tracing
+from widedeep.networks.build import build_for
+from widedeep.networks.precision import full_float32, widest
+from widedeep.runtime.errors import UserError
+from widedeep.training.optimizer import SGD
+
+_FEWEST_CHANNELS = 8
+
+
+class Training:
+    """The state of one network's training: weights, optimiser, position and history.
+
+    Nothing random is kept between steps: the order of an epoch, the crops of a step and what the network itself draws
+    in it follow from the network's name, so the position (epoch, step) is all that a resumed training must know.
+
+    Args:
+        network: on `device`, with initial weights.
+        train, test: data.Split.
+        recipe: recipe.Recipe.
+        name: what the random streams follow from, as `digits-resnet14-w1-f100/seed1`.
+        group: distributed.Group of processes that train it together, each on its share of every batch.
+
+    Raises:
+        UserError: the batch is larger than the training set or no multiple of the processes, or mixed precision is
+            asked for without cuda.
+    """
+
+    def __init__(self, network, train, test, recipe, name, group):
+        device = group.device
+        if recipe.batch_size > len(train.labels):
+            raise UserError(
+                f"training.batch_size {recipe.batch_size} is larger than the training set of {name} "
+                f"({len(train.labels)} examples); use a smaller batch or a larger fraction."
+            )
+        if recipe.mixed_precision and device.type != "cuda":
+            raise UserError(f"mixed precision needs a cuda device, and this is {device.type}; switch it off.")
+        if recipe.batch_size % group.size:
+            raise UserError(
+                f"training.batch_size {recipe.batch_size} is no multiple of the {group.size} processes that train "
+                f"{name}; change one of them."
+            )
+        self.network, self.recipe, self.name, self.device, self.group = network, recipe, name, device, group
+        self._parallel = group.parallel(network)
+        self.train, self.test = _on_device(train, device), _on_device(test, device)
+        self.optimizer = _sgd(network, recipe)
+        self.epoch, self.step = 0, 0
+        self.history, self.epoch_seconds = [], []
+        self._start_epoch()
+
+    @property
+    def steps_per_epoch(self):
+        return len(self.train[1]) // self.recipe.batch_size
+
+    def run(self, after_step):
+        """Train to the end, or until `after_step(self)` raises; it is called between steps, where the state is whole.
+
+        Raises:
+            UserError: the loss is not finite.
+        """
+        while self.epoch < self.recipe.epochs:
+            started = time.monotonic()
+            order = torch.randperm(len(self.train[1]), generator=self._generator("order")).to(self.device)
+            self.network.train()
+            parts = order.split(self.recipe.batch_size)[self.step : self.steps_per_epoch]
+            generators = [self._generator("augmentation", self.step + ahead) for ahead in range(len(parts))]
+            share = self.group.share
+            batches = augmentation.augmented_batches(self.train[0], parts, self.recipe.flip, generators, share)
+            for indices, batch in zip(parts, batches, strict=True):
+                self._train_on(batch, self.train[1][share(indices)])
+                self.step += 1
+                self._seconds += time.monotonic() - started
+                started = time.monotonic()
+                after_step(self)
+            self._finish_epoch(started)
+
+    def state(self):
+        """All that `restore` needs, in types that `torch.load(weights_only=True)` accepts."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "sums": self._sums,
+            "seconds": self._seconds,
+            "history": self.history,
+            "epoch_seconds": self.epoch_seconds,
+        }
+
+    def restore(self, state):
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.step = state["epoch"], state["step"]
+        self._sums = state["sums"].to(self.device)
+        self._seconds = state["seconds"]
+        self.history, self.epoch_seconds = state["history"], state["epoch_seconds"]
+
+    @full_float32()
+    def metrics(self):
+        """Loss and accuracy of the network as it is, on the plain training and test images."""
+        train_loss, train_accuracy = evaluate(self.network, *self.train, self.recipe.batch_size)
+        test_loss, test_accuracy = evaluate(self.network, *self.test, self.recipe.batch_size)
+        return {
+            "train_loss": train_loss,
+            "train_accuracy": train_accuracy,
+            "test_loss": test_loss,
+            "test_accuracy": test_accuracy,
+        }
+
+    def running_loss_and_accuracy(self):
+        """Mean cross-entropy and accuracy over the steps of this epoch so far (waits for the device)."""
+        loss, correct = (self._sums / max(self.step, 1)).tolist()
+        return loss, correct * self.group.size / self.recipe.batch_size
+
+    def _start_epoch(self):
+        self.step = 0
+        self._seconds = 0.0
+        # Summed on the device and read once an epoch: reading a loss at each step would make a GPU wait.
+        self._sums = torch.zeros(2, dtype=widest(self.device), device=self.device)
+
+    def _train_on(self, batch, labels):
+        self.optimizer.zero_grad()
+        # What the network itself draws, as in dropout; each process draws numbers of its own.
+        _seed_torch(self.device, random_seed(self.name, "dropout", self.epoch, self.step, self.group.rank))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed_precision):
+            logits = self._parallel(batch)
+            loss = functional.cross_entropy(logits, labels)
+        loss.backward()
+        self.optimizer.step(self._learning_rate())
+        correct = (logits.detach().argmax(1) == labels).sum()
+        self._sums += torch.stack([loss.detach().to(self._sums.dtype), correct.to(self._sums.dtype)])
+
+    def _finish_epoch(self, started):
+        self._sums = self.group.mean(self._sums)
+        loss, accuracy = self.running_loss_and_accuracy()
+        if not math.isfinite(loss):
+            raise UserError(
+                f"{self.name}: the training loss became {loss} in epoch {self.epoch + 1} of {self.recipe.epochs}; "
+                "no model is written; lower training.learning_rate."
+            )
+        test_loss = test_accuracy = math.nan
+        if self._is_evaluated():
+            test_loss, test_accuracy = evaluate(self.network, *self.test, self.recipe.batch_size)
+        self.history.append(
+            {
+                "epoch": self.epoch + 1,
+                "learning_rate": self._learning_rate(),
+                "train_loss": loss,
+                "train_accuracy": accuracy,
+                "test_loss": test_loss,
+                "test_accuracy": test_accuracy,
+            }
+        )
+        # Apart from the history, which is the same in every run.
+        self.epoch_seconds.append(round(self._seconds + time.monotonic() - started, 3))
+        self.epoch += 1
+        self._start_epoch()
+
+    def _is_evaluated(self):
+        """Whether this epoch ends with the test set: the last one does, of the others as many as cost a tenth more."""
+        # An example costs a third in evaluation. On small shares of the data every epoch would cost more than training.
+        every = math.ceil(10 * len(self.test[1]) / (3 * len(self.train[1])))
+        return self.epoch + 1 == self.recipe.epochs or (self.epoch + 1) % every == 0
+
+    def _learning_rate(self):
+        progress = self.epoch + (self.step / self.steps_per_epoch if self.recipe.schedule == "step" else 0)
+        return self.recipe.learning_rate / 2 * (1 + math.cos(math.pi * progress / self.recipe.epochs))
+
+    def _generator(self, purpose, *position):
+        return torch.Generator().manual_seed(random_seed(self.name, purpose, self.epoch, *position))
+
+
+def refuse_few_channels(network, name):
+    """Raise a UserError if a convolution has fewer than 8 output channels.
+
+    Its backward pass in torch 2.14.1 writes beyond its memory in the layout channels_last (seen on CPUs): the training
+    crashes, or goes on with what it has destroyed.
+    """
+    fewest = min((m.out_channels for m in network.modules() if isinstance(m, nn.Conv2d)), default=_FEWEST_CHANNELS)
+    if fewest < _FEWEST_CHANNELS:
+        raise UserError(
+            f"{name}: has a convolution of {fewest} channels, and torch corrupts memory in trainings of fewer than "
+            f"{_FEWEST_CHANNELS}; choose a larger width."
+        )
+
+
+@torch.no_grad()
+def check_network(network, name, image_shape, classes, device):
+    """Refuse, before it is trained, a network that cannot be evaluated or whose layers cannot be followed.
+
+    Args:
+        network: on `device`; it is left in evaluation mode.
+        name: of the network.
+        image_shape: (channels, height, width).
+        classes: number of classes.
+        device: torch.device.
+
+    Raises:
+        UserError: its answer has another shape than (batch, classes), it has no layer, or see tracing.described.
+    """
+    network.eval()
+    answer = network(torch.zeros(2, *image_shape, device=device))
+    found = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
+    if found != (2, classes):
+        raise UserError(
+            f"{name}: the network answers {found} to 2 images, and logits of the shape (2, {classes}) are expected; "
+            "mend its family's file."
+        )
+    layers = tracing.layers_of(network)
+    if not layers:
+        raise UserError(
+            f"{name}: no operation of the network is a module, so it has no layers; mend its family's file."
+        )
+    try:
+        tracing.described(network, layers, image_shape, device)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+
+
+def train_network(network_of_study, train, test, classes, recipe, group, checkpoint, after_step):
+    """Train one network of the grid from its first step, or from its checkpoint.
+
+    Args:
+        network_of_study: names.Network, whose name decides initial weights, order, augmentation and dropout.
+        train, test: dataset.Split.
+        classes: number of classes.
+        recipe: recipe.Recipe.
+        group: distributed.Group.
+        checkpoint: Checkpoint.
+        after_step: called with the Training between two steps; it may raise Interrupted.
+
+    Returns:
+        the finished Training.
+
+    Raises:
+        UserError: see check_network, Training, Training.run and Checkpoint.resume.
+    """
+    name, image_shape = str(network_of_study), train.images.shape[1:]
+    generator = torch.Generator().manual_seed(random_seed(name, "init"))
+    of = network_of_study.configuration
+    network = build_for(of, image_shape, classes, recipe.batchnorm_momentum, generator)
+    refuse_few_channels(network, name)
+    network.to(group.device, memory_format=torch.channels_last)
+    check_network(network, name, image_shape, classes, group.device)
+    training = Training(network, train, test, recipe, name, group)
+    checkpoint.resume(training)
+    training.run(after_step)
+    return training
+
+
+@torch.inference_mode()
+def evaluate(network, images, labels, batch_size):
+    """Mean cross-entropy and accuracy in evaluation mode; the network's mode is as before afterwards.
+
+    Args:
+        images: uint8 (examples, height, width, channels), on the network's device.
+        labels: int64 (examples,).
+
+    Returns:
+        (loss, accuracy) as floats.
+    """
+    was_training = network.training
+    network.eval()
+    loss, correct = 0.0, 0
+    parts = torch.arange(len(labels), device=labels.device).split(batch_size)
+    for indices, batch in zip(parts, augmentation.plain_batches(images, parts), strict=True):
+        logits = network(batch)
+        loss += functional.cross_entropy(logits, labels[indices], reduction="sum").item()
+        correct += (logits.argmax(1) == labels[indices]).sum().item()
+    network.train(was_training)
+    return loss / len(labels), correct / len(labels)
+
+
+def labels_on(split, device):
+    """int64 (examples,) labels of a data.Split on `device`."""
+    return torch.from_numpy(split.labels).to(device)
+
+
+def settings(network_of_study, recipe, data_checksum):
+    """What identifies a training: a checkpoint may only be resumed where all of it is equal.
+
+    Args:
+        network_of_study: names.Network.
+        recipe: recipe.Recipe.
+        data_checksum: of the training split.
+    """
+    of = network_of_study
+    return {"model": str(of.configuration), "seed": of.seed, "data_checksum": data_checksum, **recipe.model_dump()}
+
+
+def _sgd(network, recipe):
+    """SGD whose decay is the gradient of l2 * ||w||^2, so twice l2 in torch's convention, on kernels only."""
+    kernels = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    return SGD([(kernels, 2 * recipe.l2), (others, 0.0)], recipe.momentum)
+
+
+def _seed_torch(device, seed):
+    """Seed torch's global generators of the CPU and of `device`.
+
+    As torch.manual_seed, which takes a millisecond a call where cuda is there and not in use.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
+
+
+def _on_device(split, device):
+    """(images as (examples, height, width, channels), labels) of a data.Split, on the device for the whole training."""
+    return augmentation.on_device(split.images, device), labels_on(split, device)

@@ -1,0 +1,145 @@
+"""Differences between configurations on single examples and classes, where the answer is known."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from widedeep.analysis import examples
+from widedeep.runtime.errors import UserError
+
+RNG = np.random.default_rng(3)
+
+
+def answers(probability, seeds, rng=RNG):
+    """(seeds, examples) bool: each example is answered rightly with its probability."""
+    return rng.random((seeds, np.shape(probability)[-1])) < probability
+
+
+def configuration(name, depth, width, accuracy, fraction=1.0):
+    correct = np.arange(100)[None] < 100 * accuracy
+    return examples.Configuration(name, depth, width, fraction, correct)
+
+
+def test_the_closest_pair_is_wide_against_deep_on_the_same_data():
+    small = configuration("small", 14, 1, 0.5)
+    wide, wider = configuration("wide", 14, 2, 0.62), configuration("wider", 14, 4, 0.7)
+    deep, less_data = configuration("deep", 38, 1, 0.6), configuration("deep, less data", 38, 1, 0.62, 0.5)
+    found = examples.closest_pair([small, wide, wider, deep, less_data])
+    assert [one.name for one in found] == ["wide", "deep"]
+
+
+def test_no_pair_is_one_sentence():
+    with pytest.raises(UserError, match="one is wider and the other deeper"):
+        examples.closest_pair([configuration("a", 14, 1, 0.5), configuration("b", 38, 2, 0.5)])
+
+
+def test_sets_are_as_large_as_the_control_allows():
+    wide, deep = np.zeros((10, 5), bool), np.ones((4, 5), bool)
+    first, second, *control = examples.matched_sets(wide, deep)
+    assert [len(part) for part in (first, second, *control)] == [4, 4, 4, 4]
+    assert second.all()
+    assert not control[0].any()
+    assert [len(part) for part in examples.matched_sets(wide, wide)] == [5] * 4
+    with pytest.raises(UserError, match="at least two seeds"):
+        examples.matched_sets(wide[:1], deep[:1])
+
+
+def test_seeds_of_one_model_give_a_uniform_p():
+    """Of 200 tests of equal configurations about a tenth have p of at most 0.1."""
+    rng = np.random.default_rng(1)
+    probability = rng.random(60)
+    values = [
+        examples.permutation_test(answers(probability, 4, rng), answers(probability, 4, rng)).p for _ in range(200)
+    ]
+    assert 0.04 < np.mean(np.array(values) <= 0.1) < 0.17
+
+
+@pytest.mark.parametrize(("gap", "alone"), [(0.0, 0.0), (0.4, 0.06), (1.0, 0.4)])
+def test_a_better_configuration_is_not_taken_for_one_of_other_examples(gap, alone):
+    """Seeds that differ in one ability alone, and configurations in its mean: at most one in twenty is mistaken.
+
+    The larger the gap, the oftener the test on single examples rejects, in more than a share `alone`; the more surely
+    do accuracies tell that it is one.
+    """
+    rng = np.random.default_rng(5)
+    difficulty = rng.normal(-2.5, 1.6, 200)
+
+    def seeds(ability):
+        abilities = rng.normal(ability, 0.1, (5, 1))
+        return answers(1 / (1 + np.exp(difficulty - abilities)), 5, rng)
+
+    found = [examples.permutation_test(seeds(0), seeds(gap)) for _ in range(100)]
+    rejected = np.array([test.p <= 0.05 for test in found])
+    matched = np.array([test.accuracy_p > 0.05 for test in found])
+    assert rejected.mean() > alone
+    assert (rejected & matched).mean() <= 0.05
+
+
+def test_configurations_that_differ_on_examples_are_told_apart_at_equal_accuracy():
+    probability = RNG.random(300)
+    test = examples.permutation_test(answers(probability, 5), answers(probability[::-1], 5))
+    assert test.accuracy_p > 0.05
+    assert test.p == 2 / 252  # itself and its mirror image, of all splits
+    assert test.splits == 252
+    assert test.observed > test.expected
+
+
+def test_the_permutation_test_against_every_split_by_hand():
+    first, second = answers(RNG.random(20), 2), answers(RNG.random(20), 2)
+    together = [*first, *second]
+    statistics, accuracies = [], []
+    for a in range(4):
+        for b in range(a + 1, 4):
+            rest = [together[c] for c in range(4) if c not in (a, b)]
+            one, other = np.mean([together[a], together[b]], axis=0), np.mean(rest, axis=0)
+            statistics.append(np.abs(one - other).mean())
+            accuracies.append(abs(one.mean() - other.mean()))
+    found = examples.permutation_test(first, second)
+    assert found.observed == pytest.approx(statistics[0])
+    assert found.expected == pytest.approx(np.mean(statistics))
+    assert found.p == pytest.approx(np.mean(np.array(statistics) >= statistics[0] - 1e-12))
+    assert found.accuracy_p == pytest.approx(np.mean(np.array(accuracies) >= accuracies[0] - 1e-12))
+
+
+def test_many_seeds_are_drawn_and_the_same_each_time():
+    first, second = answers(RNG.random(30), 12), answers(RNG.random(30), 12)
+    assert examples.permutation_test(first, second) == examples.permutation_test(first, second)
+    assert examples.permutation_test(first, second).splits == 2000
+
+
+def test_class_accuracies_are_means_over_the_examples_of_a_class():
+    correct, labels = answers(RNG.random(40), 3), RNG.integers(0, 4, 40)
+    found = examples.class_accuracies(correct, labels, 4)
+    assert found.shape == (3, 4)
+    assert found[1, 2] == np.mean([answer for answer, label in zip(correct[1], labels, strict=True) if label == 2])
+
+
+def test_welch_and_benjamini_hochberg_by_hand():
+    wide, deep = RNG.normal(0.7, 0.05, (6, 5)), RNG.normal(0.65, 0.1, (4, 5))
+    found = examples.class_differences(wide, deep)
+    p = []
+    for one in range(5):
+        a, b = wide[:, one], deep[:, one]
+        va, vb = a.var(ddof=1) / 6, b.var(ddof=1) / 4
+        freedom = (va + vb) ** 2 / (va**2 / 5 + vb**2 / 3)
+        t = (a.mean() - b.mean()) / np.sqrt(va + vb)
+        p.append(2 * scipy.stats.t.sf(abs(t), freedom))
+        half = scipy.stats.t.ppf(0.975, freedom) * np.sqrt(va + vb)
+        assert found["low"][one] == pytest.approx(a.mean() - b.mean() - half)
+        assert found["high"][one] == pytest.approx(a.mean() - b.mean() + half)
+    np.testing.assert_allclose(found["p"], p)
+    order = np.argsort(p)
+    q = np.empty(5)
+    for rank, one in enumerate(order, 1):
+        q[one] = min(p[other] * 5 / place for place, other in enumerate(order, 1) if place >= rank)
+    np.testing.assert_allclose(found["q"], np.minimum(q, 1))
+
+
+def test_a_class_that_all_seeds_answer_alike_has_no_p():
+    wide, deep = RNG.random((3, 2)), RNG.random((3, 2))
+    wide[:, 0] = deep[:, 0] = 1
+    found = examples.class_differences(wide, deep)
+    assert np.isnan(found["p"][0])
+    assert found["q"][1] == found["p"][1]
+    alone = examples.class_differences(wide[:1], deep)
+    assert np.isnan(alone["q"]).all()

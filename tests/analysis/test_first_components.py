@@ -1,0 +1,179 @@
+"""First principal components against a full SVD."""
+
+import dump_activations
+import numpy as np
+import pytest
+import small
+import torch
+from sklearn.decomposition import PCA
+from test_dumps import ORIGIN
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from widedeep.analysis import first_components
+from widedeep.formats import components, dataset, weights
+from widedeep.networks import tracing
+from widedeep.runtime.errors import UserError
+from widedeep.training import loop
+
+
+class Linear(nn.Module):
+    """One layer of any matrix: its activations are pixels @ matrix + shift."""
+
+    def __init__(self, matrix, shift=0.0):
+        super().__init__()
+        self.flatten = nn.Flatten()
+        self.only = nn.Linear(*matrix.shape)
+        with torch.no_grad():
+            self.only.weight.copy_(torch.from_numpy(matrix.T))
+            self.only.bias.fill_(shift)
+
+    def forward(self, x):
+        return self.only(self.flatten(x))
+
+
+def components_of(network, images, batch_size=16):
+    network.eval()
+    layers = tracing.layers_of(network)
+    return first_components.first_components(network, layers, images, batch_size, torch.device("cpu")), layers
+
+
+def activations_of(network, images):
+    """(examples, features) float64 of every layer, by hooks of its own."""
+    outputs = []
+    handles = [
+        layer.module.register_forward_hook(lambda _m, _i, output: outputs.append(output.flatten(1).double().numpy()))
+        for layer in tracing.layers_of(network)
+    ]
+    with torch.no_grad():
+        network.eval()(torch.from_numpy(images).float() / 255)
+    for handle in handles:
+        handle.remove()
+    return outputs
+
+
+def images(examples=40, side=8, seed=0):
+    return small.split(examples, seed, size=side).images
+
+
+def test_equals_the_full_svd_of_scikit_learn_for_every_layer_of_a_network():
+    network = small.train().network
+    found, layers = components_of(network, images())
+    for index, activations in enumerate(activations_of(network, images())):
+        full = PCA(svd_solver="full").fit(activations)
+        first = full.transform(activations)[:, 0]
+        assert found.share[index] == pytest.approx(full.explained_variance_ratio_[0], rel=1e-5), layers[index].name
+        gap = 1 - full.explained_variance_ratio_[1] / full.explained_variance_ratio_[0]
+        cosine = abs(found.values[index] @ first) / np.linalg.norm(first)
+        assert cosine > 1 - 1e-6 / gap**2, layers[index].name
+
+
+class NoFloat64(TorchDispatchMode):
+    """Refuses every operation that has a result in float64."""
+
+    def __torch_dispatch__(self, operation, _types, args=(), kwargs=None):
+        result = operation(*args, **(kwargs or {}))
+        assert getattr(result, "dtype", None) != torch.float64, operation
+        return result
+
+
+def test_a_device_without_float64_is_not_asked_for_it(monkeypatch):
+    network = small.train().network
+    expected, _ = components_of(network, images())
+    monkeypatch.setattr(first_components, "widest", lambda _: torch.float32)
+    with NoFloat64():
+        found, _ = components_of(network, images())
+    np.testing.assert_allclose(found.share, expected.share, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e4])
+def test_means_do_not_matter(shift):
+    matrix = np.random.default_rng(0).standard_normal((64, 30)).astype(np.float32)
+    found, _ = components_of(Linear(matrix, shift), images())
+    (activations,) = activations_of(Linear(matrix), images())
+    share = PCA(svd_solver="full").fit(activations).explained_variance_ratio_[0]
+    assert found.share[0] == pytest.approx(share, rel=1e-3 if shift else 1e-5)
+
+
+def test_neither_batches_nor_the_order_of_examples_matter():
+    network = small.train().network
+    whole, _ = components_of(network, images(), 40)
+    parts, _ = components_of(network, images(), 7)
+    order = np.random.default_rng(0).permutation(40)
+    shuffled, _ = components_of(network, images()[order], 16)
+    assert np.allclose(whole.share, parts.share, rtol=1e-5)
+    assert np.allclose(whole.share, shuffled.share, rtol=1e-5)
+    strong = whole.share > 0.5
+    assert strong.any()
+    assert np.allclose(whole.values[strong][:, order], shuffled.values[strong], atol=1e-3)
+
+
+def test_close_eigenvalues_are_told_apart_or_the_residual_says_so():
+    """A covariance with eigenvalues 1, 0.999, 0.998 ...: the share is right although the vector is hard to find."""
+    rng = np.random.default_rng(0)
+    pixels = images(300).reshape(300, -1) / 255
+    u, _, v = np.linalg.svd(pixels - pixels.mean(axis=0), full_matrices=False)
+    wanted = np.sqrt(np.linspace(1, 0.95, len(v)))
+    matrix = np.linalg.lstsq(pixels - pixels.mean(axis=0), u * wanted, rcond=None)[0].astype(np.float32)
+    matrix = matrix @ np.linalg.qr(rng.standard_normal((len(v), len(v))))[0].astype(np.float32)
+    found, _ = components_of(Linear(matrix), images(300), 64)
+    (activations,) = activations_of(Linear(matrix), images(300))
+    share = PCA(svd_solver="full").fit(activations).explained_variance_ratio_[0]
+    assert found.share[0] == pytest.approx(share, rel=2e-3)
+    assert found.residual[0] < 1e-2
+
+
+def test_components_that_miss_the_tolerance_are_told_of(tmp_path, monkeypatch, capsys):
+    data_file = small.write_dataset(tmp_path / "blobs.h5")
+    description, finished = dataset.describe(data_file), small.train()
+    settings = loop.settings(small.MODEL, 1, small.recipe(), description.train_checksum)
+    weights.save(tmp_path / "m.safetensors", finished.network, small.MODEL, settings, description)
+    words = [f"{tmp_path}/m.safetensors", "--data", f"{data_file}", "--batch-size", "16", "--passes", "1"]
+    words += ["--out", f"{tmp_path}/activations.h5", "--components", f"{tmp_path}/pca.h5"]
+    dump_activations.main(words)
+    assert "warning" not in capsys.readouterr().out
+    monkeypatch.setattr(first_components, "_MOST_STEPS", 1)
+    dump_activations.main(words)
+    _, found = components.read(tmp_path / "pca.h5")
+    worst = found.names[np.nanargmax(found.residual)]
+    said = f"{(found.residual > 1e-4).sum()} of them are not exact, least that of layer {worst} (residual "
+    assert said in capsys.readouterr().out
+
+
+def test_a_layer_of_rank_one_has_all_of_its_variance_in_one_component():
+    matrix = np.outer(np.ones(64), np.arange(1, 6)).astype(np.float32)
+    found, _ = components_of(Linear(matrix), images())
+    assert found.share[0] == pytest.approx(1, abs=1e-6)
+    brightness = images().reshape(40, -1).mean(axis=1)
+    brightness = (brightness - brightness.mean()) / np.linalg.norm(brightness - brightness.mean())
+    assert abs(found.values[0] @ brightness) == pytest.approx(1, abs=1e-6)
+    assert found.values[0][np.abs(found.values[0]).argmax()] > 0
+
+
+@pytest.mark.parametrize("value", [0.0, 3.7, np.nan, np.inf])
+def test_a_layer_that_is_constant_or_not_finite_has_no_component(value):
+    found, _ = components_of(Linear(np.zeros((64, 5), np.float32), value), images())
+    assert np.isnan(found.share[0])
+    assert np.isnan(found.values[0]).all()
+
+
+def test_agreement_is_the_squared_cosine():
+    values = np.array([[1.0, 0, 0], [0.6, 0.8, 0], [0, 0, 1], [np.nan] * 3])
+    found = components.FirstComponents(list("abcd"), np.ones(4), np.zeros(4), values).agreement
+    assert found[0, 1] == pytest.approx(0.36)
+    assert found[0, 2] == 0
+    assert found[1, 1] == 1
+    assert np.isnan(found[3]).all()
+
+
+def test_a_file_gives_back_what_was_written_and_others_are_refused(tmp_path):
+    found, _ = components_of(small.train().network, images())
+    small.write_components(tmp_path / "pca.h5", found, ORIGIN)
+    label, read = components.read(tmp_path / "pca.h5")
+    assert label == f"{ORIGIN.model}/seed{ORIGIN.seed}"
+    assert read.names == found.names
+    np.testing.assert_array_equal(read.values, found.values)
+    np.testing.assert_array_equal(read.share, found.share)
+    (tmp_path / "pca.h5").write_bytes((tmp_path / "pca.h5").read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"pca\.h5"):
+        components.read(tmp_path / "pca.h5")

@@ -1,0 +1,239 @@
+"""Agreement of predictions against their definitions, and the file."""
+
+import compare_examples
+import compare_predictions
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.special
+import scipy.stats
+import small
+import torch
+from test_streaming import write_images
+
+from widedeep.analysis import activations, agreement, examples
+from widedeep.data import folders, loading
+from widedeep.figures import predictions
+from widedeep.formats import dataset, dumps, predictions, tables
+from widedeep.runtime import files
+from widedeep.runtime.errors import UserError
+
+RNG = np.random.default_rng(5)
+LOGITS = RNG.normal(size=(4, 30, 7)) * 3
+LOGS = scipy.special.log_softmax(LOGITS, axis=2)
+
+
+def test_kl_divergence_is_scipys_on_every_example():
+    found = agreement.kl_divergence(LOGS)
+    for row in range(4):
+        for column in range(4):
+            expected = scipy.stats.entropy(np.exp(LOGS[row]), np.exp(LOGS[column]), axis=1).mean()
+            assert found[row, column] == pytest.approx(expected, abs=1e-12)
+    assert found[0, 1] != pytest.approx(found[1, 0])
+
+
+def test_kl_divergence_stays_finite_where_a_probability_vanishes():
+    logs = scipy.special.log_softmax(np.array([[[500.0, 0, 0]], [[0, 0, 0]]]), axis=2).astype(np.float32)
+    found = agreement.kl_divergence(logs)
+    assert found[0, 1] == pytest.approx(np.log(3))
+    assert np.isfinite(found).all()
+
+
+def test_agreement_is_the_share_of_equal_classes():
+    classes = LOGS.argmax(axis=2)
+    found = agreement.agreement(classes)
+    for row in range(4):
+        for column in range(4):
+            equal = sum(a == b for a, b in zip(classes[row], classes[column], strict=True))
+            assert found[row, column] == equal / 30
+
+
+def test_class_shares_count_networks():
+    classes = LOGS.argmax(axis=2)
+    shares = agreement.class_shares(classes, 7)
+    assert shares.shape == (30, 7)
+    assert shares[3].tolist() == [classes[:, 3].tolist().count(one) / 4 for one in range(7)]
+
+
+def test_hellinger_is_a_mean_over_examples_from_0_to_1():
+    first, second = np.exp(LOGS[0]), np.exp(LOGS[1])
+    expected = np.mean(
+        [np.sqrt(1 - np.sum(np.sqrt(p * q))) for p, q in zip(first, second, strict=True)]  # from the affinity
+    )
+    assert agreement.hellinger(first, second) == pytest.approx(expected)
+    assert agreement.hellinger(first, first) == 0
+    assert agreement.hellinger(np.eye(7), np.roll(np.eye(7), 1, axis=0)) == pytest.approx(1)
+
+
+def test_what_is_written_is_what_the_network_answers(tmp_path):
+    network, split = small.train().network.eval(), small.split(30, 9)
+    answers = activations.log_probabilities(network, split.images, 8, small.CPU)
+    predictions.write(tmp_path / "p.h5", answers, split.labels, dumps.Origin("m", 3, "abc", "test"))
+    (read,) = predictions.read_all([tmp_path / "p.h5"])
+    with torch.no_grad():
+        expected = network(torch.from_numpy(split.images).float() / 255).softmax(1)
+    np.testing.assert_allclose(np.exp(read.log_probabilities), expected.numpy(), rtol=1e-5, atol=1e-7)
+    assert read.label == "m/seed3"
+    assert read.classes.tolist() == expected.argmax(1).tolist()
+    assert read.labels.tolist() == split.labels.tolist()
+
+
+def test_predictions_on_other_data_are_refused(tmp_path):
+    for name in "ab":
+        predictions.write(tmp_path / name, LOGS[0], np.zeros(30), dumps.Origin("m", 1, name * 12, "test"))
+    with pytest.raises(UserError, match=r"b: was made from other data than .*a \(checksum bbbb"):
+        predictions.read_all([tmp_path / "a", tmp_path / "b"])
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    (tmp_path / "x.h5").write_bytes(b"no HDF5")
+    with pytest.raises(UserError, match="x.h5: is truncated, damaged or of an older version"):
+        predictions.read_all([tmp_path / "x.h5"])
+
+
+def write_networks(folder, configurations, examples=40):
+    """Predictions and metrics of seeds 1 and 2 of (model, depth, width, logits of the right class); their paths."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(examples) % 3
+    paths = []
+    for model, depth, width, strength in configurations:
+        for seed in (1, 2):
+            logits = rng.normal(size=(examples, 3))
+            logits[np.arange(examples), labels] += strength
+            place = folder / f"{model}-{seed}"
+            origin = dumps.Origin(model, seed, dataset.describe(folder / "blobs.h5").test_checksum, "test")
+            predictions.write(place / "predictions.h5", scipy.special.log_softmax(logits, 1), labels, origin)
+            network = {
+                "model": model,
+                "seed": seed,
+                "family": "resnet",
+                "depth": depth,
+                "width": width,
+                "fraction": 1.0,
+            }
+            files.write_json(place / "metrics.json", network)
+            paths.append(place)
+    return paths
+
+
+@pytest.fixture
+def networks(tmp_path):
+    small.write_dataset(tmp_path / "blobs.h5")
+    return write_networks(tmp_path, [("w", 8, 2.0, 1.5), ("d", 14, 1.0, 1.5), ("x", 20, 1.0, 9.0)])
+
+
+def test_a_network_that_answers_nothing_is_never_right_and_its_row_of_table_g_is_hatched(networks, tmp_path):
+    (read,) = predictions.read_all([networks[0] / "predictions.h5"])
+    for place in networks[:2]:  # both seeds of ResNet-8 2x
+        answers = read.log_probabilities.copy()
+        answers[7] = np.nan
+        origin = dumps.Origin("w", int(place.name[-1]), read.data_checksum, "test")
+        predictions.write(place / "predictions.h5", answers, np.zeros(len(answers)), origin)
+    (damaged,) = predictions.read_all([networks[0] / "predictions.h5"])
+    assert np.flatnonzero(damaged.classes != read.classes).tolist() == [7]
+    assert damaged.classes[7] != damaged.labels[7] == 0  # argmax takes NaN for the largest
+    out = str(tmp_path / "G.csv")
+    compare_predictions.main([*options(networks), "--out", out, str(tmp_path / "G.png")])
+    table = tables.read(out)
+    of_damaged = (table["first"] == "ResNet-8 2x") | (table["second"] == "ResNet-8 2x")
+    for measure in ("agreement", "kl", "hellinger"):
+        assert table[measure].isna().equals(of_damaged)
+    figure = predictions.draw_agreement(table, "magma")
+    assert all(axis.patch.get_hatch() for axis in figure.axes)
+    assert np.ma.getmaskarray(figure.axes[0].collections[0].get_array()).sum() == 5
+    plt.close("all")
+
+
+def options(networks):
+    return [
+        "--predictions",
+        *(str(place / "predictions.h5") for place in networks),
+        "--metrics",
+        *(str(place / "metrics.json") for place in networks),
+    ]
+
+
+def test_table_g_is_within_and_across_configurations(networks, tmp_path):
+    out = str(tmp_path / "G.csv")
+    compare_predictions.main([*options(networks), "--out", out, str(tmp_path / "G.png")])
+    table = pd.read_csv(out).set_index(["first", "second"])
+    read = predictions.read_all([place / "predictions.h5" for place in networks])
+    own = table.loc[("ResNet-8 2x", "ResNet-8 2x")]
+    assert own.pairs == 2
+    assert own.agreement == pytest.approx((read[0].classes == read[1].classes).mean())
+    across = table.loc[("ResNet-8 2x", "ResNet-14 1x")]
+    assert across.pairs == 4
+    kl = agreement.kl_divergence(np.stack([network.log_probabilities for network in read]))
+    assert across.kl == pytest.approx(kl[:2, 2:4].mean(), abs=1e-6)
+    assert across.kl_max == pytest.approx(kl[:2, 2:4].max(), abs=1e-6)
+    assert across.hellinger == pytest.approx((read[0].classes != read[3].classes).mean(), abs=1e-6)  # one seed a set
+
+
+def test_table_g_has_a_row_for_each_configuration_whatever_figures_call_it():
+    """Shares of the data that are one when rounded, and two families; without metrics.json the names of the models."""
+    shares = {"a": 0.12, "b": 0.125, "c": 0.001, "d": 0.004}
+    found, known = [], {}
+    for model, family in [*((model, "resnet") for model in shares), ("e", "bottleneck"), ("f", "resnet")]:
+        for seed in (1, 2):
+            found.append(predictions.Predictions(f"{model}.h5", model, seed, "abc", LOGS[seed], np.zeros(30)))
+            size = {"family": family, "depth": 50, "width": 1.0, "fraction": shares.get(model, 1)}
+            known[f"{model}/seed{seed}"] = size | {"seed": seed}
+    table = compare_predictions.table_of(found, known)
+    assert len(table) == 6**2
+    assert table.pairs[table["first"] == table["second"]].tolist() == [2] * 6
+    names = [f"ResNet-50 1x, {share} of data" for share in ("12%", "12.5%", "0.1%", "0.4%")]
+    assert table["second"][:6].tolist() == [*names, "ResNet (bottleneck)-50 1x", "ResNet-50 1x"]
+    assert compare_predictions.table_of(found, {})["second"][:6].tolist() == list("abcdef")
+
+
+def test_figure_6_compares_the_closest_wide_and_deep_networks(networks, tmp_path):
+    out = {name: str(tmp_path / f"{name}.csv") for name in ("examples", "classes", "fig6")}
+    words = ["--examples", out["examples"], f"{tmp_path}/e.png", "--classes", out["classes"], f"{tmp_path}/c.png"]
+    compare_examples.main([*options(networks), "--data", f"{tmp_path}/blobs.h5", *words, "--summary", out["fig6"]])
+    summary = pd.read_csv(out["fig6"]).iloc[0]
+    assert (summary.wide, summary.deep) == ("ResNet-8 2x", "ResNet-14 1x")
+    read = predictions.read_all([place / "predictions.h5" for place in networks[:4]])
+    right = [network.classes == network.labels for network in read]
+    by_example = pd.read_csv(out["examples"])
+    assert by_example.wide.tolist() == right[0].astype(float).tolist()
+    assert by_example.deep.tolist() == right[2].astype(float).tolist()
+    assert by_example.control_second.tolist() == right[1].astype(float).tolist()
+    assert summary.difference == pytest.approx((right[0] != right[2]).mean(), abs=1e-6)
+    assert summary.control == pytest.approx((right[0] != right[1]).mean(), abs=1e-6)
+    classes = pd.read_csv(out["classes"])
+    dark = read[0].labels == 0
+    assert classes.wide[0] == pytest.approx(np.mean([right[0][dark].mean(), right[1][dark].mean()]), abs=1e-6)
+    assert classes["class"].tolist() == ["dark", "grey", "light"]
+
+
+def test_figure_6_shows_images_that_stay_in_their_files(networks, tmp_path):
+    place = tmp_path / "images"
+    write_images(place, classes=("a", "b", "c"), train=1, test=14)
+    dataset.write_listing(tmp_path / "listing.h5", "photos", place, 32, *folders.listing(place))
+    test = loading.read(tmp_path / "listing.h5", "test")
+    read = predictions.read_all([place / "predictions.h5" for place in networks[:4]])
+    rows = [(network.classes == network.labels)[None] for network in read]
+    wide, deep = (np.concatenate([rows[index], rows[index + 1]]) for index in (0, 2))
+    configurations = [
+        examples.Configuration(name, depth, width, 1.0, correct)
+        for name, depth, width, correct in (("wide", 8, 2, wide), ("deep", 14, 1, deep))
+    ]
+    table = compare_examples.table_of_examples(*configurations, test.labels[:40])
+    pictures = compare_examples.most_different(table, test.images, ["a", "b", "c"])
+    assert len(pictures) > 2
+    summary = {"wide": "wide", "deep": "deep", "seeds_a_set": 1, "difference": 0, "control": 0, "p": 1}
+    figure = predictions.draw_examples(table, summary, pictures, "magma")
+    assert figure.subfigs[1].axes[0].images[0].get_array().shape == (32, 32, 3)
+    plt.close("all")
+
+
+def test_figure_6_refuses_other_data_and_unknown_networks(networks, tmp_path):
+    small.write_dataset(tmp_path / "other.h5", seed=7)
+    out = ["--examples", f"{tmp_path}/e.csv", "--classes", f"{tmp_path}/c.csv", "--summary", f"{tmp_path}/s.csv"]
+    with pytest.raises(UserError, match="other.h5: its test set has checksum .* give the data set"):
+        compare_examples.main([*options(networks), "--data", f"{tmp_path}/other.h5", *out])
+    some = options(networks)[:-1]  # without the metrics of the last
+    with pytest.raises(UserError, match="is of x/seed2; give its metrics.json"):
+        compare_examples.main([*some, "--data", f"{tmp_path}/blobs.h5", *out])
+    assert not list(tmp_path.glob("*.csv"))

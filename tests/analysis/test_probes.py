@@ -1,0 +1,153 @@
+"""Linear probes against the plain loop that trains one of them alone, and their checkpoints."""
+
+import numpy as np
+import pytest
+import small
+import torch
+from torch import nn
+
+from widedeep.analysis import probes
+from widedeep.data import augmentation
+from widedeep.names import random_seed
+from widedeep.runtime.errors import UserError
+from widedeep.runtime.interruption import Interrupted
+from widedeep.training import loop
+
+NAME = "blobs-resnet8-w0.5-f100/seed1"
+RECIPE = ProbeRecipe(epochs=3, batch_size=16, learning_rate=0.05, momentum=0.9, flip=True, pool=False)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return small.train().network.eval()
+
+
+def made(network, layers=None, recipe=RECIPE):
+    layers = probes.probed(network) if layers is None else layers
+    return probes.Probes(network, layers, small.split(), small.split(30, 9), 3, recipe, NAME, small.CPU)
+
+
+def trained(network, **changes):
+    result = made(network, **changes)
+    result.run(lambda _: None)
+    return result
+
+
+def alone(network, layer):
+    """The definition: one dense layer on the flattened output of one layer, by the usual loop; (weight, bias)."""
+    kept = {}
+    handle = layer.module.register_forward_hook(lambda _module, _inputs, output: kept.update(output=output))
+    split = small.split()
+    images, labels = augmentation.on_device(split.images, small.CPU), torch.from_numpy(split.labels)
+    head = None
+    for epoch in range(RECIPE.epochs):
+        seed = random_seed(NAME, "probes", "order", epoch)
+        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+        for step in range(len(labels) // RECIPE.batch_size):
+            indices = order[step * RECIPE.batch_size :][: RECIPE.batch_size]
+            seed = random_seed(NAME, "probes", "augmentation", epoch, step)
+            generator = torch.Generator().manual_seed(seed)
+            with torch.no_grad():
+                network(augmentation.augmented(images, indices, RECIPE.flip, generator))
+            inputs = kept["output"].permute(0, 2, 3, 1).flatten(1)
+            if head is None:
+                head = nn.Linear(inputs.shape[1], 3)
+                generator = torch.Generator().manual_seed(random_seed(NAME, "probe", layer.name))
+                nn.init.xavier_uniform_(head.weight, generator=generator)
+                nn.init.zeros_(head.bias)
+                optimizer = torch.optim.SGD(head.parameters(), lr=RECIPE.learning_rate, momentum=RECIPE.momentum)
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(head(inputs), labels[indices]).backward()
+            optimizer.step()
+    handle.remove()
+    return head
+
+
+def test_probes_stand_before_and_after_each_addition(network):
+    names = [layer.name for layer in probes.probed(network)]
+    assert names == [f"stage{stage}.block1.{kind}" for stage in (1, 2, 3) for kind in ("bn2", "add")]
+
+
+def test_each_probe_learns_what_it_learns_alone(network):
+    together = trained(network)
+    for layer, head in zip(together.layers, together.heads, strict=True):
+        expected = alone(network, layer)
+        torch.testing.assert_close(head.weight, expected.weight, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(head.bias, expected.bias, rtol=1e-4, atol=1e-6)
+
+
+def test_the_set_of_probes_changes_no_bit_of_one(network):
+    layers = probes.probed(network)
+    together, single = trained(network), trained(network, layers=layers[3:4])
+    assert torch.equal(together.heads[3].weight, single.heads[0].weight)
+
+
+def test_the_network_stays_as_it_was(network):
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    trained(network)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_accuracies_are_those_of_the_probe_on_plain_images(network):
+    finished = trained(network)
+    kept = {}
+    layer = finished.layers[-1]
+    handle = layer.module.register_forward_hook(lambda _module, _inputs, output: kept.update(output=output))
+    split = small.split(30, 9)
+    with torch.no_grad():
+        network(torch.from_numpy(split.images).float() / 255)
+        answers = finished.heads[-1](kept["output"].permute(0, 2, 3, 1).flatten(1)).argmax(1)
+    handle.remove()
+    line = finished.accuracies()[-1]
+    assert line["test_accuracy"] == pytest.approx(np.mean(answers.numpy() == split.labels))
+    assert (line["layer"], line["kind"], line["stage"]) == ("stage3.block1.add", "add", 3)
+
+
+def test_pooling_quarters_the_features(network):
+    plain, pooled = (made(network, recipe=ProbeRecipe(1, 16, 0.05, 0.9, True, pool)) for pool in (False, True))
+    sizes = [(a.in_features, b.in_features) for a, b in zip(plain.heads, pooled.heads, strict=True)]
+    assert sizes[0] == (8 * 8 * 8, 4 * 4 * 8)
+    assert all(whole == 4 * pooled for whole, pooled in sizes)
+
+
+def test_resumed_at_any_step_it_ends_with_the_same_bits(network):
+    expected = trained(network)
+    stopped = made(network)
+
+    def stop(state):
+        if (state.epoch, state.step) == (1, 2):
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        stopped.run(stop)
+    resumed = made(network)
+    resumed.restore(stopped.state())
+    resumed.run(lambda _: None)
+    assert all(torch.equal(a.weight, b.weight) for a, b in zip(expected.heads, resumed.heads, strict=True))
+
+
+def test_a_batch_larger_than_the_training_set_is_refused(network):
+    with pytest.raises(UserError, match="probes.batch_size 64 is larger than the training set"):
+        made(network, recipe=ProbeRecipe(1, 64, 0.05, 0.9, True, False))
+
+
+def test_weights_that_do_not_stay_finite_are_refused(network):
+    with pytest.raises(UserError, match="did not stay finite; lower probes.learning_rate"):
+        trained(network, recipe=ProbeRecipe(3, 16, 1e38, 0.9, True, False))
+
+
+def test_a_network_without_residual_blocks_has_no_place_for_probes():
+    with pytest.raises(UserError, match="figure 4 needs networks with residual blocks"):
+        probes.probed(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)))
+
+
+def test_blocks_without_batch_norm_and_addition_have_no_place_for_probes():
+    network = nn.Sequential()
+    network.stage1 = nn.Sequential()
+    network.stage1.block1 = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    with pytest.raises(UserError, match=r"figure 4 needs blocks with an addition \(models.Add\) or a batch norm"):
+        probes.probed(network)
+
+
+def test_labels_follow_the_split():
+    assert loop.labels_on(small.split(), small.CPU).tolist() == small.split().labels.tolist()

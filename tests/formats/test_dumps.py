@@ -1,0 +1,259 @@
+"""Dumps of both forms against the activations themselves, and everything that must be refused."""
+
+import gc
+import shutil
+import weakref
+from collections import namedtuple
+
+import dump_activations
+import h5py
+import numpy as np
+import oracles
+import pytest
+import small
+import torch
+
+from widedeep.analysis import activations as sweep
+from widedeep.analysis import similarity
+from widedeep.data import augmentation, minibatches
+from widedeep.formats import components, dataset, dumps, predictions, seals, weights
+from widedeep.measures import on_device
+from widedeep.networks import tracing
+from widedeep.networks.build import build
+from widedeep.runtime.errors import UserError
+from widedeep.training import loop
+
+ORIGIN = dumps.Origin("blobs-resnet8-w1-f100", 1, "abc", "test")
+
+
+def network(seed=0, family="resnet"):
+    net = build(family, 8, 1, 3, 1, generator=torch.Generator().manual_seed(seed))
+    net(augmentation.plain(torch.from_numpy(small.split(64).images).permute(0, 2, 3, 1), torch.arange(64)))
+    return net.to(memory_format=torch.channels_last).eval()
+
+
+def write(path, form="gram", net=None, layers=None, sample_ids=None, origin=ORIGIN):
+    net = net or network()
+    ids = minibatches.minibatches(40, 16, 2, 0) if sample_ids is None else sample_ids
+    chosen = layers or tracing.layers_of(net)
+    sweep.write_dump(path, net, chosen, small.split(40, 5).images, ids, form, origin, small.CPU)
+    return path
+
+
+def activations(net, ids):
+    """Every layer's output on one minibatch, in float64 and in torch's order of features."""
+    kept = []
+    images = torch.from_numpy(small.split(40, 5).images).permute(0, 2, 3, 1)
+    with torch.inference_mode(), tracing.watching(tracing.layers_of(net), lambda _, out: kept.append(out.clone())):
+        net(augmentation.plain(images, torch.from_numpy(ids)))
+    return [output.flatten(1).double().numpy() for output in kept]
+
+
+def test_each_pass_goes_through_all_examples_in_a_fresh_order():
+    ids = minibatches.minibatches(50, 8, 3, seed=4)
+    assert ids.shape == (18, 8)
+    passes = [part.ravel() for part in np.split(ids, 3)]
+    assert all(len(set(part)) == 48 and part.max() < 50 for part in passes)
+    assert not np.array_equal(passes[0], passes[1])
+    np.testing.assert_array_equal(ids[:6], minibatches.minibatches(50, 8, 1, seed=4))
+    assert not np.array_equal(ids, minibatches.minibatches(50, 8, 3, seed=5))
+
+
+@pytest.mark.parametrize("size", [3, 51])
+def test_refuses_impossible_minibatches(size):
+    with pytest.raises(UserError, match=f"dumps.batch_size is {size}; it must be between 4 and"):
+        minibatches.minibatches(50, size, 1, 0)
+
+
+@pytest.mark.parametrize(("form", "tolerance"), [("gram", 1e-7), ("raw", 1e-7), ("raw16", 2e-3)])
+def test_every_form_gives_the_cka_of_the_activations(tmp_path, form, tolerance):
+    net = network()
+    with dumps.Dump(write(tmp_path / "a.h5", form, net)) as dump:
+        ((measures, *_),) = similarity.compare([(dump, dump)])
+        result = measures["cka"]
+        terms = [[], [], []]
+        for ids in dump.sample_ids:
+            grams = [oracles.gram(layer) for layer in activations(net, ids)]
+            terms[0].append([[oracles.hsic1(k, l) for l in grams] for k in grams])  # noqa: E741
+    cross = np.mean(terms[0], axis=0)
+    expected = cross / np.sqrt(np.outer(np.diagonal(cross), np.diagonal(cross)))
+    assert np.abs(result.values - expected).max() < tolerance
+
+
+def test_the_dump_says_what_it_holds(tmp_path):
+    net = network()
+    with dumps.Dump(write(tmp_path / "a.h5", net=net)) as dump:
+        assert dump.label == "blobs-resnet8-w1-f100/seed1"
+        assert [layer.name for layer in dump.layers] == [layer.name for layer in tracing.layers_of(net)]
+        add = dump.layers[-4]
+        assert (add.name, add.kind, add.stage, add.block, add.shape) == ("stage3.block1.add", "add", 3, 1, (64, 2, 2))
+        assert dump.layers[-1].shape == (3,)
+        np.testing.assert_array_equal(dump.sample_ids, minibatches.minibatches(40, 16, 2, 0))
+        norms = dump._file["layers"]["stem.conv"]["squared_norms"][1]
+        assert dump._file["layers"]["stem.conv"]["gram"].chunks == (1, 120)
+    expected = (activations(net, minibatches.minibatches(40, 16, 2, 0)[1])[0] ** 2).sum(axis=1)
+    np.testing.assert_allclose(norms, expected, rtol=1e-5)
+
+
+def test_batch_norm_and_relu_differ_since_nothing_is_overwritten(tmp_path):
+    """Tools that keep an output which a later ReLU changes in place report exactly 1 here."""
+    with dumps.Dump(write(tmp_path / "a.h5")) as dump:
+        ((measures, *_),) = similarity.compare([(dump, dump)])
+        result = measures["cka"]
+        names = [layer.name for layer in dump.layers]
+    position = names.index("stage3.block1.bn1")
+    assert names[position + 1] == "stage3.block1.relu1"
+    assert result.values[position, position + 1] < 0.999
+
+
+def test_layers_can_be_chosen_by_kind_and_by_pattern():
+    net = network()
+    assert {layer.kind for layer in sweep.choose(net, kinds=["add", "bn"])} == {"add", "bn"}
+    chosen = [layer.name for layer in sweep.choose(net, pattern="stage3.*relu?")]
+    assert chosen == ["stage3.block1.relu1", "stage3.block1.relu2"]
+    with pytest.raises(UserError, match="no layer is of kind"):
+        sweep.choose(net, pattern="stage9.*")
+
+
+@pytest.mark.parametrize("stay", [True, False], ids=["as cuda", "as mps"])
+def test_a_dump_by_the_path_of_other_devices_is_that_of_the_cpu(tmp_path, monkeypatch, stay):
+    with dumps.Dump(write(tmp_path / "cpu.h5")) as expected:
+        monkeypatch.setattr(on_device, "computes_apart", lambda _: True)
+        monkeypatch.setattr(on_device, "_stay_on", lambda _: stay)
+        called = []
+        original = on_device.first_scores_on_device
+        monkeypatch.setattr(
+            on_device, "first_scores_on_device", lambda *grams: called.append(len(grams[0])) or original(*grams)
+        )
+        with dumps.Dump(write(tmp_path / "device.h5")) as found:
+            assert called == ([28] * 4 if stay else [])  # all layers of a minibatch at once
+            (of_both,) = similarity.compare([(expected, found)])
+            (alone,) = similarity.compare([(expected, expected)])
+            assert [layer.name for layer in found.layers] == [layer.name for layer in expected.layers]
+    # Without the first component more of the digits are rounding.
+    np.testing.assert_allclose(of_both.measures["cka"].values, alone.measures["cka"].values, atol=1e-7)
+    np.testing.assert_allclose(of_both.measures["deflated"].values, alone.measures["deflated"].values, atol=1e-5)
+
+
+def test_no_layers_output_outlives_the_next_layer(tmp_path, monkeypatch):
+    """Memory is that of a forward pass: the dump itself keeps no activations."""
+    alive, original = [], on_device.packed_gram
+
+    def remembering(output):
+        alive.append(weakref.ref(output))
+        return original(output)
+
+    monkeypatch.setattr(on_device, "packed_gram", remembering)
+    write(tmp_path / "a.h5")
+    gc.collect()
+    assert len(alive) == 2 * 2 * 28  # passes, minibatches, layers
+    assert not any(reference() is not None for reference in alive)
+
+
+def test_raw_dumps_are_refused_where_the_disk_lacks_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("usage", "free")(10_000))
+    with pytest.raises(UserError, match=r"raw form needs 0\.0 GB and the disk has 0\.0 GB free; use dumps.form gram"):
+        write(tmp_path / "a.h5", "raw")
+    assert not list(tmp_path.iterdir())
+    write(tmp_path / "a.h5", "gram")
+
+
+def test_raw_size_is_what_the_activations_take(tmp_path):
+    with dumps.Dump(write(tmp_path / "a.h5", "raw")) as dump:
+        stored = sum(group["activations"].id.get_storage_size() for group in dump._file["layers"].values())
+        assert dumps.raw_size(dump.layers, dump.sample_ids.size, "raw") == stored
+
+
+def test_float16_refuses_what_it_cannot_hold(tmp_path):
+    net = network()
+    with torch.no_grad():
+        net.logits.bias[0] = 1e6
+    with pytest.raises(UserError, match=r"layer logits: an activation of 1e\+06 is too large for float16"):
+        write(tmp_path / "a.h5", "raw16", net)
+    assert not list(tmp_path.iterdir())
+
+
+def test_refuses_files_that_are_missing_truncated_altered_or_something_else(tmp_path):
+    path = write(tmp_path / "a.h5")
+    whole = path.read_bytes()
+    with pytest.raises(UserError, match=r"none\.h5: no such file"):
+        dumps.Dump(tmp_path / "none.h5")
+    for length in (0, 5, 600, len(whole) // 2, len(whole) - 200):
+        path.write_bytes(whole[:length])
+        with pytest.raises(UserError, match=r"a\.h5: is truncated.* dump the activations again"):
+            dumps.Dump(path)
+    path.write_bytes(whole)
+    for change, words in (({"schema_version": 9}, "schema version 9 where 3"), ({"kind": "cka"}, "holds cka where")):
+        with h5py.File(path, "a") as file:
+            before = dict(file.attrs)
+            file.attrs.update(change)
+        with pytest.raises(UserError, match="its checksum is another one"):
+            dumps.Dump(path)
+        seals.write(path)
+        with pytest.raises(UserError, match=words):
+            dumps.Dump(path)
+        with h5py.File(path, "a") as file:
+            file.attrs.update({key: before[key] for key in change})
+        seals.write(path)
+    dumps.Dump(path).__exit__()
+
+
+def test_random_damage_gives_a_result_or_one_sentence(tmp_path):
+    path = write(tmp_path / "a.h5")
+    whole = bytearray(path.read_bytes())
+    rng, sentences = np.random.default_rng(0), []
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for position in rng.integers(0, len(whole), 20):
+            damaged[position] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            with dumps.Dump(path) as dump:
+                similarity.compare([(dump, dump)])
+        except UserError as error:
+            sentences.append(str(error))
+    assert sentences
+    assert all("a.h5: " in sentence and "\n" not in sentence for sentence in sentences)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"sample_ids": minibatches.minibatches(40, 16, 2, 1)}, "sample ids or their order differ"),
+        ({"sample_ids": minibatches.minibatches(40, 16, 1, 0)}, "sample ids or their order differ"),
+        (
+            {"sample_ids": np.ascontiguousarray(minibatches.minibatches(40, 16, 2, 0)[:, ::-1])},
+            "sample ids or their order differ",
+        ),
+        ({"origin": dumps.Origin("m", 1, "xyz", "test")}, "was made from other data"),
+        ({"origin": dumps.Origin("m", 1, "abc", "train")}, "was made from other data"),
+    ],
+)
+def test_refuses_to_compare_other_examples_or_another_order(tmp_path, other, words):
+    write(tmp_path / "a.h5")
+    write(tmp_path / "b.h5", **other)
+    with (
+        dumps.Dump(tmp_path / "a.h5") as a,
+        dumps.Dump(tmp_path / "b.h5") as b,
+        pytest.raises(UserError, match=f"b.h5: .*{words}"),
+    ):
+        similarity.compare([(a, b)])
+
+
+def test_a_dump_of_the_first_examples_only(tmp_path):
+    """Dumps and first components see them alone, predictions the whole test set."""
+    path = small.write_dataset(tmp_path / "blobs.h5")
+    description = dataset.describe(path)
+    identity = loop.settings(small.MODEL, 1, small.recipe(), description.train_checksum)
+    weights.save(tmp_path / "m", small.train().network, small.MODEL, identity, description)
+    out = [f"{tmp_path}/{name}.h5" for name in ("dump", "components", "predictions")]
+    options = ["--out", out[0], "--components", out[1], "--predictions", out[2]]
+    words = ["--data", str(path), "--batch-size", "8", "--passes", "2", "--examples", "20"]
+    dump_activations.main([f"{tmp_path}/m", *words, *options])
+    with dumps.Dump(out[0]) as dump:
+        assert dump.sample_ids.shape == (2 * 2, 8)
+        assert dump.sample_ids.max() < 20
+    _, first = components.read(out[1])
+    assert first.values.shape[1] == 20
+    (answers,) = predictions.read_all([out[2]])
+    assert len(answers.labels) == 40

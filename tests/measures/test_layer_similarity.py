@@ -1,0 +1,224 @@
+"""CKA of torch networks while they run, against the definition on activations that were kept."""
+
+import numpy as np
+import oracles
+import pytest
+import torch
+from torch import nn
+
+from widedeep.measures import cka, gram_matrices, layer_similarity, on_device
+from widedeep.networks import tracing
+from widedeep.networks.build import build
+from widedeep.runtime.errors import UserError
+
+
+def resnet(seed, width=1):
+    generator = torch.Generator().manual_seed(seed)
+    return build("resnet", 8, width, 10, 3, generator=generator).eval()
+
+
+def batches(number=3, n=16, seed=0):
+    return list(torch.randn(number, n, 3, 8, 8, generator=torch.Generator().manual_seed(seed)))
+
+
+@torch.no_grad()
+def activations(network, inputs):
+    """{layer: (examples, p) float64} of all minibatches, every output cloned."""
+    layers, kept = tracing.layers_of(network), {}
+
+    def keep(index, output):
+        kept.setdefault(layers[index].name, []).append(output.clone().flatten(1).double().numpy())
+
+    with tracing.watching(layers, keep):
+        for batch in inputs:
+            network(batch)
+    return {name: np.concatenate(parts) for name, parts in kept.items()}
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_equals_the_definition_on_kept_activations(layout):
+    first, second = resnet(1).to(memory_format=layout), resnet(2, width=2)
+    found = layer_similarity.layer_cka(first, [batch.to(memory_format=layout) for batch in batches()], second)
+    one, other = activations(first, batches()), activations(second, batches())
+    assert found.names_first == list(one) == [layer.name for layer in tracing.layers_of(first)]
+    assert found.names_second == list(other)
+    expected = [[oracles.minibatch_cka(x, y, 16) for y in other.values()] for x in one.values()]
+    np.testing.assert_allclose(found.values, expected, atol=1e-6)
+    assert found.minibatches == 3
+
+
+def test_a_network_with_itself_and_with_its_copy_are_the_same():
+    alone, twice = (
+        layer_similarity.layer_cka(resnet(1), batches()),
+        layer_similarity.layer_cka(resnet(1), batches(), resnet(1)),
+    )
+    np.testing.assert_allclose(alone.values, twice.values, atol=1e-9)
+    np.testing.assert_allclose(np.diagonal(alone.values), 1, atol=1e-9)
+
+
+def test_modules_that_work_in_place_are_seen_before_the_next_one_overwrites_them():
+    def network(inplace):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace), nn.Conv2d(4, 5, 3)).eval()
+
+    expected = layer_similarity.layer_cka(network(False), batches())
+    found = layer_similarity.layer_cka(network(True), batches())
+    np.testing.assert_array_equal(found.values, expected.values)
+    assert found.values[1, 2] < 0.99
+
+
+class Twice(nn.Module):
+    """One ReLU that runs twice, as in torchvision's blocks, and an operation whose result is no tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.relu, self.second, self.pair = nn.Linear(192, 6), nn.ReLU(True), nn.Linear(6, 6), Pair()
+
+    def forward(self, x):
+        return self.pair(self.relu(self.second(self.relu(self.dense(x.flatten(1))))))[0]
+
+
+class Pair(nn.Module):
+    def forward(self, x):
+        return x, x
+
+
+def test_a_module_that_runs_twice_is_two_layers_in_the_order_in_which_they_ran():
+    torch.manual_seed(0)
+    found = layer_similarity.layer_cka(Twice().eval(), batches())
+    assert found.names_first == ["dense", "relu", "second", "relu#2"]
+    assert found.values[1, 3] < 0.99
+
+
+def test_a_constant_layer_has_no_cka_and_the_result_says_why():
+    network = resnet(1)
+    with torch.no_grad():
+        network.stem.bn.weight.zero_()
+        network.stem.bn.bias.fill_(-1.0)
+    found = layer_similarity.layer_cka(network, batches())
+    dead = found.names_first.index("stem.relu")
+    assert np.isnan(found.values[dead]).all()
+    assert found.undefined_first[dead] == cka.CONSTANT
+    assert found.undefined_first[0] == ""
+
+
+@pytest.mark.parametrize("case", ["plain", "large mean", "constant", "zero", "not finite"])
+def test_the_path_of_other_devices_gives_the_same_gram_matrix(case):
+    features = torch.randn(16, 80, generator=torch.Generator().manual_seed(0))
+    features = {
+        "plain": features,
+        "large mean": features + 1e4,
+        "constant": torch.full_like(features, 1e4) + torch.arange(80),
+        "zero": torch.zeros_like(features),
+        "not finite": features.index_put((torch.tensor([3]),), torch.tensor(torch.inf)),
+    }[case]
+    expected = gram_matrices.packed_gram(features.numpy())
+    found = on_device.on_host({"layer": on_device.packed_gram_on_device(features)})["layer"][0]
+    for part in ("triangle", "diagonal"):
+        np.testing.assert_allclose(getattr(found, part), getattr(expected, part), rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(found.squared_norms, expected.squared_norms, rtol=1e-5)
+    assert (found.triangle == 0).all() == (case in ("constant", "zero"))
+
+
+def test_cka_from_tensors_is_that_of_kept_activations(monkeypatch):
+    """As on a GPU: Gram matrices, products and sums stay torch's until the result."""
+    kept = [activations(resnet(seed), batches()).values() for seed in (1, 2)]
+    expected = cka.MinibatchCKA()
+    for start in (0, 16, 32):
+        expected.add(*([layer[start : start + 16] for layer in layers] for layers in kept))
+    expected = expected.result()
+    monkeypatch.setattr(on_device, "_stay_on", lambda _: True)
+    monkeypatch.setattr(on_device, "computes_apart", lambda _: True)
+    summed = []
+    monkeypatch.setattr(cka, "_host", lambda values: summed.append(values) or values.numpy())
+    found = layer_similarity.layer_cka(resnet(1), batches(), resnet(2))
+    assert all(isinstance(values, torch.Tensor) for values in summed)
+    assert len(summed) == 3
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-7)
+
+
+def matrix(eigenvalues, seed=0):
+    """A positive semidefinite matrix of these eigenvalues, and the eigenvectors."""
+    n = len(eigenvalues)
+    vectors = np.linalg.qr(np.random.default_rng(seed).standard_normal((n, n)))[0]
+    return (vectors * eigenvalues) @ vectors.T, vectors
+
+
+def vectors_on_device(matrices):
+    """What first_scores_on_device makes of (n, n) matrices, with itself: (layers, n, n), free of signs."""
+    triangles = torch.from_numpy(np.stack([gram_matrices.packed(one) for one in matrices]))
+    diagonals = torch.from_numpy(np.stack([np.diagonal(one) for one in matrices]))
+    scores = on_device.first_scores_on_device(triangles, diagonals).numpy()
+    return scores[:, :, None] * scores[:, None, :]
+
+
+@pytest.mark.parametrize("second", [0, 1e-8, 0.5, 0.9, 0.99, 0.995])
+@pytest.mark.parametrize("scale", [1e-12, 1, 1e12])
+def test_first_components_on_a_device_are_the_first_eigenvectors(second, scale):
+    spectrum = scale * np.r_[1, second, second * np.linspace(0.9, 0, 30)]
+    matrices = [matrix(spectrum, seed) for seed in range(3)]
+    found = vectors_on_device([one for one, _ in matrices])
+    for (_, vectors), scores in zip(matrices, found, strict=True):
+        np.testing.assert_allclose(scores, scale * np.outer(vectors[:, 0], vectors[:, 0]), atol=2e-6 * scale)
+
+
+def test_first_components_on_a_device_are_left_out_where_they_are_not_exact():
+    close, alone = (matrix(np.r_[1, second, np.zeros(30)])[0] for second in (0.9999, 0))
+    found = vectors_on_device([close, *(np.full((32, 32), value) for value in (0.0, np.inf, np.nan)), alone])
+    assert np.isnan(found).all(axis=(1, 2)).tolist() == [True, True, True, True, False]
+
+
+def test_layers_are_squared_in_parts(monkeypatch):
+    matrices = [matrix(np.linspace(1, 0, 8) ** 2, seed)[0] for seed in range(5)]
+    whole = vectors_on_device(matrices)
+    monkeypatch.setattr(on_device, "_SQUARED_AT_ONCE", 2 * 8**2)
+    np.testing.assert_allclose(vectors_on_device(matrices), whole, atol=1e-12)
+
+
+def test_products_are_made_without_tf32_and_the_setting_comes_back(monkeypatch):
+    seen = []
+    original = torch.Tensor.__matmul__
+
+    def matmul(a, b):
+        seen.append(torch.get_float32_matmul_precision())
+        return original(a, b)
+
+    monkeypatch.setattr(torch.Tensor, "__matmul__", matmul)
+    torch.set_float32_matmul_precision("high")
+    try:
+        on_device.packed_gram_on_device(torch.randn(8, 4))
+        assert seen == ["highest"]
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+class Fickle(nn.Module):
+    """Runs its second layer, or another one, only while the switch is on."""
+
+    def __init__(self, other):
+        super().__init__()
+        self.one, self.two, self.three, self.other, self.calls = *(nn.Linear(192, 192) for _ in range(3)), other, 0
+
+    def forward(self, x):
+        self.calls += 1
+        x = self.one(x.flatten(1))
+        if self.calls < 3:
+            return self.two(x)
+        return self.three(x) if self.other else x
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: layer_similarity.layer_cka(resnet(1), []), "no minibatch"),
+        (lambda: layer_similarity.layer_cka(resnet(1), batches(n=3)), "3 examples"),
+        (lambda: layer_similarity.layer_cka(resnet(1).train(), batches()), r"training mode.*eval\(\)"),
+        (lambda: layer_similarity.layer_cka(resnet(1), batches() + batches(n=9)), "9 examples, the first had 16"),
+        (lambda: layer_similarity.layer_cka(Fickle(False).eval(), batches()), "layer two did not run"),
+        (lambda: layer_similarity.layer_cka(Fickle(True).eval(), batches()), "layer three runs where two ran"),
+    ],
+)
+def test_refuses_in_one_sentence(call, words):
+    with pytest.raises(UserError, match=words):
+        call()

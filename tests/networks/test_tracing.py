@@ -1,0 +1,126 @@
+"""Layers of networks that do not run as they are defined."""
+
+import numpy as np
+import pytest
+import small
+import torch
+from torch import nn
+
+from widedeep.analysis import activations, convergence, first_components
+from widedeep.data import minibatches
+from widedeep.formats import dumps
+from widedeep.networks import tracing
+from widedeep.networks.layers import LayerInfo
+from widedeep.runtime.errors import UserError
+
+
+class SharedRelu(nn.Module):
+    """As torchvision's BasicBlock: one ReLU for two calls, whose outputs have one shape."""
+
+    def __init__(self):
+        super().__init__()
+        self.flatten = nn.Flatten()
+        self.first = nn.Linear(64, 20)
+        self.relu = nn.ReLU()
+        self.second = nn.Linear(20, 20)
+        self.logits = nn.Linear(20, 3)
+
+    def forward(self, x):
+        x = self.relu(self.first(self.flatten(x)))
+        return self.logits(self.relu(self.second(x)))
+
+
+class Unused(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+        self.auxiliary = nn.Linear(64, 3)
+
+    def forward(self, x):
+        return self.body(x)
+
+
+class Recurrent(nn.Module):
+    """Reads an image row by row; nn.LSTM returns a tuple."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(8, 5, batch_first=True)
+        self.logits = nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.logits(self.lstm(x[:, 0])[0][:, -1])
+
+
+class RowsFirst(nn.Module):
+    """Its first layer has the rows of images, not the images, along the first axis."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows = nn.Linear(8, 5)
+        self.logits = nn.Linear(40, 3)
+
+    def forward(self, x):
+        return self.logits(self.rows(x[:, 0].transpose(0, 1)).transpose(0, 1).flatten(1))
+
+
+class Backwards(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.logits = nn.Linear(5, 3)
+        self.hidden = nn.Linear(64, 5)
+
+    def forward(self, x):
+        return self.logits(self.hidden(x.flatten(1)))
+
+
+REFUSED = [
+    (SharedRelu, "module relu runs 2 times in a forward pass"),
+    (Unused, "module auxiliary runs 0 times in a forward pass.* leave out modules that never run"),
+    (Recurrent, "module lstm returns tuple for 2 images.* let a subclass of the module return"),
+    (RowsFirst, r"module rows returns \(8, 2, 5\) for 2 images"),
+    (Backwards, "module hidden runs before logits, and is defined after it; define modules in the order"),
+]
+
+
+def components(network, layers, _path):
+    first_components.first_components(network, layers, small.split().images, 16, small.CPU)
+
+
+def dump(network, layers, path):
+    ids, origin = minibatches.minibatches(50, 16, 1, 0), dumps.Origin("one", 1, "abc", "test")
+    activations.write_dump(path, network, layers, small.split().images, ids, "gram", origin, small.CPU)
+
+
+@pytest.mark.parametrize("follow", [components, dump])
+@pytest.mark.parametrize(("network", "words"), REFUSED)
+def test_layers_that_do_not_run_once_and_in_their_order_are_refused_by_who_follows_them(
+    follow, network, words, tmp_path
+):
+    made = network().eval()
+    with pytest.raises(UserError, match=words):
+        follow(made, tracing.layers_of(made), tmp_path / "a.h5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_gram_matrix_of_a_layer_that_runs_twice_is_refused():
+    made = SharedRelu().eval()
+    with pytest.raises(UserError, match="module relu runs 2 times"):
+        convergence.gram_of(made, tracing.layers_of(made)[1], small.split().images, 16, small.CPU)
+
+
+def test_what_is_not_followed_may_run_as_it_likes():
+    made = SharedRelu().eval()
+    chosen = [layer for layer in tracing.layers_of(made) if layer.name != "relu"]
+    found = first_components.first_components(made, chosen, small.split().images, 16, small.CPU)
+    assert np.isfinite(found.share).all()
+
+
+def test_layers_are_described_as_they_come_out_and_the_network_stays_as_it_was():
+    network = small.train().network.eval()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    found = tracing.described(network, tracing.layers_of(network), (1, 8, 8), small.CPU)
+    assert found[0] == LayerInfo("stem.conv", "conv", 0, 0, (8, 8, 8))
+    assert found[-3] == LayerInfo("stage3.block1.relu2", "relu", 3, 1, (32, 2, 2))
+    assert found[-1] == LayerInfo("logits", "logits", 0, 0, (3,))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())

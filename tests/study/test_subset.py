@@ -1,0 +1,115 @@
+"""The config of a part of a study: always a valid one, of those networks and no others."""
+
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+
+from widedeep.names import Configuration
+from widedeep.study import config as study_config
+from widedeep.study import subset
+
+SCHEMA = yaml.safe_load(study_config.SCHEMA.read_text())
+PAPER = study_config.read("config/cifar10.yaml")
+ALL = [(model, seed) for model, seeds in study_config.grid(PAPER).items() for seed in seeds]
+
+
+def resnet(depth, width=1, fraction=1):
+    return Configuration("cifar10", "resnet", depth, width, fraction)
+
+
+def figures_of(*networks):
+    return subset.reduced(PAPER, list(networks))["figures"]
+
+
+def sizes(models):
+    return [(model["depth"], model["width"]) for model in models]
+
+
+@pytest.mark.parametrize("path", ["config/cifar10.yaml", "config/cifar10-small.yaml", "config/demo.yaml"])
+def test_any_part_is_a_valid_config_of_these_networks(path):
+    config = study_config.read(path)
+    everything = [(model, seed) for model, seeds in study_config.grid(config).items() for seed in seeds]
+    for seed in range(25):
+        rng = random.Random(seed)
+        # Few seeds too, and few configurations.
+        part = [n for n in everything if n[1] <= rng.choice([1, 2, 4])]
+        part = rng.sample(part, rng.choice([1, 2, 3, 8, len(part)]))
+        found = study_config.checked(subset.reduced(config, part), SCHEMA)
+        assert {(model, seed) for model, seeds in study_config.grid(found).items() for seed in seeds} == set(part)
+        assert list(study_config.grid(found)) == list(dict.fromkeys(model for model, _ in part))
+        assert {key: found[key] for key in found if key not in ("grid", "figures")} == {
+            key: config[key] for key in config if key not in ("grid", "figures")
+        }
+
+
+@pytest.mark.parametrize("path", [str(path) for path in Path("config").glob("*.yaml") if path.stem != "imagenet"])
+def test_the_whole_keeps_its_figures(path):
+    config = study_config.read(path)
+    everything = [(model, seed) for model, seeds in study_config.grid(config).items() for seed in seeds]
+    assert study_config.checked(subset.reduced(config, everything), SCHEMA)["figures"] == config["figures"]
+
+
+def test_rows_keep_the_sizes_that_are_there():
+    networks = [(resnet(depth), 1) for depth in (14, 26, 56, 110)] + [(resnet(26, 4), 1), (resnet(14, 8), 1)]
+    figure = figures_of(*networks)["fig1"]
+    assert figure["depth_row"] == {"depths": [26, 56, 110], "width": 1, "fraction": 1}
+    assert figure["width_row"] == {"depth": 26, "widths": [1, 4], "fraction": 1}
+
+
+def test_rows_that_are_left_with_one_size_get_others():
+    networks = [(resnet(depth), 1) for depth in (14, 20)] + [(resnet(14, 2), 1)]
+    figure = figures_of(*networks)["fig1"]
+    assert figure["depth_row"]["depths"] == [14, 20]
+    assert (figure["width_row"]["depth"], figure["width_row"]["widths"]) == (14, [1, 2])
+
+
+@pytest.mark.parametrize("row", ["depth_row", "width_row"])
+def test_a_figure_of_one_row_keeps_one(row):
+    networks = [(resnet(depth), 1) for depth in (14, 26, 56)] + [(resnet(26, 4), 1)]
+    whole = figures_of(*networks)["fig1"]
+    other = {"depth_row": "width_row", "width_row": "depth_row"}[row]
+    alone = {key: value for key, value in PAPER["figures"]["fig1"].items() if key != other}
+    one = {**PAPER, "figures": {**PAPER["figures"], "fig1": alone}}
+    assert subset.reduced(one, networks)["figures"]["fig1"] == {key: whole[key] for key in whole if key != other}
+
+
+def test_lists_of_configurations_have_stand_ins_for_the_missing():
+    """The paper's are ResNet-26 1x, ResNet-110 1x and ResNet-26 10x."""
+    networks = [(resnet(26), 1), (resnet(80), 1), (resnet(44), 1), (resnet(26, 4), 1), (resnet(14, 10), 1)]
+    assert sizes(figures_of(*networks)["fig3"]["models"]) == [(26, 1), (80, 1), (26, 4)]
+    assert sizes(figures_of(*networks[:3])["fig3"]["models"]) == [(26, 1), (80, 1)]
+    assert figures_of(*networks)["A"]["model"] == {"family": "resnet", "depth": 26, "width": 1, "fraction": 1}
+
+
+def test_a_figure_shows_networks_with_its_seed_alone():
+    assert sizes(figures_of((resnet(26), 1), (resnet(110), 2))["fig3"]["models"]) == [(26, 1)]
+    assert "fig3" not in figures_of((resnet(26), 2))
+
+
+def test_pairs_need_two_seeds():
+    assert "fig5" not in figures_of((resnet(26), 1), (resnet(110), 1))
+    assert sizes(figures_of((resnet(26), 1), (resnet(110), 1), (resnet(26), 2))["fig5"]["models"]) == [(26, 1)]
+
+
+def test_figure_6_compares_its_pair_or_another_or_none():
+    pair = [(model, seed) for model in (resnet(14, 2), resnet(62)) for seed in (1, 2)]
+    assert figures_of(*pair)["fig6"] == PAPER["figures"]["fig6"]
+    assert figures_of(*pair[:2], (resnet(26), 1), (resnet(26), 2))["fig6"] == {}
+    assert "fig6" not in figures_of(*pair[:3])
+    assert "fig6" not in figures_of(*pair[:2], (resnet(26, 4), 1), (resnet(26, 4), 2))
+
+
+def test_shares_of_the_data_are_compared_only_where_all_are_there():
+    assert "fig2" not in figures_of(*[network for network in ALL if network[0].fraction == 1])
+    assert figures_of(*ALL)["fig2"] == PAPER["figures"]["fig2"]
+    assert "fig2" not in figures_of(*[network for network in ALL if network != (resnet(110, 1, 0.25), 1)])
+
+
+def test_what_is_made_shares_nothing_with_what_it_was_made_of():
+    part = subset.reduced(PAPER, ALL)
+    part["figures"]["fig6"]["wide"]["depth"] = 8
+    part["training"]["epochs"] = 1
+    assert PAPER["figures"]["fig6"]["wide"]["depth"] == 14
+    assert PAPER["training"]["epochs"] == 300
