@@ -4,10 +4,11 @@ import numpy as np
 import torch
 
 from widedeep.formats import components, dataset
-from widedeep.names import Configuration
+from widedeep.names import Configuration, Network
 from widedeep.runtime.interruption import Interrupted
 from widedeep.training import loop
 from widedeep.training.distributed import Group
+from widedeep.training.recipe import Recipe
 
 RECIPE = {
     "epochs": 3,
@@ -72,6 +73,7 @@ def saving_after(checkpoint, steps):
 
 def train(seed=1, after_step=lambda _: None, checkpoint=None, model=MODEL, **changes):
     """A finished Training on the small data."""
+    network, group = Network(model, seed), Group(CPU)
     return loop.train_network(
-        model, seed, split(), split(30, 9), 3, recipe(**changes), Group(CPU), checkpoint or NoCheckpoint(), after_step
+        network, split(), split(30, 9), 3, recipe(**changes), group, checkpoint or NoCheckpoint(), after_step
     )
