@@ -1,4 +1,4 @@
-"""Check a config, and run nothing: unknown keys, impossible values, code that Snakemake would run.
+"""Check a config without running anything: unknown keys, impossible values, code that Snakemake would run.
 
 Example:
   python scripts/check_config.py config/mine.yaml

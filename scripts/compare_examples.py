@@ -1,9 +1,10 @@
-"""Figure 6 of the paper: which examples, and which classes, wide and deep networks of equal accuracy answer rightly.
+"""Draw figure 6 of the paper: accuracy of wide and deep networks on single examples and classes.
 
-Of the given networks the wide and the deep configuration of closest mean accuracy are compared (give two to name
-them). Draws per-example accuracies over seeds, with two disjoint sets of seeds of one configuration as control, and the
-examples that differ most; accuracy by class with Welch's t-test, corrected after Benjamini and Hochberg. A permutation
-test over seeds says whether the differences on single examples exceed what seeds explain.
+Compares the wide and the deep configuration of closest mean accuracy among the given networks; give only two
+configurations to choose them. --examples shows per-example accuracies over seeds, a control (two disjoint sets of seeds
+of one configuration) and the examples that differ most. --classes shows the accuracy by class, with Welch's t-test and
+the correction of Benjamini and Hochberg. A permutation test over seeds decides whether the differences on single
+examples are larger than seeds explain.
 
 Example (networks dumped with --predictions as in the example of scripts/dump_activations.py --help, in folders a to d):
   python scripts/compare_examples.py --predictions {a,b,c,d}/predictions.h5 --metrics {a,b,c,d}/metrics.json \\
@@ -18,7 +19,7 @@ def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--predictions", nargs="+", required=True, metavar="FILE", help="predictions.h5 of all seeds")
     parser.add_argument("--metrics", nargs="+", required=True, metavar="FILE", help="metrics.json of the networks")
-    parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5, for pictures and names of classes")
+    parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5, for images and names of classes")
     parser.add_argument("--colour-map", default="magma", help="of matplotlib or seaborn (default: magma)")
     parser.add_argument(
         "--examples", nargs="+", required=True, metavar="FILE", help="figure to write: .pdf, .png, .csv"
@@ -56,17 +57,35 @@ def main(argv=None):
 
 
 def check_data(path, description, first):
+    """Refuse a data set whose test set the networks did not predict.
+
+    Args:
+        path: of the data set's file.
+        description: its dataset.Description.
+        first: predictions.Predictions of a network.
+
+    Raises:
+        UserError: the checksums differ.
+    """
     from widedeep.runtime.errors import UserError
 
     if description.test_checksum != first.data_checksum:
         raise UserError(
-            f"{path}: its test set has checksum {description.test_checksum[:12]}, and {first.path} was made from "
-            f"{first.data_checksum[:12]}; give the data set that the networks were tested on."
+            f"{path}: its test set has checksum {description.test_checksum[:12]}, and {first.path} was made from one "
+            f"with {first.data_checksum[:12]}; give the data set that the networks were tested on."
         )
 
 
 def configurations(read, known):
-    """examples.Configuration of all networks, in the order in which they were given."""
+    """Group networks into a list of examples.Configuration, in the order in which they were given.
+
+    Args:
+        read: list of predictions.Predictions.
+        known: metrics by label, from metrics.read.
+
+    Raises:
+        UserError: a network has no metrics.
+    """
     import numpy as np
 
     from widedeep.analysis.examples import Configuration
@@ -76,7 +95,7 @@ def configurations(read, known):
     groups = {}
     for network in read:
         if network.label not in known:
-            raise UserError(f"{network.path}: is of {network.label}; give its metrics.json with --metrics.")
+            raise UserError(f"{network.path}: is of {network.label}, which --metrics lacks; give its metrics.json.")
         groups.setdefault(network.model, []).append(network)
     return [
         Configuration(
@@ -89,7 +108,7 @@ def configurations(read, known):
 
 
 def table_of_examples(wide, deep, labels):
-    """A line an example: its label, and the share of seeds of each of four sets that answer it rightly."""
+    """The table of examples, one line each: label, and the share of seeds in each of four sets that are right."""
     import numpy as np
     import pandas as pd
 
@@ -102,7 +121,7 @@ def table_of_examples(wide, deep, labels):
 
 
 def table_of_classes(wide, deep, labels, classes):
-    """A line a class: mean accuracies, their difference (wide less deep) with its 95 % interval, p and corrected q."""
+    """The table of classes, one line each: mean accuracies, and the results of examples.class_differences."""
     import pandas as pd
 
     from widedeep.analysis import examples
@@ -113,7 +132,7 @@ def table_of_classes(wide, deep, labels, classes):
 
 
 def summary_of(wide, deep, by_class):
-    """What the figures come to, and what the findings read: one line."""
+    """The summary of both figures for findings, a dict with the columns of fig6.csv."""
     from widedeep.analysis import examples
 
     size = len(examples.matched_sets(wide.correct, deep.correct)[0])
@@ -136,7 +155,7 @@ def summary_of(wide, deep, by_class):
 
 
 def most_different(by_example, images, classes, number=8):
-    """[(words, image)] of the examples that differ most: where wide is better, then where deep is."""
+    """List (text, image) of the examples that differ most: half where wide is better, then half where deep is."""
     differences = (by_example.wide - by_example.deep).sort_values(kind="stable")
     wide = differences.index[differences > 0][::-1][: number // 2]
     deep = differences.index[differences < 0][: number // 2]

@@ -1,8 +1,8 @@
-"""Appendix G of the paper: how far networks agree in their predictions, within and across configurations.
+"""Draw appendix G of the paper: agreement of predictions, within and between configurations.
 
-Three measures of each pair of configurations: the share of test examples on which two networks predict the same class,
-the KL divergence of their class probabilities (nats), both as means over pairs of different seeds, and the Hellinger
-distance between the shares of seeds that predict each class, between two disjoint sets of equally many seeds.
+Three numbers for each pair of configurations. The share of test examples on which two networks predict the same class,
+and the KL divergence of their class probabilities (in nats), are means over pairs of different seeds. The Hellinger
+distance is between the shares of seeds that predict each class, for two disjoint sets of equally many seeds.
 
 Example (networks dumped with --predictions as in the example of scripts/dump_activations.py --help, in folders a to d):
   python scripts/compare_predictions.py --predictions {a,b,c,d}/predictions.h5 --metrics {a,b,c,d}/metrics.json \\
@@ -31,7 +31,17 @@ def main(argv=None):
 
 
 def table_of(read, known):
-    """A line an ordered pair of configurations; NaN within one of a single seed, and with one whose answers are NaN."""
+    """The table of agreement, one line per ordered pair of configurations.
+
+    NaN within a configuration of one seed, and with a configuration whose predictions hold NaN.
+
+    Args:
+        read: list of predictions.Predictions.
+        known: metrics by label, from metrics.read, for names of configurations.
+
+    Returns:
+        DataFrame with the columns of G.csv
+    """
     import numpy as np
     import pandas as pd
 
@@ -45,7 +55,7 @@ def table_of(read, known):
     for position, network in enumerate(read):
         members.setdefault(network.model, []).append(position)
         names[network.model] = network_title(network.label, known, seed=False)
-    # As many seeds a set for all pairs, since the distance between shares of few seeds is larger.
+    # All pairs have sets of one size, since the distance between shares of few seeds is larger.
     size = max(1, min(len(positions) for positions in members.values()) // 2)
     number = read[0].log_probabilities.shape[1]
     lines = []
@@ -69,7 +79,7 @@ def table_of(read, known):
 
 
 def spread(name, values):
-    """Mean, smallest and largest as columns; NaN of nothing."""
+    """Mean, smallest and largest value as columns, a dict; NaN without values."""
     import numpy as np
 
     values = values or [np.nan]

@@ -1,8 +1,8 @@
-"""Minibatch CKA between the layers of pairs of networks, many pairs at once: each dump is read once.
+"""Compute minibatch CKA between the layers of many pairs of networks at once; each dump is read once.
 
-The pairs are those of one larger seed: with one configuration (--first only), the last dump against each one before it;
-with two, the networks of --first and --second whose larger seed is that of the last dumps. The group of a pair is named
-by its seeds, as `seed1--seed3`.
+Compares the pairs whose larger seed is the largest one given. With --first alone, these are pairs within one
+configuration; with --second, pairs of one network of each. The HDF5 group of a pair is named after its seeds, as
+`seed1--seed3`. A file holds the same measures as that of scripts/compute_cka.py.
 
 Example (two seeds of one configuration, dumped as in the example of scripts/dump_activations.py --help):
   python scripts/compute_pairs.py --first a/activations.h5 b/activations.h5 --out pairs.h5
@@ -10,6 +10,7 @@ Example (two seeds of one configuration, dumped as in the example of scripts/dum
 
 import contextlib
 
+from widedeep.measures import kinds
 from widedeep.runtime import command
 
 
@@ -17,6 +18,7 @@ def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--first", nargs="+", required=True, metavar="DUMP", help="dumps of one configuration")
     parser.add_argument("--second", nargs="+", default=[], metavar="DUMP", help="dumps of another configuration")
+    kinds.add_option(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="file of all pairs to write")
     return command.start(parser, argv, writes=["out"])
 
@@ -31,15 +33,18 @@ def main(argv=None):
             [opened.enter_context(dumps.Dump(path)) for path in paths] for paths in (args.first, args.second)
         )
         pairs = pairs_of_larger_seed(first, second)
-        similarity.write(args.out, pairs)
+        similarity.write(args.out, pairs, similarity.with_further(args.measures))
     print(f"{args.out}: {len(pairs)} pairs, {len(first[0].sample_ids)} minibatches")
 
 
 def pairs_of_larger_seed(first, second):
-    """The pairs whose larger seed is the largest one given, by the name of their group.
+    """Select the pairs whose larger seed is the largest one given.
 
     Args:
         first, second: lists of dumps.Dump; `second` is empty for pairs within one configuration.
+
+    Returns:
+        dict from the name of a group to (dumps.Dump, dumps.Dump)
 
     Raises:
         UserError: no pair has that larger seed.

@@ -1,7 +1,7 @@
-"""Appendix A of the paper: CKA by number of minibatches and batch size, and the full-batch value that it must reach.
+"""Draw appendix A of the paper: CKA by number and size of minibatches, beside its full-batch value.
 
-Draws the unbiased estimator that the workflow uses, and below it the biased one, between the last layers of the first,
-the middle and the last stage of one network.
+Shows the unbiased estimator, which the workflow uses, and below it the biased one. The layers are the last ones of the
+first, middle and last stage of one network.
 
 Example (after the example of scripts/train.py --help):
   python scripts/converge_cka.py --weights results/one/resnet14/model.safetensors --data data/digits/dataset.h5 \\
@@ -18,9 +18,11 @@ def parse(argv):
     parser.add_argument(
         "--batch-sizes", nargs="+", type=command.positive_int, default=[16, 64, 256], help="default: 16 64 256"
     )
-    parser.add_argument("--passes", type=command.positive_int, default=10, help="through the examples (default: 10)")
     parser.add_argument(
-        "--examples", type=command.positive_int, default=2048, help="the first of the test set (default: 2048)"
+        "--passes", type=command.positive_int, default=10, help="passes over the examples (default: 10)"
+    )
+    parser.add_argument(
+        "--examples", type=command.positive_int, default=2048, help="use the first test examples (default: 2048)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the order of examples (default: 0)")
     command.add_device(parser)

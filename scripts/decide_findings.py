@@ -1,6 +1,6 @@
-"""Decide which of the paper's claims a study reproduces, from its tables of networks and of pairs.
+"""Decide which of the paper's claims a study reproduces, from its tables.
 
-The rules stand in the library's package findings, a function a claim. Writes the findings as CSV, Markdown and HTML.
+The library's package findings has one function per claim. Writes the findings as CSV, Markdown and HTML.
 
 Example (after the examples of scripts/summarise.py and scripts/summarise_pairs.py --help):
   python scripts/decide_findings.py summary.csv pairs.csv --out decisions.csv decisions.md decisions.html
@@ -13,12 +13,12 @@ def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("networks", metavar="NETWORKS", help="table of scripts/summarise.py")
     parser.add_argument("pairs", metavar="PAIRS", help="table of scripts/summarise_pairs.py")
-    parser.add_argument("--blocks", metavar="TABLE", help="table of scripts/plot_blocks.py, where there is one")
+    parser.add_argument("--blocks", metavar="TABLE", help="table of scripts/plot_blocks.py, if there is one")
     parser.add_argument("--examples", metavar="TABLE", help="summary of scripts/compare_examples.py, if there is one")
     parser.add_argument("--agreement", metavar="TABLE", help="table of scripts/compare_predictions.py, if there is one")
-    parser.add_argument("--convergence", metavar="TABLE", help="table of scripts/converge_cka.py, where there is one")
+    parser.add_argument("--convergence", metavar="TABLE", help="table of scripts/converge_cka.py, if there is one")
     parser.add_argument(
-        "--family", metavar="NAME", help="the family that decides figures 1 and 2 (default: with most networks)"
+        "--family", metavar="NAME", help="family that decides figures 1 and 2 (default: the one with most networks)"
     )
     parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .csv, .md, .html")
     return command.start(parser, argv, writes=["out"])
@@ -42,7 +42,7 @@ def main(argv=None):
     more = [tables.read(path, name) if path else pd.DataFrame(columns=tables.columns(name)) for path, name in optional]
     networks, pairs = tables.read(args.networks, "summary.csv"), tables.read(args.pairs, "pairs.csv")
     if networks.empty:
-        raise UserError(f"{args.networks}: holds no networks; make it again (scripts/summarise.py).")
+        raise UserError(f"{args.networks}: holds no network; make it again (scripts/summarise.py).")
     found = decide(networks, pairs, *more, args.family)
     table = pd.DataFrame([vars(finding) for finding in found])
     for path in args.out:
@@ -53,7 +53,7 @@ def main(argv=None):
 
 
 def text_of(table, form):
-    """The table as csv, md or html."""
+    """Format the table as `csv`, `md` or `html`."""
     if form == "csv":
         return table.to_csv(index=False)
     if form == "md":

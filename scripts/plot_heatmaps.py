@@ -1,9 +1,8 @@
-"""Draw heatmaps of CKA between layers: figures 1 and 5 of the paper, and their averages over seeds.
+"""Draw heatmaps of CKA between layers: figures 1, 2 and 5 of the paper, and their averages over seeds.
 
-Each --panel names the row that it stands in and where its values are: a cka.h5, a group of a file of pairs
-(FILE::seed1--seed2), or several of them, whose mean is drawn, of each two layers over those that have a value. A panel
-without a source leaves its place empty. Titles take accuracies from the metrics.json files. The CSV holds every value
-that is drawn.
+Each --panel names its row and its sources. A source is a cka.h5, or a group in a file of pairs (FILE::seed1--seed2). Of
+several sources the mean is drawn, for each pair of layers over the sources that define it. A panel without a source
+leaves its place empty. Titles show accuracies from the metrics.json files. The CSV holds every value that is drawn.
 
 Example (after the example of scripts/compute_cka.py --help):
   python scripts/plot_heatmaps.py --panel depth results/one/resnet14/cka.h5 \\
@@ -35,7 +34,16 @@ def main(argv=None):
 
 
 def panel_of(row, sources, known):
-    """The heatmaps.Panel of one or more sources, whose mean it shows; `known` are the metrics by label."""
+    """Read the heatmaps.Panel of one or more sources, whose mean it shows.
+
+    Args:
+        row: name of its row.
+        sources: list of FILE or FILE::GROUP; empty for an empty place.
+        known: metrics by label, from metrics.read.
+
+    Raises:
+        UserError: a source is missing or damaged, or the sources have different layers.
+    """
     import numpy as np
 
     from widedeep.figures import heatmaps
@@ -49,7 +57,7 @@ def panel_of(row, sources, known):
     first = comparisons[0]
     for source, other in zip(sources, comparisons, strict=True):
         if (other.first.names, other.second.names) != (first.first.names, first.second.names):
-            raise UserError(f"{source}: has other layers than {sources[0]}; only the same layers can be averaged.")
+            raise UserError(f"{source}: has other layers than {sources[0]}; give sources with the same layers.")
     values = defined_mean(np.stack([comparison.cka for comparison in comparisons]))
     if len(comparisons) > 1:
         labels = tuple(network_title(side.label, known, seed=False) for side in (first.first, first.second))
@@ -63,7 +71,7 @@ def panel_of(row, sources, known):
 
 
 def defined_mean(values):
-    """Mean over the first axis of (pairs, layers, layers) values that are not NaN; NaN where all are."""
+    """Mean over the first axis of (sources, layers, layers) values, ignoring NaN; NaN where all are NaN."""
     import numpy as np
 
     count = np.count_nonzero(~np.isnan(values), axis=0)
@@ -71,7 +79,7 @@ def defined_mean(values):
 
 
 def table_of(panels):
-    """One line a pair of layers: row, panel, networks, layers, CKA."""
+    """The figure's table, one line per pair of layers of each panel."""
     import pandas as pd
 
     parts = []

@@ -1,9 +1,9 @@
-"""Measure what each residual block of a trained network adds: by linear probes around it, and by deleting it.
+"""Measure the effect of each residual block of a trained network: by linear probes around it, and by deleting it.
 
-Writes two tables. Probes: the test accuracy of one dense layer trained on the output of each block before the
-addition (its second batch norm) and after it. Deletion: the test accuracy of the network without each block, and
-without the last 2, 3, ... blocks of each stage. Told to stop, it writes a checkpoint and exits with status 75, as
-scripts/train.py.
+Writes two tables. Probes: the test accuracy of a dense layer trained on the output of each block, before the addition
+(its last batch norm) and after it. Deletion: the test accuracy of the network without each block, and without the last
+2, 3, ... blocks of each stage. On SIGTERM or Ctrl-C it writes a checkpoint and exits with status 75, as
+scripts/train.py does.
 
 Example (after the example of scripts/train.py --help):
   python scripts/probe_residual_blocks.py results/one/resnet14/model.safetensors --data data/digits/dataset.h5 \\
@@ -61,14 +61,14 @@ def main(argv=None):
     try:
         probing.run(probes.after_step(checkpoint, stop, Clock(60 * args.checkpoint_minutes), attempt))
     except Interrupted:
-        print(endings.stopped_line(f"{stop.name}; {checkpoint.path} holds the state, start it again to go on."))
+        print(endings.stopped_line(f"{stop.name}; {checkpoint.path} has the state, start it again to go on."))
         return STOPPED
     files.write_csv(args.deletion, deletion.accuracies(network, blocks, test, args.batch_size, device), "{:.6f}")
     files.write_csv(args.probes, probing.accuracies(), "{:.6f}")
     if args.provenance:
         attempts, outputs = [*checkpoint.attempts, attempt.so_far()], (args.probes, args.deletion)
-        of = str(configuration), training["seed"]
-        provenance.write(args.provenance, "probe", of, identity, attempts, outputs)
+        label = str(configuration), training["seed"]
+        provenance.write(args.provenance, "probe", label, identity, attempts, outputs)
     checkpoint.remove()
     print(f"{name}: {len(probing.layers)} probes, {len(list(deletion.variants(blocks)))} variants without blocks")
     return 0

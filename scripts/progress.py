@@ -1,9 +1,9 @@
 """Show the progress of a study: jobs done, running, failed and waiting by stage, running trainings, remaining time.
 
-Reads the results folder and the logs alone and writes nothing, so it works while the study runs, from another terminal
-and from another node that sees the files, whether Snakemake was started by scripts/run_study.py or by hand. The
-estimate is that of the study's own finished jobs; networks of a size that has not finished yet are scaled by their
-operations. What a changed config or program makes outdated, Snakemake alone knows: `snakemake -n` lists it.
+It reads the results folder and the logs, and writes nothing. So it works while the study runs, from another terminal or
+another node that sees the files, whether Snakemake was started by scripts/run_study.py or by hand. Remaining times
+follow from the study's own finished jobs, scaled by operations for sizes of which none has finished. Files that a
+change of config or code has made outdated count as done; `snakemake -n` lists them.
 
 Example (in the folder of the workflow, while the study runs or after it):
   python scripts/progress.py --configfile config/demo.yaml
@@ -35,7 +35,7 @@ def main(argv=None):
 
 
 def table(states, left):
-    """Lines: a stage and its jobs by state each, and the hours that are left of it, one job after the other."""
+    """Lines of a table: each stage with its jobs by state, and the hours that are left of it, one job at a time."""
     counts = collections.defaultdict(collections.Counter)
     for state in states:
         counts[state.job.rule][state.name] += 1
@@ -57,7 +57,7 @@ NAMES = ("done", "running", "failed", "waiting")
 
 
 def trainings(states):
-    """Lines: each running training, how far it is, and how old that news is."""
+    """Lines of a table: each running training, its position, and the age of this report."""
     running = [state for state in states if state.name == "running" and state.job.rule == "train"]
     lines = []
     for state in running:
@@ -72,14 +72,14 @@ def trainings(states):
 
 
 def others(states):
-    """Lines: each other job that runs, and since when nothing was heard of it, which for most is their start."""
+    """Lines of a table: each other running job, and the time since its last sign of life, for most its start."""
     running = [state for state in states if state.name == "running" and state.job.rule != "train"]
     lines = [f"  {state.job.name:<77}{duration(state.age):>12} ago" for state in running]
     return [f"{'other running jobs':<79}{'news':>16}", *lines] if lines else []
 
 
 def stopped(states):
-    """Lines: each job that waits with a checkpoint."""
+    """Lines: each waiting job that has a checkpoint."""
     lines = [
         f"  {state.job.name} from epoch {state.checkpoint}"
         for state in states
@@ -89,7 +89,7 @@ def stopped(states):
 
 
 def failures(states):
-    """Lines: each failed job, its log and the last line in it."""
+    """Lines: each failed job, the path of its log, and the last line of the log."""
     lines = []
     for state in states:
         if state.name == "failed":
@@ -99,13 +99,13 @@ def failures(states):
 
 
 def ending(states, left):
-    """Lines: what is left, and how that was estimated."""
+    """Lines: the remaining time of the study, and how it was estimated."""
     if not left:
         return ["Finished: all jobs are done."]
     known = [(state, estimate) for state, estimate in left if estimate.seconds is not None]
     unknown = collections.Counter(state.job.rule for state, estimate in left if estimate.seconds is None)
     if not known:
-        return ["left: not known yet; no job of a stage that still has jobs to do has finished."]
+        return ["left: not known yet; no job of an unfinished stage has finished."]
     from widedeep.planning import remaining
 
     seconds = [estimate.seconds for _, estimate in known]
@@ -120,7 +120,7 @@ def ending(states, left):
     ]
     if unknown:
         rules = ", ".join(f"{count:,} {rule}" for rule, count in unknown.items())
-        lines.append(f"Without the stages of which no job has finished yet: {rules}.")
+        lines.append(f"Not included, since no job of their stage has finished yet: {rules}.")
     return lines
 
 

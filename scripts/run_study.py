@@ -1,7 +1,7 @@
-"""Run a study to its report, with a live line of progress: jobs done and left, and where trainings are.
+"""Run a study to its report, with a live line of progress: jobs done and left, and the positions of trainings.
 
-A thin layer over Snakemake, for people at a terminal: it starts `snakemake`, follows its events and the progress files
-of the trainings, and makes the report where something is newer than it. Options it does not know go to Snakemake.
+This is a thin layer over Snakemake for use at a terminal. It starts `snakemake`, follows its events and the reports of
+trainings, tells which jobs failed, and makes the report if it is out of date. Unknown options are passed to Snakemake.
 
 Examples:
   python scripts/run_study.py
@@ -23,8 +23,10 @@ from widedeep.runtime.interruption import STOPPED
 from widedeep.runtime.units import duration
 
 PROFILE = "workflow/profiles/default"
-# Where Snakemake keeps the locks of a folder; those of a Snakemake that was killed remain.
+# Snakemake's locks of this folder; those of a Snakemake that was killed remain.
 LOCKS = Path(".snakemake", "locks")
+# Failed jobs whose logs are printed, and lines of each log.
+FAILURES_TOLD, LINES_TOLD = 5, 20
 
 
 def main(argv=None):
@@ -44,22 +46,25 @@ def main(argv=None):
 
 
 def run(snakemake, options, configfile, log, study):
-    """Run Snakemake to its end, and make and tell what a finished study has. Returns the exit status.
+    """Run Snakemake to its end; for a finished study make the report and print the findings.
 
     Args:
         snakemake: words that start Snakemake for this study.
-        options: further words for the run, which the report does not take.
+        options: further words for this run, which do not apply to the report.
         configfile: path of the config.
         log: path of the file for Snakemake's output.
         study: config.Study.
+
+    Returns:
+        exit status
     """
     results = Path(study.places.results)
     status, something_ran = follow([*snakemake, *options], log, study)
     if status:
         return status
     findings, report = results / "findings.csv", results / "report.html"
-    if not findings.exists():  # as after a dry run, or a run to a target of one's own
-        print(f"Snakemake ended well, and the study is not finished; the output of Snakemake: {log}")
+    if not findings.exists():  # after a dry run, or a run to some target
+        print(f"Snakemake ended without errors, and the study is not finished. The output of Snakemake: {log}")
         return 0
     if is_stale(report, results, configfile):
         make_report(snakemake, report, log, results)
@@ -71,7 +76,7 @@ def run(snakemake, options, configfile, log, study):
 
 
 def log_of(study):
-    """Path of the file for Snakemake's output; it is made, with its folder.
+    """Make the file for Snakemake's output, with its folder, and return its path.
 
     Raises:
         UserError: it cannot be written there.
@@ -84,7 +89,7 @@ def log_of(study):
 
 
 def print_findings(path):
-    """The verdict on each claim of the paper."""
+    """Print the verdict on each claim of the paper."""
     import csv
 
     with open(path, newline="") as file:
@@ -93,20 +98,20 @@ def print_findings(path):
 
 
 def follow(snakemake, log, study, until=None):
-    """Run Snakemake, its output into `log`, and show the progress; on a failure tell which jobs failed, and why.
+    """Run Snakemake with its output in `log`, show the progress, and print the logs of jobs that failed.
 
     Args:
         snakemake: words of the command.
         log: path.
         study: config.Study.
-        until: moment of time.monotonic() at which trainings are told to stop; without it they run to their end.
+        until: moment of time.monotonic() at which trainings are told to stop; None lets them run to their end.
 
     Returns:
         (exit status, whether a job ran); the status is STOPPED after `until`, and command.INTERRUPTED after Ctrl-C
     """
     started, began = time.monotonic(), time.time()
     with open(log, "w") as written:
-        # In a group of their own Snakemake and its jobs can be told to stop without this process.
+        # With a process group of their own, Snakemake and its jobs can be told to stop without this process.
         group = None if until is None else 0
         process = subprocess.Popen(snakemake, stdout=written, stderr=subprocess.STDOUT, process_group=group)
         line, told, interrupted, watched = StatusLine(), 0, False, Watched(study.places.events, began)
@@ -123,37 +128,37 @@ def follow(snakemake, log, study, until=None):
                 time.sleep(1)
             except KeyboardInterrupt:
                 interrupted = True
-                if group is not None:  # else Snakemake gets it too, and ends its jobs
+                if group is not None:  # else Snakemake receives the signal too, and ends its jobs
                     os.killpg(process.pid, signal.SIGINT)
                 line.show("stopping: trainings write their checkpoints")
         line.end()
     something_ran = bool(seen and seen.done)
     if process.returncode and told and not interrupted:
-        tell_failures(study)
+        tell_failures(study, configfile_of(snakemake))
         return STOPPED, something_ran
     if process.returncode:
         no_room = without_room(Path(), Path(".snakemake"), Path(study.places.results))
-        if not tell_failures(study) and not no_room:
+        if not tell_failures(study, configfile_of(snakemake)) and not no_room:
             sys.stderr.write(Path(log).read_text(errors="replace"))
-        sys.stderr.write(f"\nThe output of Snakemake: {log}. What was finished is kept; {how_to_go_on(snakemake)}\n")
+        sys.stderr.write(f"\nThe output of Snakemake: {log}. Finished files are kept; {how_to_go_on(snakemake)}\n")
         if no_room:
             raise no_room
     return command.INTERRUPTED if process.returncode and interrupted else process.returncode, something_ran
 
 
 class Watched:
-    """The file of events of a study, of which runs that began earlier do not count.
+    """The events of the Snakemake that is followed; those of earlier runs in the file do not count.
 
     Args:
-        path: of the file.
-        began: seconds since the epoch.
+        path: of the file of events.
+        began: seconds since the epoch, before Snakemake was started.
     """
 
     def __init__(self, path, began):
         self._path, self._began, self._read, self._run = path, began, None, None
 
     def run(self):
-        """The events.Run of the Snakemake that is followed; None as long as it has started no job."""
+        """The events.Run of this Snakemake; None as long as it has started no job."""
         try:
             status = os.stat(self._path)
         except OSError:
@@ -165,10 +170,14 @@ class Watched:
 
 
 def tell_to_stop(snakemake, seconds):
-    """End a Snakemake and its jobs, which have a group of their own; called once a second, with the seconds since then.
+    """Tell Snakemake, and two seconds later its jobs, to stop.
 
-    Snakemake first, which then starts no more jobs: one that began a moment later would not be told. Once, since a
-    signal would kill a training that is just ending.
+    Snakemake is told first, so that it starts no job after the signal to jobs. Each is told once, since a second signal
+    would kill a training that is just ending.
+
+    Args:
+        snakemake: subprocess.Popen, in a process group of its own.
+        seconds: since the end of the time; the caller counts them from 1.
     """
     if seconds == 1:
         snakemake.terminate()
@@ -176,24 +185,33 @@ def tell_to_stop(snakemake, seconds):
         os.killpg(snakemake.pid, signal.SIGTERM)
 
 
-def tell_failures(study):
-    """Print each failed job with the end of its log. Returns whether there is one."""
+def tell_failures(study, configfile):
+    """Print the failed jobs, the first ones with the ends of their logs.
+
+    Returns:
+        whether a job failed
+    """
     from widedeep.planning import progress
 
     failed = [state for state in progress.states(study) if state.name == "failed"]
-    for state in failed:
+    for state in failed[:FAILURES_TOLD]:
         sys.stderr.write(f"\nfailed: {state.job.name}\n")
         if state.log:
-            sys.stderr.write(f"{Path(state.log).read_text(errors='replace').rstrip()}\n(its log: {state.log})\n")
+            lines = Path(state.log).read_text(errors="replace").rstrip().splitlines()
+            what = f"the last {LINES_TOLD} lines of" if len(lines) > LINES_TOLD else "its log:"
+            sys.stderr.write("\n".join([*lines[-LINES_TOLD:], f"({what} {state.log})\n"]))
         else:
-            sys.stderr.write("It left no log; it was killed, perhaps for its memory or time.\n")
+            sys.stderr.write("It left no log; it was killed, perhaps for its memory or its time.\n")
+    if len(failed) > FAILURES_TOLD:
+        listing = shlex.join(["python", "scripts/progress.py", "--configfile", str(configfile)])
+        sys.stderr.write(f"\nand {len(failed) - FAILURES_TOLD} more. To see all of them: {listing}\n")
     return bool(failed)
 
 
 def without_room(*folders):
-    """The UserError of a folder that cannot be written to any more, as on a full disk; None where there is room.
+    """The UserError of the first folder that cannot be written to, as on a full disk; None if all can.
 
-    There neither the jobs nor Snakemake could write down why they failed.
+    On a full disk neither jobs nor Snakemake can write why they failed.
     """
     from widedeep.runtime.errors import UserError
 
@@ -206,13 +224,18 @@ def without_room(*folders):
     return None
 
 
+def configfile_of(snakemake):
+    """The path of the config in the words that start Snakemake."""
+    return snakemake[snakemake.index("--configfile") + 1]
+
+
 def how_to_go_on(snakemake):
-    """What the user does next. A Snakemake that was killed leaves its lock, and on a cluster its jobs."""
+    """Advice on the next step; a Snakemake that was killed leaves its lock, and on a cluster its jobs."""
     if not (LOCKS.is_dir() and any(LOCKS.iterdir())):
         return "run the same command to go on."
     unlock = shlex.join(["snakemake", *snakemake[3:], "--unlock"])
     return (
-        "another Snakemake works in this folder, or one was killed here. If none does, unlock the folder and go on:\n"
+        "another Snakemake runs in this folder, or one was killed here. If none runs, unlock the folder and go on:\n"
         f"  {unlock}\n"
         "On a cluster, cancel the jobs of a Snakemake that was killed first: scancel --name RUN_ID, where "
         ".snakemake/log says 'SLURM run ID: RUN_ID'."
@@ -220,11 +243,11 @@ def how_to_go_on(snakemake):
 
 
 def describe(seen, results, seconds):
-    """One line: jobs done and left, time, and each training's position.
+    """The line of progress: jobs done and left, time, and the position of each training.
 
     Args:
-        seen: events.Run, or None.
-        results: folder of the study.
+        seen: events.Run; None before its first job.
+        results: pathlib.Path of the study's folder.
         seconds: since the start.
     """
     if not seen:
@@ -234,23 +257,24 @@ def describe(seen, results, seconds):
 
 
 def trainings(results):
-    """Progress files of trainings that are running, oldest first; one that was killed leaves its file behind."""
+    """Paths of the reports of running trainings, oldest first; old reports are of trainings that were killed."""
     fresh = time.time() - 30
     files = [(path.stat().st_ctime, path) for path in results.glob("models/*/seed*/progress.json")]
     return [path for changed, path in sorted(files) if changed > fresh]
 
 
 def position_of(path):
+    """Text on the position of a training, from its report; empty if it has just ended."""
     try:
         now = json.loads(path.read_text())
-    except (OSError, ValueError):  # just finished
+    except (OSError, ValueError):
         return ""
     name = "-".join(now["name"].split("-")[-3:])  # without the data set
     return f"{name} epoch {now['epoch']}/{now['epochs']} loss {now['loss']:.3f} accuracy {now['accuracy']:.1%}"
 
 
 class StatusLine:
-    """The last line of a terminal, written over and over; elsewhere a line every ten seconds."""
+    """A line that is overwritten on a terminal; elsewhere, a new line every ten seconds."""
 
     def __init__(self):
         self._terminal = sys.stdout.isatty()
@@ -280,7 +304,11 @@ def is_stale(report, results, configfile):
 
 
 def make_report(snakemake, report, log, results):
-    """Snakemake's own report; it describes a finished run, so no rule can make it."""
+    """Make Snakemake's own report of a finished study, which no rule can make.
+
+    Raises:
+        UserError: Snakemake failed, or the disk is full.
+    """
     from widedeep.runtime.errors import UserError
 
     print("Making the report")
@@ -288,7 +316,7 @@ def make_report(snakemake, report, log, results):
         words = [*snakemake, "--report", str(unfinished), "--report-stylesheet", "workflow/report/style.css"]
         made = subprocess.run(words, stdout=written, stderr=subprocess.STDOUT)
         if made.returncode:
-            sentence = f"{report}: could not be made; the reason is at the end of {log}."
+            sentence = f"{report}: was not made; the reason is at the end of {log}."
             raise without_room(results) or UserError(sentence)
 
 

@@ -1,13 +1,13 @@
-"""Train and analyse as much of a study's grid as a number of minutes on this machine allows, to a report.
+"""Train and analyse as much of a study's grid as fits into a number of minutes on this machine, to a report.
 
-First it measures how fast the device trains, and how many trainings at a time are worth while; then it plans, and
-prints the plan: of the networks of figure 1, and of the same family on all data, the deepest, the widest and the
-smallest, then those between, then further seeds. What does not fit is left out and named. When the trainings' share of
-the time is over, those that still run write checkpoints. What is finished becomes a study of its own, with the config
-results/STUDY-gpu/study.yaml, which is analysed to its end, whatever the time. The same command again has its minutes
-anew: it goes on from the checkpoints, trains nothing twice, and adds what fits.
+First the rate of the device is measured, and how many trainings at a time pay off. Then a plan is made and printed. It
+has networks of figure 1, and of the same family on all data: first the deepest, the widest and the smallest, then those
+between, then further seeds. Networks that do not fit are listed. When the time for trainings is over, those that still
+run write checkpoints. The trained networks become a study of their own, with the config results/STUDY-gpu/study.yaml,
+which is analysed to its end, even if that takes longer. Each further call of the same command has its minutes again: it
+goes on from the checkpoints, trains nothing twice, and adds networks that fit.
 
-The data set is made as always. If the official archive lies here or in data/, nothing is downloaded.
+The data set is made as by any study. If its official archive is in this folder or in data/, nothing is downloaded.
 
 Example:
   python scripts/run_within.py --minutes 120 --configfile config/cifar10.yaml
@@ -30,16 +30,18 @@ from widedeep.runtime.interruption import STOPPED
 from widedeep.runtime.units import duration, operations
 
 PROFILE = run_study.PROFILE
-# Rules of which as many jobs run as are worth while on one device; of the others one a core.
+# Rules whose jobs share the device, as many at a time as pay off; jobs of other rules have a core each.
 ON_DEVICE = ("train", "dump_activations", "probe_residual_blocks", "cka_convergence")
-# How many times more operations a second GPUs have in TF32 than in float32, at most.
+# Largest ratio of the operations a second of GPUs in TF32 to those in float32.
 _FULL_FLOAT32 = 8
 
 
 def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--configfile", required=True, metavar="FILE", help="config of the study")
-    parser.add_argument("--minutes", type=plan.positive_float, required=True, help="from now to the report, about")
+    parser.add_argument(
+        "--minutes", type=plan.positive_float, required=True, help="approximate time from now to the report"
+    )
     return command.start(parser, argv)
 
 
@@ -62,7 +64,7 @@ def main(argv=None):
 
 
 def with_archive(study):
-    """A study with the official archive of its data set as the source, if that lies here or in data/."""
+    """The study, with the official archive of its data set as the source if it is in this folder or in data/."""
     from widedeep.data import catalogue
 
     record = catalogue.WITH_SOURCES.get(study.dataset.name)
@@ -75,15 +77,15 @@ def with_archive(study):
 
 
 class Run:
-    """One call of this program; what earlier ones did, it reads from the results folder.
+    """One call of this program; the work of earlier calls is read from the results folder.
 
     Args:
         study: config.Study.
-        until: moment of time.monotonic() at which the report is to be there.
+        until: moment of time.monotonic() at which the report should be there.
 
     Attributes:
-        study: the same under the name of its own, STUDY-gpu.
-        failed: exit status of Snakemake if a training failed; the others are analysed all the same.
+        study: the study under the name STUDY-gpu.
+        failed: exit status of Snakemake if a training failed, else 0; the other trainings are analysed nevertheless.
     """
 
     def __init__(self, study, until):
@@ -91,15 +93,15 @@ class Run:
 
         self.study = Study.model_validate({**study.dump(), "study": f"{study.study}-gpu"})
         self._until, self.failed = until, 0
-        # All that may be trained, in the order of the plan, and what is finished of it.
+        # The configs of all candidates, in the order of the plan, and of the trained networks.
         folder = Path(self.study.places.results)
         self._grid, self._finished = folder / "grid.yaml", folder / "study.yaml"
         self._done, self._least = {}, 0.0
         self._outdated = None  # not known yet
-        self._at_once = 1  # where nothing is left to train, and so nothing measured
+        self._at_once = 1  # if nothing is left to train, nothing is measured
 
     def make_data(self):
-        """Make the file of the data set, if it is not there. Returns the exit status."""
+        """Make the file of the data set if it is missing, and return the exit status."""
         path = Path(self.study.places.data)
         if path.exists():
             return 0
@@ -108,7 +110,11 @@ class Run:
         return self._follow([path])
 
     def train(self):
-        """Train what fits, and plan anew while that leaves time. Returns the exit status, 0 if trainings failed."""
+        """Train the networks that fit, and plan again while there is time left.
+
+        Returns:
+            exit status after an interruption; 0 otherwise, even if trainings failed
+        """
         from widedeep.planning import budget
         from widedeep.planning.costs import Costs
         from widedeep.planning.images import images_of
@@ -131,17 +137,20 @@ class Run:
             status = self._follow(map(self._weights, first), self._until - chosen.analysis)
             self._done = self._shares_done(networks)
         if status == STOPPED:
-            print("The time for trainings is over; those that ran have written checkpoints.")
+            print("The time for trainings is over; running trainings have written checkpoints.")
         if status == command.INTERRUPTED:
             return status
         self.failed = 0 if status == STOPPED else status
         return 0
 
     def settle(self):
-        """Write the config of what is finished. Returns the exit status: of trainings that failed, if nothing is.
+        """Write the config of the trained networks.
+
+        Returns:
+            exit status: 0, or that of failed trainings if no network is trained
 
         Raises:
-            UserError: nothing is finished, and nothing failed.
+            UserError: no network is trained, and no training failed.
         """
         from widedeep.runtime.errors import UserError
         from widedeep.study.subset import subset_of
@@ -155,14 +164,16 @@ class Run:
             return self.failed
         if self._least:
             needed = duration(self._least)
-            raise UserError(f"--minutes: too few for any network; the quickest takes {needed} (h:min:s), so give more.")
+            raise UserError(
+                f"--minutes: no network fits; give at least the {needed} (h:min:s) that the quickest takes."
+            )
         raise UserError(
-            f"{self.study.places.results}: no training has ended; checkpoints are kept, so run the same command again "
-            "to go on."
+            f"{self.study.places.results}: no training has ended; run the same command again to go on from the "
+            "checkpoints."
         )
 
     def analyse(self):
-        """Make dumps, figures, tables and report of the networks that are finished. Returns the exit status."""
+        """Make dumps, figures, tables and report of the trained networks, and return the exit status."""
         return run_study.main(["--configfile", str(self._finished), "--profile", PROFILE, *self._shares_of_device()])
 
     def _follow(self, targets, until=None):
@@ -174,7 +185,7 @@ class Run:
         return [sys.executable, "-m", "snakemake", "--configfile", str(self._grid), "--profile", PROFILE]
 
     def _shares_of_device(self):
-        """Options of Snakemake."""
+        """Options with which Snakemake runs as many jobs at a time on the device as pay off."""
         each = [f"{rule}:gpu=1" for rule in ON_DEVICE]
         return ["--resources", f"gpu={self._at_once}", "--set-resources", *each]
 
@@ -182,7 +193,7 @@ class Run:
         return self.study.places.of_network(network, "model.safetensors")
 
     def _shares_done(self, networks):
-        """dict from each network that is begun to the share of its training that is done, with 1 for finished ones."""
+        """dict from each network whose training has begun to the share that is done; 1 means finished."""
         from widedeep.planning import progress
         from widedeep.study.subset import subset_of
 
@@ -192,13 +203,13 @@ class Run:
                 done[state.job.networks[0]] = 1
             elif state.job.rule == "train" and state.checkpoint:
                 done[state.job.networks[0]] = (state.checkpoint - 1) / epochs
-        # What is up to date stays so while this runs.
+        # Trainings that are up to date stay so while this program runs.
         if self._outdated is None or self._outdated:
             self._outdated = self._trained_again([network for network, share in done.items() if share == 1])
         return {network: share for network, share in done.items() if network not in self._outdated}
 
     def _trained_again(self, networks):
-        """Those of the trained networks that Snakemake would train again, after a change of recipe or code."""
+        """list of the trained networks that Snakemake would train again, after a change of recipe or code."""
         from widedeep.runtime.errors import UserError
 
         if not networks:
@@ -214,12 +225,12 @@ class Run:
             run = events.newest_run(planned)
         if said.returncode:
             raise UserError(
-                f"{self._grid}: Snakemake does not plan it; `snakemake --configfile {self._grid} -n` says why."
+                f"{self._grid}: Snakemake refuses it; `snakemake --configfile {self._grid} -n` prints the reason."
             )
         return [network for key, network in by_key.items() if run and key in run.jobs]
 
     def _measure(self, configurations, images):
-        """The budget.Rates of this machine, printed as they are found; sets how many jobs share the device."""
+        """Measure the budget.Rates of this machine and print them; sets how many jobs share the device."""
         from widedeep.networks.devices import device_named
         from widedeep.planning import budget, throughput
         from widedeep.runtime.errors import UserError
@@ -241,59 +252,35 @@ class Run:
             number //= 2
         if not number:
             raise UserError(
-                f"training.batch_size: a training of {plan.title_of(wide)} finds no memory on this device; "
-                "take it out of the grid, or use a smaller batch."
+                f"training.batch_size: a training of {plan.title_of(wide)} does not fit into the memory of this "
+                "device; use a smaller batch, or take it out of the grid."
             )
         self._at_once = number
         rates = {width: measured.throughput for (width, at_once), measured in found.items() if at_once == number}
         alone = found[narrow.width, 1]
         print(f"on {alone.device}: {number} at a time")
-        # Of what measures a trained network, TF32 is off.
+        # TF32 is off in all programs that measure trained networks.
         on_cuda = device_named("auto").type == "cuda"
         in_float32 = _FULL_FLOAT32 if on_cuda else 1
-        a_gram = seconds_a_gram(self.study.dumps.batch_size, found_before=on_cuda)
-        return budget.Rates(number, rates, alone.start, products_of_a_core(), a_gram, in_float32, cores)
-
-
-def products_of_a_core():
-    """Operations a second of a matrix product in double precision, as CKA takes it, on one core."""
-    import numpy as np
-
-    first, second = np.random.default_rng(0).random((2, 400, 8192))
-    started = time.perf_counter()
-    first @ second.T
-    return 2 * 400 * 400 * 8192 / (time.perf_counter() - started)
-
-
-def seconds_a_gram(examples, found_before):
-    """Seconds in which a core stores a Gram matrix of so many examples in a dump.
-
-    Args:
-        found_before: whether the scores of its first component are known, as on CUDA.
-    """
-    import h5py
-    import numpy as np
-
-    from widedeep.formats import dumps
-    from widedeep.measures import gram_matrices
-    from widedeep.networks.layers import LayerInfo
-
-    # The variances of a layer's components fall about so; alike ones would be harder to tell apart.
-    spread = np.arange(1, 2 * examples + 1) ** -0.5
-    gram = gram_matrices.packed_gram(np.random.default_rng(0).standard_normal((examples, 2 * examples)) * spread)
-    sample_ids, origin = np.arange(20 * examples).reshape(20, -1), dumps.Origin("measured", 1, "", "test")
-    with h5py.File("measured", "w", driver="core", backing_store=False) as file:
-        writer = dumps.Writer(file, "gram", origin, sample_ids, {})
-        writer.add_layer(LayerInfo("layer", "other", 0, 0, (1,)))
-        for minibatch in range(len(sample_ids)):
-            if minibatch == 1:  # the first one imports what it needs
-                started = time.perf_counter()
-            writer.put_gram("layer", minibatch, gram, gram.diagonal if found_before else None)
-        return (time.perf_counter() - started) / (len(sample_ids) - 1)
+        return budget.Rates(
+            at_once=number,
+            operations=rates,
+            start=alone.start,
+            products=throughput.product_rate(),
+            store_gram=throughput.seconds_to_store_gram(self.study.dumps.batch_size, with_scores=on_cuda),
+            in_float32=in_float32,
+            cores=cores,
+        )
 
 
 def table_of(chosen, rates, seconds):
-    """Lines: each training of a plan (budget.Plan), what is left out, and how long all takes."""
+    """Lines of a table: each training of a plan, the networks that are left out, and the time of all.
+
+    Args:
+        chosen: budget.Plan.
+        rates: budget.Rates.
+        seconds: that are left.
+    """
     lines = [f"{'training':<32}{'seed':>6}{'left':>14}{'takes':>12}{'ends after':>12}"]
     for planned in chosen.trainings:
         left = operations(planned.operations)
@@ -315,7 +302,7 @@ def table_of(chosen, rates, seconds):
 
 
 def write(path, study):
-    """Write a config, whole or not at all; one that says the same already stays, and the report with it."""
+    """Write the config of a study; a file with the same content stays, and so the report stays up to date."""
     import yaml
 
     text = "# Made by scripts/run_within.py.\n" + yaml.safe_dump(

@@ -1,10 +1,13 @@
-"""One table of all networks: accuracies, and the numbers that say whether they have a block structure.
+"""Make the table of all networks: accuracies, and the numbers that decide whether they have a block structure.
 
-A line a network: configuration, seed, test and train accuracy, number of layers; the largest first-component share of a
-layer; how many layers' first component was not found to its tolerance; the share of layers in the block (one dominant
-first component, the same in most of them), the mean CKA among them with and without the first component, over the pairs
-that have both, and how many pairs have not; and for several thresholds the share of layers in the largest contiguous
-range whose every pairwise CKA reaches it.
+Columns, beside configuration, seed, accuracies and number of layers:
+  largest_first_component_share   largest share of a layer's variance that its first component explains
+  components_not_converged        layers whose first component was not computed to its tolerance
+  layers_in_block                 share of layers in the block structure: those that share one dominant first component
+  cka_in_block, cka_in_block_without_first_component
+                                  mean CKA of the pairs of these layers that have both values
+  pairs_in_block_left_out         pairs of these layers that lack a value
+  block_size_0.8, 0.9, 0.95       share of layers in the largest contiguous range in which all pairs have such a CKA
 
 Example (after the example of scripts/compute_cka.py --help):
   python scripts/summarise.py results/one/resnet14 --out summary.csv
@@ -19,7 +22,7 @@ THRESHOLDS = (0.8, 0.9, 0.95)
 
 def parse(argv):
     parser = command.parser(__doc__)
-    # Folders, since the names of three files a network are more than a shell's line can hold on the paper's grid.
+    # Folders: on the paper's grid, three paths per network would be too long for a command line.
     parser.add_argument(
         "networks", nargs="+", metavar="DIR", type=Path, help="folder with cka.h5, pca.h5 and metrics.json of a network"
     )
@@ -40,7 +43,11 @@ def main(argv=None):
 
 
 def line_of(folder):
-    """The table's line of the network in a folder."""
+    """The table's line for the network in a folder.
+
+    Raises:
+        UserError: a file is missing or damaged, or the files are of different networks.
+    """
     import numpy as np
 
     from widedeep.analysis import block_structure
@@ -54,7 +61,7 @@ def line_of(folder):
         raise UserError(f"{folder}: its cka.h5 is of {label} and its metrics.json of {named}; make them again.")
     keys = ("model", "family", "depth", "width", "fraction", "seed", "test_accuracy", "train_accuracy", "parameters")
     known = metrics.values_of(network, keys, folder / "metrics.json")
-    # As in the model's name: four decimals, as numbers have here, would make one of 0.00125 and 0.0013.
+    # As in names of configurations. The table's four decimals would not tell 0.00125 from 0.0013.
     size = {key: f"{network[key]:g}" for key in ("width", "fraction")}
     layers = len(comparison.cka)
     block = block_structure.layers_in_block(first.share, first.agreement)

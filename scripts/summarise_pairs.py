@@ -1,9 +1,13 @@
-"""One table of all pairs of networks: how alike they are at equal relative depth, inside the block and outside it.
+"""Make the table of all pairs of networks: similarity at equal relative depth, inside and outside block structures.
 
-Two lines a pair, one in each direction: the two networks; which share of each one's layers is in its block; the mean
-CKA between layers at equal relative depth that are in neither block; and, for the layers inside and outside the first
-network's block, the mean of their best CKA with any layer of the second. --configurations writes the means of these
-over the pairs of each two configurations, with the spread when the seeds are drawn anew.
+Two lines per pair, one in each direction. Columns, beside the two networks:
+  block_first, block_second   share of each network's layers in its block structure
+  equal_depth                 mean CKA of layers at equal relative depth that are in neither block structure
+  best_inside, best_outside   mean of the best CKA with any layer of the second network, over the layers inside and
+                              outside the first network's block structure
+
+--configurations writes the means of the last three over the pairs of seeds of each two configurations, with 95 %
+bootstrap intervals over seeds.
 
 Example (two networks dumped and compared as in the example of scripts/compute_pairs.py --help, each in its folder):
   python scripts/summarise_pairs.py --pairs pairs.h5 --components a/pca.h5 b/pca.h5 --out pairs.csv \\
@@ -17,7 +21,7 @@ COLUMNS = ("first", "second", "block_first", "block_second", "equal_depth", "bes
 
 def parse(argv):
     parser = command.parser(__doc__)
-    parser.add_argument("--pairs", nargs="*", default=[], metavar="FILE", help="of scripts/compute_pairs.py")
+    parser.add_argument("--pairs", nargs="*", default=[], metavar="FILE", help="files of scripts/compute_pairs.py")
     parser.add_argument("--components", nargs="*", default=[], metavar="FILE", help="pca.h5 of all networks in them")
     parser.add_argument("--out", required=True, metavar="FILE", help="table to write, as CSV")
     parser.add_argument("--configurations", metavar="FILE", help="table of pairs of configurations to write, as CSV")
@@ -42,31 +46,31 @@ def main(argv=None):
 
 
 def configurations(table):
-    """A line an ordered pair of configurations: means over pairs of seeds with 95 % intervals (findings/statistics.py).
+    """The table of pairs of configurations: means over pairs of seeds with 95 % intervals (findings/statistics.py).
 
     Args:
-        table: as of --out, each pair in two neighbouring lines; the first of them is in figure F's order.
+        table: DataFrame of --out: two neighbouring lines per pair, the first one in the direction of figure F.
     """
     import pandas as pd
 
     from widedeep.findings.statistics import mean_over_pairs
 
-    measures = COLUMNS[4:]
+    numbers = COLUMNS[4:]
     lines = []
     if len(table):
         for (first, second), part in pairs_of_figure_f(table).groupby(["model_first", "model_second"], sort=False):
             line = {"first": first, "second": second, "pairs": len(part) // (2 if first == second else 1)}
             seeds = part.seed_first, part.seed_second
-            for measure in measures:
-                keys = (measure, f"{measure}_low", f"{measure}_high")
-                line |= dict(zip(keys, mean_over_pairs(*seeds, part[measure], first == second), strict=True))
+            for number in numbers:
+                keys = (number, f"{number}_low", f"{number}_high")
+                line |= dict(zip(keys, mean_over_pairs(*seeds, part[number], first == second), strict=True))
             lines.append(line)
-    spreads = [key for measure in measures for key in (measure, f"{measure}_low", f"{measure}_high")]
+    spreads = [key for number in numbers for key in (number, f"{number}_low", f"{number}_high")]
     return pd.DataFrame(lines, columns=["first", "second", "pairs", *spreads])
 
 
 def pairs_of_figure_f(table):
-    """The lines of the pairs that figure F averages, with their models and seeds: model_first, seed_first and so on."""
+    """Select the lines of the pairs that figure F averages; add columns model_first, seed_first and so on."""
     from widedeep.names import first_pairs, parsed
 
     table = table.copy()
@@ -80,7 +84,7 @@ def pairs_of_figure_f(table):
 
 
 def blocks_of(paths):
-    """Which layers are in the block, (layers,) bool, by the label of the network."""
+    """Which layers belong to the block structure of each network: dict from its label to (layers,) bool."""
     from widedeep.analysis import block_structure
     from widedeep.formats import components
 
@@ -92,7 +96,14 @@ def blocks_of(paths):
 
 
 def lines_of(path, name, blocks):
-    """The table's lines of one pair, for each network as the first."""
+    """The two lines of one pair, the group `name` in the file at `path`.
+
+    Args:
+        blocks: dict from blocks_of.
+
+    Raises:
+        UserError: the file is damaged, or `blocks` lacks a network or has another number of layers for it.
+    """
     from widedeep.formats import similarities
     from widedeep.runtime.errors import UserError
 
@@ -100,7 +111,7 @@ def lines_of(path, name, blocks):
     labels = (comparison.first.label, comparison.second.label)
     for label, layers in zip(labels, comparison.cka.shape, strict=True):
         if len(blocks.get(label, ())) != layers:
-            raise UserError(f"{path}: compares {label} with {layers} layers; give its pca.h5 with --components.")
+            raise UserError(f"{path}: holds {layers} layers of {label}, which --components lacks; give its pca.h5.")
     first, second = (blocks[label] for label in labels)
     return [
         dict(zip(COLUMNS, (*labels, *numbers_of(comparison.cka, first, second)), strict=True)),
@@ -109,11 +120,11 @@ def lines_of(path, name, blocks):
 
 
 def numbers_of(values, first, second):
-    """What the columns behind the labels hold, in their order.
+    """Compute the columns of a line after the two networks, a tuple.
 
     Args:
         values: (layers of first, layers of second) CKA.
-        first, second: (layers,) bool, which layers are in the network's block.
+        first, second: (layers,) bool, which layers belong to the network's block structure.
     """
     import numpy as np
 
@@ -121,14 +132,14 @@ def numbers_of(values, first, second):
 
     partner = equal_depth(len(first), len(second))
     outside_both = ~first & ~second[partner]
-    # A layer without any defined CKA has no best one: -inf, which mean() leaves out.
+    # A layer without any defined CKA gets -inf, which mean() leaves out.
     best = np.where(np.isnan(values), -np.inf, values).max(axis=1)
     at_equal_depth = values[np.arange(len(first)), partner]
     return first.mean(), second.mean(), mean(at_equal_depth[outside_both]), mean(best[first]), mean(best[~first])
 
 
 def mean(values):
-    """Mean of what is defined; NaN where nothing is."""
+    """Mean of the finite values; NaN if there is none."""
     import numpy as np
 
     values = values[np.isfinite(values)]

@@ -1,8 +1,8 @@
-"""Table B of the paper: test accuracy by depth and width, mean and standard deviation over seeds.
+"""Make table B of the paper: test accuracy by depth and width, mean and standard deviation over seeds.
 
-Writes the table as CSV and Markdown, and a heatmap of the means, a panel a family and share of the training set. With
---published, published accuracies of these networks stand beside ours in CSV and Markdown (analysis/published.py of the
-library); give it only for networks that saw whole images.
+Writes the table as CSV and Markdown, and draws a heatmap of the means, one panel per family and share of the training
+set. --published adds to CSV and Markdown the accuracies that others published for the same networks (the library's
+analysis/published.py). Use it only for networks that were trained on whole images.
 
 Example (after the example of scripts/train.py --help):
   python scripts/tabulate_accuracy.py --metrics results/one/resnet14/metrics.json --out B.csv B.md B.pdf B.png
@@ -13,7 +13,7 @@ from widedeep.runtime import command
 
 def parse(argv):
     parser = command.parser(__doc__)
-    parser.add_argument("--published", action="store_true", help="show published accuracies beside these")
+    parser.add_argument("--published", action="store_true", help="add published accuracies of the same networks")
     command.add_figure_options(parser)
     return command.start(parser, argv, writes=["out"])
 
@@ -38,11 +38,14 @@ def main(argv=None):
 
 
 def accuracies(known, with_published):
-    """One line a configuration: mean and standard deviation (ddof 1; NaN for one seed) of test and train accuracy.
+    """Table B, one line per configuration: mean and standard deviation of test and train accuracy over seeds.
 
     Args:
-        known: metrics of metrics.read.
-        with_published: whether the last column holds what others published, where they did; else it is NaN.
+        known: metrics by label, from metrics.read.
+        with_published: whether to fill the last column with published accuracies; else it is NaN.
+
+    Returns:
+        DataFrame with the columns of B.csv; standard deviations (ddof 1) are NaN for one seed
     """
     import pandas as pd
 
@@ -68,7 +71,7 @@ def accuracies(known, with_published):
 
 
 def markdown(table):
-    """The table as the paper prints it, in percent: a row a depth, a column a width, and one for published values."""
+    """Format the table as the paper prints it, in percent: rows are depths, columns widths and published values."""
     from widedeep.analysis import published
 
     lines = []

@@ -1,7 +1,7 @@
-"""Where the networks of a study come from: a line each, with commit, versions, machine and time, as CSV and HTML.
+"""Tabulate the provenance of a study's networks: commit, versions, machine and time of each, as CSV and HTML.
 
-The page says at its top which code and which packages made the networks and their dumps, and names them all where there
-were several; then the recipe, and the table.
+Above the table, the page names the code and packages that made the networks and their dumps, all of them if there were
+several, and the recipe.
 
 Example (after the example of scripts/train.py --help):
   python scripts/tabulate_provenance.py results/one/resnet14 --out provenance.csv provenance.html
@@ -32,7 +32,7 @@ def main(argv=None):
     from widedeep.runtime import files, provenance
 
     trainings = [provenance.read(folder / "provenance.json") for folder in args.networks]
-    # A network may have no dump, as in the example above.
+    # A network may have no dump, as in the example of --help.
     paths = [folder / "dump_provenance.json" for folder in args.networks]
     dumps = [provenance.read(path) if path.exists() else None for path in paths]
     table = pd.DataFrame(list(map(line_of, args.networks, trainings, dumps)))
@@ -44,7 +44,16 @@ def main(argv=None):
 
 
 def line_of(folder, training, dump):
-    """The table's line of the network in a folder; what differs between attempts is named for each."""
+    """The table's line for the network in a folder; lists all values that differ between attempts.
+
+    Args:
+        folder: path of the folder.
+        training: provenance of the training.
+        dump: provenance of the dump, or None.
+
+    Raises:
+        UserError: a file is missing or damaged, or the files are of different networks.
+    """
     from widedeep import names
     from widedeep.formats import metrics
     from widedeep.runtime.errors import UserError
@@ -53,8 +62,8 @@ def line_of(folder, training, dump):
     for other in filter(None, (training, dump)):
         if (of := names.label(other["model"], other["seed"])) != label:
             raise UserError(
-                f"{folder}: its metrics.json is of {label} and its provenance of the {other['stage']} of {of}; make them "
-                "again."
+                f"{folder}: its metrics.json is of {label} and the provenance of its {other['stage']} is of {of}; make "
+                "them again."
             )
     attempts = training["attempts"]
     return {
@@ -73,19 +82,24 @@ def line_of(folder, training, dump):
 
 
 def code_of(attempt):
-    """`5a4c925d0c1e`, `5a4c925d0c1e (changed)` where tracked files differed from the commit, or `unknown`."""
+    """`5a4c925d0c1e`, `5a4c925d0c1e (changed)` if tracked files differed from the commit, or `unknown`."""
     if attempt["commit"] is None:
         return "unknown"
     return attempt["commit"][:12] + " (changed)" * bool(attempt["dirty"])
 
 
 def all_of(values):
-    """Each value once, in order, as one text."""
+    """Join the distinct values to one text, in their order."""
     return ", ".join(dict.fromkeys(map(str, values)))
 
 
 def page(table, trainings, dumps):
-    """The HTML page."""
+    """Make the text of the HTML page.
+
+    Args:
+        table: DataFrame of lines from line_of.
+        trainings, dumps: provenance of all trainings and dumps; dumps may hold None.
+    """
     import html
 
     from widedeep.runtime.units import duration
@@ -102,7 +116,7 @@ def page(table, trainings, dumps):
 
 
 def sentences(trainings, attempts):
-    """What stands above the table: a warning where code or packages were several, then both, and the recipe."""
+    """Yield the sentences above the table: a warning if code or packages differ, then code, packages and recipe."""
     by_code = counted(code_of(attempt) for attempt in attempts)
     by_versions = counted(" ".join(f"{name} {known}" for name, known in a["versions"].items()) for a in attempts)
     for what, found in (("states of the code", by_code), ("sets of versions", by_versions)):
@@ -119,14 +133,14 @@ def sentences(trainings, attempts):
 
 
 def counted(values):
-    """dict from each value to how often it is there."""
+    """Count values, a dict in the order of their first appearance."""
     import collections
 
     return dict(collections.Counter(values))
 
 
 def listed(found):
-    """All values of `counted` as text, with their numbers where they are several."""
+    """Join the values of `counted` to one text, with their counts if there are several."""
     if len(found) == 1:
         return next(iter(found))
     return "; ".join(f"{value} ({number})" for value, number in found.items())

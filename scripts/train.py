@@ -1,10 +1,12 @@
-"""Train one network of the grid with the paper's recipe.
+"""Train one network with the paper's recipe.
 
-Writes model.safetensors, history.csv, metrics.json and provenance.json into the folder --out. Told to stop (SIGTERM,
-Ctrl-C), it writes a checkpoint and exits with status 75. Started again with the same arguments it goes on from there,
-and ends with the same bits as a training that was never interrupted. Two trainings never write into one folder: the
-second waits, and ends without training anew if the first has done the same work. The last epoch is kept, not the best
-one on the test set. Started by torchrun, several processes, each with a GPU of its own, share every batch.
+Writes model.safetensors, history.csv, metrics.json and provenance.json into the folder --out. The weights are those of
+the last epoch, not of the best one on the test set.
+
+On SIGTERM or Ctrl-C it writes a checkpoint and exits with status 75. Started again with the same arguments, it goes on
+from there and ends with the same bits as an uninterrupted training. Two trainings never write into one folder: the
+second one waits, and then only trains if the first one did other work. Started by torchrun, several processes, each
+with a GPU of its own, share every batch.
 
 Example:
   python scripts/download.py --dataset digits --out data/digits/dataset.h5
@@ -28,10 +30,10 @@ def parse(argv):
     parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder for the four files")
     network = parser.add_argument_group("the network")
     network.add_argument("--family", default="resnet", help="a file in scripts/families (default: resnet)")
-    network.add_argument("--depth", type=int, required=True, help="6n + 2")
+    network.add_argument("--depth", type=int, required=True, help="layers with weights; 6n + 2 for resnet and plain")
     network.add_argument("--width", type=float, default=1, help="width multiplier (default: 1)")
     network.add_argument(
-        "--fraction", type=float, default=1, help="use the first share of the training set (default: 1)"
+        "--fraction", type=float, default=1, help="share of the training set to use, its first part (default: 1)"
     )
     network.add_argument("--seed", type=int, required=True, help="seed of initial weights, order and augmentation")
     options.add_arguments(parser.add_argument_group("the recipe (defaults: the paper's on CIFAR-10)"), Recipe)
@@ -39,9 +41,7 @@ def parse(argv):
     command.add_device(machine)
     machine.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --out")
     command.add_checkpoint_minutes(machine)
-    machine.add_argument(
-        "--progress", type=Path, metavar="FILE", help="JSON with epoch, loss and accuracy, kept current"
-    )
+    machine.add_argument("--progress", type=Path, metavar="FILE", help="JSON to update with epoch, loss and accuracy")
     command.add_workers(machine)
     return command.start(parser, argv)
 
@@ -54,20 +54,20 @@ def main(argv=None):
     from widedeep.runtime import locking
     from widedeep.training import distributed
 
-    names = ("model.safetensors", "history.csv", "metrics.json", "provenance.json")
-    written = [*(args.out / name for name in names), *([args.progress] if args.progress else [])]
+    outputs = ("model.safetensors", "history.csv", "metrics.json", "provenance.json")
+    written = [*(args.out / name for name in outputs), *([args.progress] if args.progress else [])]
     try:
-        # Of several processes the first one; the others wait for it, as long as torch lets them.
+        # The first of several processes takes the lock; the others wait for it in torch.
         lock = locking.only_writer(written, stop) if distributed.is_first() else contextlib.nullcontext(False)
         with lock as waited, distributed.group(device_named(args.device)) as group:
             return train(args, recipe, group, stop, attempt, waited)
     except Interrupted:
-        print(endings.stopped_line(f"{stop.name}, before it began; start it again."))
+        print(endings.stopped_line(f"{stop.name}, before the training began; start it again."))
         return STOPPED
 
 
 def train(args, recipe, group, stop, attempt, waited):
-    """Train in one process of a group; the first one writes the files. Returns the exit status."""
+    """Train in one process of a group, of which the first writes the files; return the exit status."""
     from widedeep.data import loading
     from widedeep.formats import dataset
     from widedeep.training import loop
@@ -100,19 +100,20 @@ def train(args, recipe, group, stop, attempt, waited):
     try:
         finished = loop.train_network(network, examples, test, classes, recipe, group, checkpoint, after_step)
     except Interrupted:
-        print(endings.stopped_line(f"{stop.name}; {checkpoint.path} holds the state, start it again to go on."))
+        print(endings.stopped_line(f"{stop.name}; {checkpoint.path} has the state, start it again to go on."))
         return STOPPED
     if group.rank == 0:
         outputs = write_results(args.out, network, finished, identity, description)
         attempts, seconds = [*checkpoint.attempts, attempt.so_far()], finished.epoch_seconds
-        of = identity["model"], identity["seed"]
-        provenance.write(args.out / "provenance.json", "train", of, identity, attempts, outputs, epoch_seconds=seconds)
+        label = identity["model"], identity["seed"]
+        path = args.out / "provenance.json"
+        provenance.write(path, "train", label, identity, attempts, outputs, epoch_seconds=seconds)
     remove_traces(checkpoint, args.progress, group)
     return 0
 
 
 def remove_traces(checkpoint, progress, group):
-    """Remove the checkpoint and the progress of a finished training, its own or of a process that was killed then."""
+    """Remove the checkpoint and the progress file of a finished training, also those that a killed process left."""
     if group.rank == 0:
         checkpoint.remove()
         if progress:
@@ -120,7 +121,7 @@ def remove_traces(checkpoint, progress, group):
 
 
 def is_finished(folder, identity, attempt):
-    """Whether a folder holds this very training, whole, made by the same code."""
+    """Return whether a folder has all files of this same training, made by the same code."""
     from widedeep.runtime.errors import UserError
 
     try:
@@ -134,7 +135,7 @@ def is_finished(folder, identity, attempt):
 
 
 def report_progress(path, state):
-    """Write where the training is; that this is not possible, as on a full disk, is no reason to end a training."""
+    """Write the position of the training; a full disk must not end it, so this file may be left out."""
     from widedeep.runtime.errors import UserError
 
     loss, accuracy = state.running_loss_and_accuracy()
@@ -144,7 +145,7 @@ def report_progress(path, state):
 
 
 def write_results(folder, network, finished, identity, description):
-    """Write history, metrics and weights, the weights last: later stages wait for them. Returns the paths."""
+    """Write history, metrics and weights, the weights last, since later stages wait for them; return the paths."""
     from dataclasses import asdict
 
     from widedeep.formats import weights

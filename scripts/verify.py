@@ -1,9 +1,9 @@
-"""Check the results of a study: is every file there, whole, what the config asks for, and of one piece with the others?
+"""Verify the results of a study: every file is there, whole, as the config asks, and consistent with the others.
 
-Reads all files completely, and compares checksums with those that were recorded when they were written, networks with
-the recipe of the config, dumps with their networks and minibatches, and all of them with the data set. Names each wrong
-file, and prints the command that makes just these files again. Files of jobs that have not run yet are counted. Exits
-with status 0 if the study is finished and all is well, else with 1.
+All files are read completely. Checksums are compared with those that were recorded when the files were written,
+networks with the recipe of the config, dumps with their networks and minibatches, and all of them with the data set.
+Each wrong file is named, and the command that makes just these files again is printed. Jobs that have not run yet are
+counted. The exit status is 0 if the study is finished and all files are right, else 1.
 
 Example (after python scripts/run_study.py):
   python scripts/verify.py results/demo --configfile config/demo.yaml
@@ -36,10 +36,10 @@ def main(argv=None):
     for sentence in outcome.wrong.values():
         print(sentence)
     if outcome.wrong:
-        print("\nTo make these files again, with what their jobs write beside them and what lies between them:")
+        print("\nTo make these files again, with the other outputs of their jobs and the files between them:")
         print(f"  {shlex.join([*snakemake, '--force', *outcome.wrong])}")
-        print("The next run of the study makes the page of provenance again, and what was made from remade files above")
-        print("1 MB, of which Snakemake compares only the dates.\n")
+        print("The next run of the study also makes the page of provenance again, and all files made from remade files")
+        print("above 1 MB, of which Snakemake compares only the dates.\n")
     for rule, (count, total) in outcome.unmade.items():
         print(f"not made yet: {count} of {total} jobs {rule}")
     if outcome.unmade:
@@ -47,7 +47,7 @@ def main(argv=None):
     kinds = ", ".join(f"{count} {kind}" for kind, count in outcome.checked.items())
     print(f"Checked {outcome.checked.total()} files: {kinds}.")
     if outcome.unknown:
-        print(f"{outcome.unknown} files in {args.folder} are of no job of {args.configfile}.")
+        print(f"{outcome.unknown} files in {args.folder} belong to no job of {args.configfile}.")
     if outcome.wrong or outcome.unmade:
         print(
             f"{len(outcome.wrong)} files are wrong, {sum(count for count, _ in outcome.unmade.values())} jobs to run."

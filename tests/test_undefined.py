@@ -13,17 +13,17 @@ import plot_components
 import plot_heatmaps
 import pytest
 import small
+import small_weights
 import summarise
 import summarise_pairs
 import torch
 
 from widedeep.analysis import activations
 from widedeep.data import minibatches
-from widedeep.figures import plots, style
-from widedeep.formats import components, dataset, dumps, similarities, tables, weights
+from widedeep.figures import style
+from widedeep.formats import components, dumps, similarities, tables
 from widedeep.measures import cka
 from widedeep.networks import tracing
-from widedeep.training.loop import settings
 
 # A ReLU that is zero for all images, what led to it, and the convolution and batch norm that see nothing else.
 DEAD = [f"stage2.block1.{name}" for name in ("bn1", "relu1", "conv2", "bn2")]
@@ -46,15 +46,13 @@ def study(tmp_path_factory):
     """A folder: dataset.h5; 1, 2: two networks, the first with a dead layer, the second overflows; pairs.h5, tables."""
     folder = tmp_path_factory.mktemp("study")
     path = small.write_dataset(folder / "dataset.h5", 60, 48)
-    description = dataset.describe(path)
     for seed, damage in ((1, kill), (2, overflow)):
         place = folder / str(seed)
         network = small.train(seed).network
         with torch.no_grad():
             damage(network)
         place.mkdir()
-        identity = settings(small.MODEL, seed, small.recipe(), description.train_checksum)
-        weights.save(place / "model.safetensors", network, small.MODEL, identity, description)
+        small_weights.write(place / "model.safetensors", network, path, seed)
         configuration = {"model": str(small.MODEL), "family": "resnet", "depth": 8, "width": 0.5, "fraction": 1.0}
         rest = {"seed": seed, "test_accuracy": 0.5, "train_accuracy": 0.5, "parameters": 1}
         (place / "metrics.json").write_text(json.dumps({**configuration, **rest}))
@@ -133,7 +131,7 @@ def drawn(monkeypatch):
         figures.append(figure)
         save(figure, *rest)
 
-    monkeypatch.setattr(plots, "save", keeping)
+    monkeypatch.setattr(style, "save", keeping)
     yield figures
     plt.close("all")
 
@@ -178,7 +176,7 @@ def test_a_mean_is_of_the_comparisons_that_have_a_cka_and_hatched_where_none_has
     """Of two comparisons; in each one other layers are undefined."""
     sources = [f"{study}/1/cka.h5", f"{study}/2/cka.h5"]
     plot_heatmaps.main(["--panel", "row", *sources, "--out", f"{tmp_path}/F.png", f"{tmp_path}/F.csv"])
-    first, second = (similarities.read(source).values for source in sources)
+    first, second = (similarities.read(source).cka for source in sources)
     means = tables.read(tmp_path / "F.csv").cka.to_numpy().reshape(first.shape)
     expected = (first + second) / 2
     expected[np.isnan(first)] = second[np.isnan(first)]
@@ -211,7 +209,7 @@ def test_figure_3_is_hatched_and_its_curve_has_gaps(study, drawn, tmp_path):
 def test_figure_a_leaves_out_what_is_undefined_and_says_so(study, drawn, tmp_path):
     words = ["--data", f"{study}/dataset.h5", "--batch-sizes", "8", "16", "--passes", "2"]
     out = ["--out", f"{tmp_path}/A.png", f"{tmp_path}/A.csv"]
-    converge_cka.main([f"{study}/2/model.safetensors", *words, *out])
+    converge_cka.main(["--weights", f"{study}/2/model.safetensors", *words, *out])
     table = tables.read(tmp_path / "A.csv")
     overflowing = (table["second"] == "stage3.block1.relu2") | (table["first"] == "stage3.block1.relu2")
     for estimator in ("unbiased", "biased", "full_batch"):

@@ -80,25 +80,23 @@ def test_families_of_one_s_own_need_the_names_of_parts_and_nothing_else():
 def test_networks_without_those_parts_are_refused_by_their_names():
     network = Blocks().eval()
     del network.stem, network.pool
-    with pytest.raises(
-        UserError, match="figure 4 deletes blocks of networks that are stem.* this one has no stem and no"
-    ):
+    with pytest.raises(UserError, match="figure 4 .*no stem and no pool"):
         deletable(network)
 
 
 def test_networks_that_do_more_than_their_parts_are_refused():
-    with pytest.raises(UserError, match="this one answers something else when they run so; change its family's file"):
+    with pytest.raises(UserError, match="figure 4 .*other logits.*family's file"):
         deletable(Blocks(between=lambda x: 2 * x).eval())
     network = Blocks().eval()
     network.logits = nn.Linear(9, 3)
     network.forward = lambda x: x
-    with pytest.raises(UserError, match=r"this one does not run so \(mat1 and mat2 shapes"):
+    with pytest.raises(UserError, match=r"figure 4 .*\(mat1 and mat2 shapes"):
         deletable(network)
     network = Blocks().eval()
     network.forward = lambda x: x
     network.stem.register_forward_hook(lambda _module, _inputs, output: (output, output))
-    with pytest.raises(UserError, match="this one does not run so .*tuple"):
+    with pytest.raises(UserError, match=r"figure 4 .*\(.*tuple"):
         deletable(network)
     network.stem = nn.LSTM(8, 8)
-    with pytest.raises(UserError, match="this one does not run so .LSTM"):
+    with pytest.raises(UserError, match=r"figure 4 .*\(LSTM"):
         deletable(network)

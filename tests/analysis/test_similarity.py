@@ -8,12 +8,12 @@ import compute_pairs
 import h5py
 import numpy as np
 import pytest
-from test_dumps import ORIGIN, network, write
+from small_dumps import ORIGIN, network, write
 
 from widedeep.analysis import similarity
 from widedeep.data import minibatches
 from widedeep.formats import dumps, hdf5, seals, similarities
-from widedeep.measures import cka
+from widedeep.measures import cka, memory
 from widedeep.runtime import command
 from widedeep.runtime.errors import UserError
 
@@ -73,11 +73,11 @@ def test_more_dumps_than_the_memory_holds_give_the_same_in_groups(tmp_path, monk
         "_compare_in_memory",
         lambda used, pairs, measures: largest.append(len(used)) or original(used, pairs, measures),
     )
-    of_one = similarity.grams_bytes(len(opened[0].layers), 16)
-    monkeypatch.setattr(similarity, "MEMORY", networks_at_once * of_one)
+    of_one = memory.grams_bytes(len(opened[0].layers), 16)
+    monkeypatch.setattr(memory, "AT_ONCE", networks_at_once * of_one)
     in_groups = similarity.compare(pairs)
     assert max(largest) == max(2, networks_at_once)
-    assert similarity.memory([len(opened[0].layers)] * 5, 16) == max(2, networks_at_once) * of_one
+    assert memory.held_bytes([len(opened[0].layers)] * 5, 16) == max(2, networks_at_once) * of_one
     for one, other in zip(at_once, in_groups, strict=True):
         check_equal(one, other)
 
@@ -124,32 +124,32 @@ def test_pairs_are_those_of_the_larger_seed(paths, tmp_path):
     assert similarities.names(out) == ["seed1--seed3", "seed2--seed3"]
     compute_pairs.main(["--first", *map(str, paths[:2]), "--second", *map(str, paths[:2]), "--out", str(out)])
     assert similarities.names(out) == ["seed1--seed2", "seed2--seed1", "seed2--seed2"]
-    with pytest.raises(UserError, match="holds no pair of networks"):
+    with pytest.raises(UserError, match=rf"--first {paths[0]}: .*pair"):
         compute_pairs.main(["--first", str(paths[0]), "--out", str(out)])
 
 
 def test_refuses_files_that_are_missing_something_else_or_without_the_pair(paths, tmp_path):
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match=r"cka\.h5: .*no such file.*compute_cka\.py"):
         similarities.read(tmp_path / "cka.h5")
     with hdf5.creating(tmp_path / "empty.h5"):
         pass
-    with pytest.raises(UserError, match=r"empty\.h5: holds something unknown where cka is expected"):
+    with pytest.raises(UserError, match=r"empty\.h5: .*\bcka\b.*compute_cka\.py"):
         similarities.read(tmp_path / "empty.h5")
-    with pytest.raises(UserError, match="holds activations where cka is expected"):
+    with pytest.raises(UserError, match=rf"{paths[0]}: .*activations.*\bcka\b"):
         similarities.read(paths[0])
     compute_cka.main([str(paths[0]), "--out", str(tmp_path / "cka.h5")])
-    with pytest.raises(UserError, match="is truncated or damaged"):
+    with pytest.raises(UserError, match=r"cka\.h5: .*compute_cka\.py"):
         similarities.read(tmp_path / "cka.h5", "seed8--seed9")
     with h5py.File(tmp_path / "cka.h5", "a") as file:
         del file["first/kind"]
     seals.write(tmp_path / "cka.h5")
-    with pytest.raises(UserError, match=r"cka\.h5: is truncated or damaged"):
+    with pytest.raises(UserError, match=r"cka\.h5: .*compute_cka\.py"):
         similarities.read(tmp_path / "cka.h5")
 
 
 def test_other_examples_leave_no_file_behind(paths, tmp_path):
     other = write(tmp_path / "other.h5", sample_ids=minibatches.minibatches(40, 16, 2, 7))
-    with pytest.raises(UserError, match=r"other\.h5: its sample ids"):
+    with pytest.raises(UserError, match=r"other\.h5: .*sample ids"):
         compute_cka.main([str(paths[0]), "--with", str(other), "--out", str(tmp_path / "cka.h5")])
     assert not (tmp_path / "cka.h5").exists()
     command.release()

@@ -1,17 +1,14 @@
-"""A small study as the explorer's page holds it, and that page in a real browser; tests/test_explorer_*.py use both.
-
-A test file that says `pytest_plugins = ("explorer_pages",)` has the fixtures.
-"""
+"""A small study as the explorer's page holds it, and that page in a real browser; conftest.py makes fixtures of it."""
 
 import shutil
 from importlib import resources
 from urllib.parse import quote
 
-import make_explorer
 import numpy as np
 import pytest
 
-from widedeep.figures import explorer
+from widedeep.figures.explorer import contents, views
+from widedeep.figures.explorer import page as packing
 
 CHROMIUM = shutil.which("chromium")
 
@@ -48,7 +45,7 @@ def network(label, name, accuracy, share_in_block=0.0, **keys):
     own = {"probes": [], "deletion": [], "undefined": [], "share": [0.5] * len(values), "in_block": [0] * len(values)}
     names = {"label": label, "model": model, "seed": int(seed), "name": name, "configuration": name.split(",")[0]}
     size = {"family": "resnet", "depth": len(values), "width": 1, "fraction": 1}
-    packed = {"cka": explorer.packed(values), "deflated": explorer.packed(values / 2)}
+    packed = {"cka": packing.packed(values), "deflated": packing.packed(values / 2)}
     return {**names, **size, **own, **packed, "test_accuracy": accuracy, "share_in_block": share_in_block} | keys
 
 
@@ -66,18 +63,25 @@ def study():
     ]
     big = architecture(12)
     big["names"][5] = HOSTILE
-    pair = {"first": BIG, "second": SMALL, "cka": explorer.packed(BETWEEN), "deflated": explorer.packed(BETWEEN / 2)}
-    finding = {"result": "fig5", "claim": f"Claim {HOSTILE}", "number": "", "verdict": "reproduced", "why": HOSTILE}
+    pair = {"first": BIG, "second": SMALL, "cka": packing.packed(BETWEEN), "deflated": packing.packed(BETWEEN / 2)}
+    finding = {
+        "id": "own-block",
+        "result": "fig5",
+        "claim": f"Claim {HOSTILE}",
+        "number": "",
+        "verdict": "reproduced",
+        "why": HOSTILE,
+    }
     return {
         "study": HOSTILE,
         "has_block": 0.04,
-        "colour_maps": make_explorer.colour_maps(),
+        "colour_maps": contents.colour_maps(),
         "architectures": {"big": big, "small": architecture(8)},
         "networks": networks,
         "pairs": [pair],
         "error": 1e-5,
         "findings": [finding | {"view": {"first": BIG, "second": SMALL, "view": "pair"}}],
-        "examples": make_explorer.examples_of(networks, 0.04),
+        "examples": views.examples_of(networks, 0.04),
         "left_out": "",
     }
 
@@ -86,7 +90,7 @@ def written(folder, content):
     """Path of the page of a study."""
     library = (resources.files("plotly") / "package_data/plotly.min.js").read_text()
     path = folder / "explorer.html"
-    path.write_text(explorer.page(content, library))
+    path.write_text(packing.page(content, library))
     return path
 
 

@@ -11,16 +11,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import test_provenance
+import small_provenance
 import yaml
 from docutils.core import publish_parts
 from jinja2 import Environment
 
-from widedeep.figures import plots, predictions
+from widedeep.figures import predictions
 from widedeep.runtime.errors import UserError
-from widedeep.study import config
+from widedeep.study import checks
 
-SCHEMA = yaml.safe_load(Path("workflow/schemas/config.schema.yaml").read_text())
 SCRIPT = "<script>alert(1)</script>"
 MARKUP = f"""'" | {SCRIPT} `x <javascript:alert(1)>`_ {{{{ 7 * 7 }}}} ${{x}}"""
 
@@ -63,19 +62,19 @@ def report_of(checked):
     text = (
         Environment().from_string(template).render(snakemake=SimpleNamespace(config=checked), categories={}, files=[])
     )
-    return publish_parts(text, writer_name="html")["html_body"]
+    return publish_parts(text, writer="html")["html_body"]
 
 
 def test_every_string_of_a_config_is_refused_or_escaped_in_the_report():
     """Refused in one sentence, which is for a terminal."""
     taken, tried, sentences = set(), set(), []
     for content, value in itertools.product(CONFIGS, (SCRIPT, MARKUP, f"https://{SCRIPT}", f"{SCRIPT}\n\n{SCRIPT}")):
-        content = config.checked(content, SCHEMA)
+        content = checks.checked(content).dump()
         for path in strings(content):
             name = ".".join(str(key) for key in path if isinstance(key, str))
             tried.add(name)
             try:
-                checked = config.checked(with_value(content, path, value), SCHEMA)
+                checked = checks.checked(with_value(content, path, value)).dump()
             except UserError as error:
                 sentences.append(str(error))
                 continue
@@ -97,18 +96,18 @@ def test_names_of_classes_are_drawn_as_they_are(name, tmp_path):
     (label,) = figure.axes[0].get_yticklabels()
     assert label._preprocess_math(label.get_text()) == (name, False)
     below = plt.figure()
-    plots._draw_pictures(below, [(f"{name}\nwide 10%", np.zeros((1, 8, 8), np.uint8))])
+    predictions._draw_pictures(below, [(f"{name}\nwide 10%", np.zeros((1, 8, 8), np.uint8))])
     below.savefig(tmp_path / "y.png")
     plt.close("all")
 
 
 def test_the_page_of_provenance_escapes_what_it_tells(tmp_path):
     changes = {"host": SCRIPT, "commit": SCRIPT, "device": SCRIPT}
-    folder = Path(test_provenance.network(tmp_path / "one", 1, **changes))
+    folder = Path(small_provenance.network(tmp_path / "one", 1, **changes))
     text = (folder / "provenance.json").read_text()
     assert '"sum"' in text
     (folder / "provenance.json").write_text(text.replace('"sum"', f'"{SCRIPT}"'))
-    _, page = test_provenance.tabulate(tmp_path, str(folder))
+    _, page = small_provenance.tabulate(tmp_path, str(folder))
     assert page.count("&lt;script&gt;") >= 4
     assert "<script" not in page
 

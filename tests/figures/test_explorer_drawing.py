@@ -3,8 +3,6 @@
 import pytest
 from explorer_pages import BIG, OTHER, SMALL, Page, network, study, written
 
-pytest_plugins = ("explorer_pages",)
-
 RECTANGLES = """document.getElementById("figure").layout.shapes.filter(({type, line}) => type === "rect" && line.width)
                   .map(({xref, yref, x0, x1, y0, y1}) => [xref, yref, x0, x1, y0, y1])"""
 
@@ -98,7 +96,7 @@ def test_borders_of_stages_are_seen_on_any_colour(shared):
     assert sorted(lines) == ["#000"] * 2 + ["#fff"] * 2
 
 
-def test_a_network_without_layers_of_the_chosen_kinds_is_one_sentence(browser, tmp_path):
+def test_a_network_without_layers_of_the_chosen_kinds_says_so(browser, tmp_path):
     content = study()
     content["architectures"]["small"]["kinds"] = ["conv", "bn", "relu", "conv"] * 2
     page = Page(browser, written(tmp_path, content))

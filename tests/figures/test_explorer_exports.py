@@ -8,8 +8,6 @@ import pytest
 from explorer_pages import BETWEEN, BIG, CONSTANT, HOSTILE, SMALL, VALUES
 from PIL import Image
 
-pytest_plugins = ("explorer_pages",)
-
 
 def table(content):
     return list(csv.DictReader(io.StringIO(content.decode())))

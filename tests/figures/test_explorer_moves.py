@@ -3,8 +3,6 @@
 import numpy as np
 from explorer_pages import BETWEEN, BIG, OTHER, SMALL, Page
 
-pytest_plugins = ("explorer_pages",)
-
 
 def click(page, *place):
     x, y = page.point(*place)

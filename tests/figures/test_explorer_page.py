@@ -2,14 +2,12 @@
 
 import json
 
-import make_explorer
 import numpy as np
 import pytest
 from explorer_pages import BETWEEN, BIG, CONSTANT, HOSTILE, OTHER, SMALL, VALUES, Page, network, study, written
 
 from widedeep.analysis import block_structure
-
-pytest_plugins = ("explorer_pages",)
+from widedeep.figures.explorer import contents
 
 
 def test_the_first_screen_tells_what_a_block_structure_is_and_shows_the_largest(page):
@@ -287,6 +285,6 @@ def test_four_seeds_of_networks_with_long_names_are_seen_without_scrolling(brows
 
 
 def test_what_is_left_out_is_said(browser, tmp_path):
-    page = Page(browser, written(tmp_path, study() | {"left_out": make_explorer.left_out(3, 9, 1, 1)}))
+    page = Page(browser, written(tmp_path, study() | {"left_out": contents.left_out(3, 9, 1, 1)}))
     assert "holds 3 of 9 networks" in page.text("#left-out")
     page.context.close()

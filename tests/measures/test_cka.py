@@ -1,28 +1,18 @@
 """Minibatch CKA against its definition and its invariances, and where it is not defined."""
 
-from fractions import Fraction
+import doctest
+import subprocess
+import sys
 
 import numpy as np
 import oracles
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_layers import features, related
 
-from widedeep.measures import cka, gram_matrices, hsic
+from widedeep.measures import cka, hsic
 from widedeep.runtime.errors import UserError
-
-
-def features(seed, n, p, dtype=np.float64):
-    return np.random.default_rng(seed).standard_normal((n, p)).astype(dtype)
-
-
-def related(seed, n, p, q):
-    """Two layers that share something, so that CKA is neither 0 nor 1."""
-    rng = np.random.default_rng(seed)
-    shared = rng.standard_normal((n, 3))
-    noise = rng.standard_normal
-    return (shared @ noise((3, p)) + noise((n, p)), np.tanh(shared @ noise((3, q))) + noise((n, q)))
-
 
 sizes = st.tuples(st.integers(0, 10**6), st.integers(4, 40), st.integers(1, 30), st.integers(1, 30))
 
@@ -31,20 +21,7 @@ sizes = st.tuples(st.integers(0, 10**6), st.integers(4, 40), st.integers(1, 30),
 def test_equals_the_definition(size):
     seed, n, p, q = size
     x, y = related(seed, n, p, q)
-    expected = oracles.hsic1(oracles.gram(x), oracles.gram(y))
-    assert hsic.hsic1(oracles.gram(x), oracles.gram(y)) == pytest.approx(expected, rel=1e-9, abs=1e-9)
     assert cka.cka(x, y) == pytest.approx(oracles.minibatch_cka(x, y, n), rel=1e-8, abs=1e-8)
-
-
-@given(st.integers(0, 10**6), st.integers(4, 9), st.integers(1, 4))
-def test_equals_exact_arithmetic_on_integers(seed, n, p):
-    rng = np.random.default_rng(seed)
-    x, y = rng.integers(-9, 10, (n, p)), rng.integers(-9, 10, (n, p))
-    exact = oracles.exact_hsic1(x.tolist(), y.tolist())
-    assert isinstance(exact, Fraction)
-    # HSIC_1 does not change when features are shifted, so centred Gram matrices give the exact value of uncentred ones.
-    assert hsic.hsic1(x @ x.T, y @ y.T) == pytest.approx(float(exact), rel=1e-10, abs=1e-9)
-    assert hsic.hsic1(oracles.gram(x), oracles.gram(y)) == pytest.approx(float(exact), rel=1e-10, abs=1e-9)
 
 
 @given(st.integers(0, 10**6), st.sampled_from([8, 16, 30]))
@@ -166,18 +143,6 @@ def test_float32_is_as_exact_as_promised(width, mean):
     assert abs(cka.cka(*layers, 32) - expected) < 1e-7
 
 
-def test_gram_matrices_are_of_centred_features_and_norms_of_the_others():
-    x = features(3, 10, 7, np.float32) + 5
-    packed = gram_matrices.packed_gram(x)
-    expected = oracles.gram(x)
-    rows, columns = np.triu_indices(10, 1)
-    np.testing.assert_allclose(packed.triangle, expected[rows, columns], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(packed.diagonal, np.diagonal(expected), rtol=1e-5)
-    np.testing.assert_allclose(packed.squared_norms, (x.astype(float) ** 2).sum(axis=1), rtol=1e-6)
-    assert packed.triangle.dtype == np.float64
-    assert packed.squared_norms.dtype == np.float64
-
-
 CONSTANT = {
     "all zero, a dead ReLU": np.zeros((30, 6)),
     "one example repeated": np.tile(np.linspace(-3, 1000.1, 6), (30, 1)),
@@ -260,35 +225,29 @@ def test_a_layer_that_is_constant_in_one_minibatch_only_is_defined():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: cka.cka(np.ones((5, 2)), np.ones((6, 2))), "5 examples and y has 6"),
-        (lambda: cka.cka(np.ones((6, 2)), np.ones((5, 2))), "6 examples and y has 5"),
-        (lambda: cka.cka(np.ones((3, 2)), np.ones((3, 2))), "3 examples"),
-        (lambda: cka.cka(np.ones((9, 2)), np.ones((9, 2)), 3), "at least 4"),
-        (lambda: cka.cka(np.ones((9, 2)), np.ones((9, 2)), 10), "batch_size 10 is larger than the number of examples"),
-        (lambda: hsic.hsic1(np.eye(5), np.eye(6)), "Gram matrices have shapes"),
-        (lambda: cka.MinibatchCKA().add([np.ones((5, 2)), np.ones((6, 2))]), r"layers have \[5, 6\]"),
-        (lambda: cka.MinibatchCKA().add([np.ones((5, 2))], [np.ones((6, 2))]), "5 and 6"),
-        (lambda: cka.MinibatchCKA().add([np.ones((6, 2))], [np.ones((5, 2))]), "6 and 5"),
-        (lambda: cka.MinibatchCKA().result(), "no minibatch was added"),
+        (lambda: cka.cka(np.ones((5, 2)), np.ones((6, 2))), r"x .*\b5\b.* y .*\b6\b"),
+        (lambda: cka.cka(np.ones((6, 2)), np.ones((5, 2))), r"x .*\b6\b.* y .*\b5\b"),
+        (lambda: cka.cka(np.ones((3, 2)), np.ones((3, 2))), r"\b3 examples.*\b4\b"),
+        (lambda: cka.cka(np.ones((9, 2)), np.ones((9, 2)), 3), r"\b3 examples.*\b4\b"),
+        (lambda: cka.cka(np.ones((9, 2)), np.ones((9, 2)), 10), r"batch_size 10\b.*\b9\b"),
+        (lambda: cka.MinibatchCKA().add([np.ones((5, 2)), np.ones((6, 2))]), r"\[5, 6\]"),
+        (lambda: cka.MinibatchCKA().add([np.ones((5, 2))], [np.ones((6, 2))]), r"\b5 and 6\b"),
+        (lambda: cka.MinibatchCKA().add([np.ones((6, 2))], [np.ones((5, 2))]), r"\b6 and 5\b"),
+        (lambda: cka.MinibatchCKA().result(), "no minibatch"),
     ],
 )
-def test_refuses_in_one_sentence(call, words):
+def test_what_is_refused_is_named(call, words):
     with pytest.raises(UserError, match=words):
         call()
 
 
-def test_the_library_imports_neither_torch_nor_h5py():
-    import subprocess
-    import sys
-
-    code = "import sys; sys.path.insert(0, 'scripts'); import widedeep.cka; print(*sys.modules)"
+def test_on_arrays_numpy_is_enough():
+    code = "import sys; sys.path.insert(0, 'scripts'); import widedeep.measures.cka; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert "widedeep.cka" in loaded
-    assert not {"torch", "h5py", "scipy", "pandas"} & set(loaded)
+    assert "widedeep.measures.cka" in loaded
+    assert not {"torch", "h5py", "scipy", "pandas", "pydantic"} & set(loaded)
 
 
 def test_the_examples_in_the_documentation_work():
-    import doctest
-
     assert doctest.testmod(cka).failed == 0
     assert doctest.testmod(cka).attempted > 5

@@ -6,33 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse.linalg import ArpackError
-from test_dumps import network, write
+from small_dumps import network, write
+from small_layers import deflated, full, without_first_component
 
 from widedeep.analysis import similarity
 from widedeep.formats import dumps
 from widedeep.measures import cka, deflation, gram_matrices
-
-
-def without_first_component(x):
-    """X - u1 s1 v1' of the centred (n, p) features, by a full SVD in float64."""
-    x = x.reshape(len(x), -1).astype(np.float64)
-    u, s, v = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
-    s[0] = 0
-    return u * s @ v
-
-
-def deflated(grams):
-    """(the Grams without their first components, their shares of the variance, unit vectors)."""
-    scores, found = deflation.scores_of(grams), grams.copy()
-    deflation.deflate(found, scores)
-    return found, deflation.shares(grams, scores), deflation.unit_vectors(scores)
-
-
-def full(grams, layer):
-    rows, columns = np.triu_indices(grams.n, 1)
-    matrix = np.diag(grams.diagonals[layer])
-    matrix[rows, columns] = matrix[columns, rows] = grams.triangles[layer]
-    return matrix
 
 
 @given(st.integers(0, 10_000), st.integers(5, 30), st.integers(2, 40), st.sampled_from([0.0, 100.0]))

@@ -14,20 +14,13 @@ import scipy.special
 import scipy.stats
 from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score
-from test_deflation import deflated, full
+from small_layers import deflated, full, related
 from test_first_components import Linear, activations_of, components_of, images
 
-from widedeep.analysis import agreement, block_structure, examples
-from widedeep.measures import cka, gram_matrices, hsic
+from widedeep.analysis import agreement, examples
+from widedeep.measures import cka, gram_matrices
 
 BATCH = 16
-
-
-def related(seed, n=48, p=6):
-    """Two layers that share something."""
-    rng = np.random.default_rng(seed)
-    shared = rng.standard_normal((n, 2))
-    return [shared @ rng.standard_normal((2, p)) + rng.standard_normal((n, p)) for _ in range(2)]
 
 
 def hostile(x):
@@ -56,43 +49,17 @@ NAMES = list(hostile(np.zeros((BATCH, 6))))
 @pytest.mark.parametrize("batch_size", [4, BATCH])
 @pytest.mark.parametrize("name", NAMES)
 def test_cka_of_hostile_layers_is_that_of_the_definition(name, batch_size, dtype):
-    x, y = related(3)
+    x, y = related(3, 48, 6, 6)
     x, y = hostile(x)[name].astype(dtype), y.astype(dtype)
     # From what the type holds: the rounding of the inputs is not the estimator's.
     expected = oracles.minibatch_cka(x.astype(np.float64), y.astype(np.float64), batch_size)
     assert cka.cka(x, y, batch_size) == pytest.approx(expected, abs=1e-7 if dtype == np.float32 else 1e-9)
 
 
-@pytest.mark.parametrize("n", [4, 5, 7])
-@pytest.mark.parametrize("p", [1, 3])
-def test_hsic_is_the_mean_over_all_different_quadruples(n, p):
-    """Song et al. (2012), the U-statistic itself: an unbiased estimate from each four examples, averaged."""
-    x, y = np.random.default_rng(n).standard_normal((2, n, p))
-    k, l = x @ x.T, y @ y.T  # noqa: E741
-    estimates = [k[i, j] * (l[i, j] + l[q, r] - 2 * l[i, q]) for i, j, q, r in itertools.permutations(range(n), 4)]
-    assert hsic.hsic1(k, l) == pytest.approx(np.mean(estimates), rel=1e-10)
-
-
-def test_hsic_is_the_inner_product_of_u_centred_matrices():
-    """Szekely and Rizzo (2014)."""
-
-    def u_centred(gram):
-        n = len(gram)
-        gram = gram - np.diag(np.diag(gram))
-        rows = gram.sum(axis=1) / (n - 2)
-        centred = gram - rows - rows[:, None] + gram.sum() / ((n - 1) * (n - 2))
-        return centred - np.diag(np.diag(centred))
-
-    for x, y in (related(seed, 4 + seed) for seed in range(5)):
-        k, l = x @ x.T, y @ y.T  # noqa: E741
-        n = len(k)
-        assert hsic.hsic1(k, l) == pytest.approx((u_centred(k) * u_centred(l)).sum() / (n * (n - 3)), rel=1e-10)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_hsic_is_that_of_repsim(name):
     repsim = pytest.importorskip("repsim", reason="repsim is not installed (benchmarks/requirements.txt)")
-    x, y = related(3)
+    x, y = related(3, 48, 6, 6)
     x = hostile(x)[name]
     peer = sum(
         repsim.hsic([x[part : part + BATCH], y[part : part + BATCH]], kernel_type="linear", estimator="song")
@@ -107,7 +74,7 @@ def test_minibatch_cka_is_that_of_ckatorch(name):
     core = pytest.importorskip("ckatorch.core", reason="ckatorch is not installed (benchmarks/requirements.txt)")
     import torch
 
-    x, y = related(3)
+    x, y = related(3, 48, 6, 6)
     x = hostile(x)[name]
     parts = [torch.from_numpy(layer.reshape(3, BATCH, -1)) for layer in (x, y)]
     assert cka.cka(x, y, BATCH) == pytest.approx(core.cka_batch(*parts).item(), abs=1e-6)
@@ -116,7 +83,7 @@ def test_minibatch_cka_is_that_of_ckatorch(name):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", NAMES)
 def test_the_deflation_of_hostile_layers_is_scikit_learns(name, dtype):
-    x = hostile(related(3)[0])[name][:BATCH].astype(dtype)
+    x = hostile(related(3, 48, 6, 6)[0])[name][:BATCH].astype(dtype)
     pca = PCA(1, svd_solver="full").fit(x.astype(np.float64))
     rest = x - pca.inverse_transform(pca.transform(x.astype(np.float64)))
     found, share, _ = deflated(gram_matrices.Grams.of([x]))
@@ -198,14 +165,3 @@ def test_agreement_measures_are_those_of_scipy_and_scikit_learn(name):
         assert equal[row, column] == accuracy_score(logs[row].argmax(axis=1), logs[column].argmax(axis=1))
         distances = [scipy.spatial.distance.euclidean(*np.sqrt(pair)) for pair in zip(p, q, strict=True)]
         assert agreement.hellinger(p, q) == pytest.approx(np.mean(distances) / np.sqrt(2), rel=1e-9, abs=1e-12)
-
-
-def test_block_size_at_the_threshold_and_beside_what_is_undefined():
-    values = np.full((6, 6), 0.9)
-    assert block_structure.block_size(values, 0.9) == 6  # at least, not more than
-    values[1, 4] = np.nextafter(0.9, 0)  # in one of its two places: CKA is symmetric but for rounding
-    assert block_structure.block_size(values, 0.9) == 4
-    values[3] = values[:, 3] = np.nan
-    assert block_structure.block_size(values, 0.9) == 3
-    assert block_structure.block_size(np.zeros((0, 0))) == 0
-    assert block_structure.block_size(np.array([[1.0]])) == 1

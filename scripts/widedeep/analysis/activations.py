@@ -1,4 +1,4 @@
-"""One forward sweep of a network over fixed minibatches, every layer's output turned into what the dump keeps."""
+"""The forward sweep over fixed minibatches that writes a network's dump, and the predictions on the test set."""
 
 import fnmatch
 import math
@@ -19,10 +19,18 @@ from widedeep.runtime.errors import UserError
 
 
 def choose(network, kinds=None, pattern=None):
-    """The layers (tracing.Layer) of a network that are of the given kinds and whose names match a shell pattern.
+    """Return the layers of a network that are of given kinds and whose names match a shell pattern.
+
+    Args:
+        network: torch.nn.Module.
+        kinds: list of networks.layers.KINDS; None: all.
+        pattern: as `stage3.*`; None: all.
+
+    Returns:
+        list of tracing.Layer in forward order
 
     Raises:
-        UserError: none is left.
+        UserError: no layer matches.
     """
     chosen = [
         layer
@@ -30,30 +38,31 @@ def choose(network, kinds=None, pattern=None):
         if (kinds is None or layer.kind in kinds) and (pattern is None or fnmatch.fnmatchcase(layer.name, pattern))
     ]
     if not chosen:
-        raise UserError(f"no layer is of kind {kinds} and matches {pattern}; choose others with --kinds or --layers.")
+        asked = f"--kinds {' '.join(kinds or ['any'])} --layers {pattern or 'any'}"
+        raise UserError(f"{asked}: the network has no such layer; choose others.")
     return chosen
 
 
 @full_float32()
 @torch.inference_mode()
 def write_dump(path, network, layers, images, sample_ids, form, origin, device):
-    """Run the network on each minibatch once and write the dump of all `layers`.
+    """Run the network once on each minibatch and write the dump of the chosen layers.
 
-    Memory is bounded by one forward pass of one minibatch: a layer's output is turned into its Gram matrix, where it
-    was computed, before the next layer runs.
+    Each layer's output becomes a Gram matrix on its device before the next layer runs. So memory holds one forward pass
+    of one minibatch.
 
     Args:
-        path: of the dump.
-        network: in evaluation mode, on `device`.
+        path: dump to write.
+        network: torch.nn.Module in evaluation mode, on `device`.
         layers: list of tracing.Layer.
-        images: uint8 (examples, channels, height, width) numpy array.
-        sample_ids: (minibatches, n) int64.
+        images: (examples, channels, height, width) uint8 numpy array.
+        sample_ids: (minibatches, n) int64 indices of examples.
         form: one of dumps.FORMS.
         origin: dumps.Origin.
         device: torch.device.
 
     Raises:
-        UserError: a raw dump does not fit on the disk, a value not into float16, or see tracing.described.
+        UserError: a raw dump does not fit on the disk, or a value does not fit float16; see also tracing.described.
     """
     image_shape, images = images.shape[1:], augmentation.on_device(images, device)
     infos = tracing.described(network, layers, image_shape, device)
@@ -90,12 +99,12 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
 @full_float32()
 @torch.inference_mode()
 def log_probabilities(network, images, batch_size, device):
-    """What the network answers: (examples, classes) float32 logarithms of the softmax.
+    """Logarithms of the class probabilities, (examples, classes) float32.
 
     Args:
-        network: in evaluation mode, on `device`.
-        images: uint8 (examples, channels, height, width) numpy array.
-        batch_size: examples a forward pass.
+        network: torch.nn.Module in evaluation mode, on `device`.
+        images: (examples, channels, height, width) uint8 numpy array.
+        batch_size: examples per forward pass.
         device: torch.device.
     """
     images = augmentation.on_device(images, device)

@@ -1,16 +1,16 @@
-"""How alike the predictions of networks are (paper, appendix G)."""
+"""Agreement between the predictions of networks (paper, appendix G)."""
 
 import numpy as np
 
 
 def agreement(classes):
-    """Shares of examples on which pairs of networks predict the same class (paper, appendix G).
+    """Share of examples on which two networks predict the same class, for all pairs.
 
     Args:
-        classes: (networks, examples) int; -1 where a network has no answer.
+        classes: (networks, examples) int predicted classes; -1 where a network gave NaN.
 
     Returns:
-        (networks, networks) float64, ones on the diagonal; NaN for a network without some answer
+        (networks, networks) float64, ones on the diagonal; NaN for networks with a -1
     """
     classes = np.asarray(classes)
     shares = np.stack([(classes == one).mean(axis=1) for one in classes])
@@ -19,15 +19,15 @@ def agreement(classes):
 
 
 def kl_divergence(log_probabilities):
-    """KL(row || column) in nats, mean over examples, of all ordered pairs of networks (paper, appendix G).
+    """KL(row || column) in nats, mean over examples, for all ordered pairs of networks.
 
-    From log-probabilities; the authors' code takes the logarithm of a softmax twice, and gets other numbers.
+    The authors' code applies log-softmax to probabilities instead of logits, so its values are smaller.
 
     Args:
         log_probabilities: (networks, examples, classes).
 
     Returns:
-        (networks, networks) float64, zeros on the diagonal; NaN where one of the two has NaN
+        (networks, networks) float64, zeros on the diagonal; NaN where one of the two networks has NaN
     """
     logs = np.asarray(log_probabilities, np.float64)
     networks, examples, _ = logs.shape
@@ -37,14 +37,14 @@ def kl_divergence(log_probabilities):
 
 
 def class_shares(classes, number):
-    """For each example the share of networks that predict each class.
+    """Share of networks that predict each class, for each example.
 
     Args:
-        classes: (networks, examples) int; -1 where a network has no answer.
-        number: of classes.
+        classes: (networks, examples) int predicted classes; -1 where a network gave NaN.
+        number: number of classes.
 
     Returns:
-        (examples, number) float64, rows that sum to 1; NaN where a network has no answer
+        (examples, number) float64 whose rows sum to 1; NaN for examples with a -1
     """
     classes = np.asarray(classes)
     shares = np.stack([(classes == one).mean(axis=0) for one in range(number)], axis=1)
@@ -52,11 +52,14 @@ def class_shares(classes, number):
 
 
 def hellinger(first, second):
-    """Hellinger distance of class shares, mean over examples: 1/sqrt(2) ||sqrt(p) - sqrt(q)||, 0 to 1 (appendix G).
+    """Hellinger distance ||sqrt(p) - sqrt(q)|| / sqrt(2), mean over examples, from 0 to 1.
 
     The authors' code takes one root over all examples and divides by their number.
 
     Args:
-        first, second: (examples, classes), rows that sum to 1.
+        first, second: (examples, classes) class shares p and q; rows sum to 1.
+
+    Returns:
+        float
     """
     return float(np.linalg.norm(np.sqrt(first) - np.sqrt(second), axis=1).mean() / np.sqrt(2))

@@ -1,24 +1,24 @@
-"""Numbers for the block structure, read off CKA heatmaps."""
+"""Numbers for the block structure of a network (paper, section 4)."""
 
 import numpy as np
 
 
 def block_size(values, threshold=0.9):
-    """Side of the largest contiguous range of layers whose every pairwise CKA is at least `threshold`.
+    """Length of the largest contiguous range of layers in which all pairs have a CKA of at least `threshold`.
 
-    Reported, not decisive: neighbouring layers of a small network are alike as well.
+    Findings do not use it, since neighbouring layers of a small network are similar too.
 
     Args:
-        values: (layers, layers) CKA of a network with itself; NaN (undefined) ends a range.
-        threshold: CKA that every pair in the range reaches.
+        values: (layers, layers) CKA of a network with itself; NaN ends a range.
+        threshold: smallest CKA of a pair in the range.
 
     Returns:
-        int, number of layers; 0 where no layer is defined.
+        int, number of layers; 0 where no layer is defined
     """
     alike = np.asarray(values) >= threshold
     largest = start = 0
     for end in range(len(alike)):
-        # The range [start, end] may hold no pair below the threshold: go on behind the last layer unlike this one.
+        # No pair in [start, end] may be below the threshold, so start after the last layer that is unlike layer `end`.
         unlike = np.flatnonzero(~(alike[end, start : end + 1] & alike[start : end + 1, end]))
         if len(unlike):
             start += int(unlike[-1]) + 1
@@ -26,17 +26,17 @@ def block_size(values, threshold=0.9):
     return largest
 
 
-# A component that holds more than half of the variance dominates a layer.
+# A first component is dominant if its share of the variance is larger than this.
 DOMINANT_SHARE = 0.5
-# First components whose squared cosine is above this are the same one.
+# Two first components count as the same if their squared cosine is larger than this.
 SAME_COMPONENT = 0.8
 
 
 def layers_in_block(share, agreement):
-    """Which layers belong to the block structure.
+    """Which layers belong to the block structure: those that share one dominant first component.
 
-    Those whose first component is dominant and agrees with those of most other such layers; the block is what shares
-    one dominant component. Unlike the block size it does not count neighbours that are merely alike.
+    A layer belongs to it if its first component is dominant, and is the same as in most other layers with a dominant
+    one. Unlike block_size, this does not count neighbours that are similar for another reason.
 
     Args:
         share: (layers,) first component's share of the variance; NaN for constant layers.
@@ -52,17 +52,17 @@ def layers_in_block(share, agreement):
 
 
 def means_among(values, deflated, chosen):
-    """Means over the pairs of different chosen layers, of those pairs that have both values.
+    """Mean CKA with and without first components, over the pairs of different chosen layers that have both.
 
-    A layer that is nearly its first component alone has no CKA without it: so that the two means can be compared, they
-    are over the same pairs.
+    A layer that consists of its first component has no CKA without it. Both means are over the same pairs, so that they
+    can be compared.
 
     Args:
         values, deflated: (layers, layers) CKA with and without the first components; NaN where undefined.
         chosen: (layers,) bool.
 
     Returns:
-        (mean of values, mean of deflated, number of pairs left out); the means are NaN where no pair is left
+        (mean of values, mean of deflated, number of pairs left out); the means are NaN if no pair has both
     """
     upper = np.triu_indices(np.count_nonzero(chosen), 1)
     pairs = np.array([np.asarray(part)[np.ix_(chosen, chosen)][upper] for part in (values, deflated)])  # (2, pairs)
@@ -72,5 +72,5 @@ def means_among(values, deflated, chosen):
 
 
 def equal_depth(first, second):
-    """For each of `first` layers the position, among `second` layers, at the nearest relative depth: (first,) int."""
+    """Which of `second` layers is nearest in relative depth to each of `first` layers, (first,) int indices."""
     return np.rint(np.linspace(0, second - 1, first)).astype(int)

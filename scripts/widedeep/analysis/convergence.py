@@ -1,7 +1,7 @@
-"""How CKA in minibatches reaches its full-batch value (paper, appendix A), all from one Gram matrix a layer.
+"""Convergence of minibatch CKA to its full-batch value (paper, appendix A).
 
-A minibatch's Gram matrix is a part of the whole one: HSIC_1 does not see a shift of the features, and the biased
-estimator centres the part.
+One Gram matrix per layer over all examples is enough: the Gram matrix of a minibatch is a part of it. Its features are
+not centred on the minibatch, but HSIC_1 does not depend on a shift of the features, and the biased HSIC centres them.
 """
 
 import math
@@ -15,12 +15,15 @@ from widedeep.names import random_seed
 from widedeep.networks import tracing
 from widedeep.networks.precision import full_float32
 
-# Independent orders of the examples; the figure shows their spread.
+# Number of random orders of the examples; the figure shows the range over them.
 REPEATS = 5
 
 
 def three_layers(network):
-    """The last layers (tracing.Layer) of the first, middle and last stage; without stages, of all layers."""
+    """Return the last layers of the first, middle and last stage, a list of tracing.Layer.
+
+    In a network without stages, the first, middle and last layer.
+    """
     layers = tracing.layers_of(network)
     last = list({layer.stage: layer for layer in layers if layer.stage}.values()) or layers
     return [last[position] for position in sorted({0, len(last) // 2, len(last) - 1})]
@@ -29,17 +32,17 @@ def three_layers(network):
 @full_float32()
 @torch.inference_mode()
 def gram_of(network, layer, images, batch_size, device):
-    """The Gram matrix of one layer's centred outputs for all images, from features that stay on the device.
+    """Gram matrix of one layer's centred outputs for all images; the outputs stay on the device.
 
     Args:
-        network: in evaluation mode, on `device`.
+        network: torch.nn.Module in evaluation mode, on `device`.
         layer: tracing.Layer.
-        images: uint8 (examples, channels, height, width) numpy array.
-        batch_size: examples a forward pass.
+        images: (examples, channels, height, width) uint8 numpy array.
+        batch_size: examples per forward pass.
         device: torch.device.
 
     Returns:
-        (examples, examples) float64; NaN in it where the outputs or their products are not finite
+        (examples, examples) float64; NaN where outputs or products are not finite
 
     Raises:
         UserError: see tracing.described.
@@ -54,7 +57,7 @@ def gram_of(network, layer, images, batch_size, device):
 
         with tracing.watching([layer], keep):
             network(batch)
-    # What rounding leaves of the mean, the double centring takes.
+    # The double centring below removes the rounding error of this mean.
     features -= features.mean(dim=0)
     gram = (features @ features.T).cpu().numpy()
     with np.errstate(over="ignore", invalid="ignore"):
@@ -62,11 +65,11 @@ def gram_of(network, layer, images, batch_size, device):
 
 
 def course(grams, sample_ids):
-    """CKA between layers after 1, 2, 3, ... minibatches, unbiased (paper, eq. 2 and 3) and with the biased HSIC.
+    """CKA between layers after 1, 2, 3, ... minibatches, with the unbiased and with the biased HSIC.
 
     Args:
-        grams: (layers, examples, examples) float64.
-        sample_ids: (minibatches, n) int.
+        grams: (layers, examples, examples) float64, from gram_of.
+        sample_ids: (minibatches, n) int indices of examples.
 
     Returns:
         (unbiased, biased), each (minibatches, layers, layers) float64
@@ -86,17 +89,17 @@ def course(grams, sample_ids):
 
 
 def table(names, grams, batch_sizes, passes, seed):
-    """A line for each pair of layers, batch size, repeat and number of minibatches.
+    """The table of figure A, one line per pair of layers, batch size, repeat and number of minibatches.
 
     Args:
-        names: of the layers.
-        grams: (layers, examples, examples) float64.
+        names: names of the layers.
+        grams: (layers, examples, examples) float64, from gram_of.
         batch_sizes: list of int.
-        passes: how often all examples are gone through, each time in a fresh order.
-        seed: of the orders.
+        passes: passes over all examples, each in a new order.
+        seed: seed of the orders.
 
     Returns:
-        list of dicts: first, second, batch_size, repeat, minibatches, examples, unbiased, biased, full_batch
+        list of dicts with first, second, batch_size, repeat, minibatches, examples, unbiased, biased, full_batch
 
     Raises:
         UserError: a batch size is below 4 or above the number of examples.
@@ -126,5 +129,5 @@ def table(names, grams, batch_sizes, passes, seed):
 
 
 def _shown(minibatches):
-    """Numbers of minibatches at about equal distances on a logarithmic axis, the last one among them."""
+    """Numbers of minibatches to show: about evenly spaced on a logarithmic axis, from 1 to the last."""
     return sorted({int(round(number)) for number in np.geomspace(1, minibatches, 60)})

@@ -1,4 +1,8 @@
-"""Do two configurations answer different examples rightly, beyond what their seeds explain (paper, section 5)?"""
+"""Whether wide and deep networks differ on single examples and classes (paper, section 7 and figure 6).
+
+Two configurations differ on single examples if their per-example accuracies differ by more than seeds explain, which a
+permutation test over seeds decides. They differ on a class by Welch's t-test over seeds.
+"""
 
 import itertools
 import math
@@ -10,18 +14,18 @@ import scipy.stats
 from widedeep.names import random_seed
 from widedeep.runtime.errors import UserError
 
-# Splits of the seeds that the permutation test draws where there are more than it can try.
+# The permutation test tries all splits of the seeds up to this number, and draws this number if there are more.
 _MOST_SPLITS = 2000
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """All seeds of one configuration.
+    """The predictions of all seeds of one configuration.
 
     Attributes:
-        name: of the configuration.
-        depth, width, fraction: of it.
-        correct: (seeds, examples) bool, which answers are right.
+        name: as in figures.
+        depth, width, fraction: as in names.Configuration.
+        correct: (seeds, examples) bool, whether the prediction is right.
     """
 
     name: str
@@ -32,13 +36,14 @@ class Configuration:
 
     @property
     def accuracy(self):
+        """Mean accuracy over seeds and examples."""
         return float(self.correct.mean())
 
 
 def closest_pair(configurations):
-    """The wide and the deep configuration of closest mean accuracy.
+    """Choose the wide and the deep configuration of closest mean accuracy.
 
-    Of all pairs on the same share of the data in which one is wider and the other deeper; of ties the first.
+    Considers all pairs on the same share of the data in which one is wider and the other deeper. Ties: the first.
 
     Args:
         configurations: list of Configuration.
@@ -56,20 +61,22 @@ def closest_pair(configurations):
     ]
     if not pairs:
         raise UserError(
-            "figure 6 needs two configurations of one share of the data of which one is wider and the other deeper; "
-            "add them to the grid, or name them in figures.fig6."
+            "figure 6 compares a wider and a deeper configuration on the same share of the data, and there is no such "
+            "pair; add one to the grid, or name it in figures.fig6."
         )
     return min(pairs, key=lambda pair: abs(pair[0].accuracy - pair[1].accuracy))
 
 
 def matched_sets(wide, deep):
-    """Equally many seeds of both, and the control: two disjoint sets, as large, of the one with more seeds.
+    """Take equally many seeds of two configurations, and two disjoint sets of the same size as control.
+
+    The control sets are seeds of the configuration that has more of them. All sets begin at the first seed.
 
     Args:
-        wide, deep: (seeds, examples) bool, which answers are right.
+        wide, deep: (seeds, examples) bool, whether the prediction is right.
 
     Returns:
-        (wide, deep, control, control): four (sets' seeds, examples) arrays; the sets are of the first seeds
+        (wide, deep, control, control), each (seeds in a set, examples) bool
 
     Raises:
         UserError: there are too few seeds for two disjoint sets.
@@ -82,20 +89,20 @@ def matched_sets(wide, deep):
 
 
 def mean_difference(first, second):
-    """Mean over examples of the absolute difference of two sets' per-example accuracies."""
+    """Mean absolute difference of per-example accuracies between two sets of seeds, (seeds, examples) bool each."""
     return float(np.abs(first.mean(axis=0) - second.mean(axis=0)).mean())
 
 
 @dataclass(frozen=True)
 class Permutations:
-    """A permutation test over seeds.
+    """Result of the permutation test over seeds.
 
     Attributes:
-        observed: the statistic of the two configurations as they are.
-        expected: its mean where the seeds of both are mixed.
-        p: share of all splits whose statistic is at least the observed one, itself counted.
-        accuracy_p: the same of another statistic, the difference of mean accuracy.
-        splits: how many were tried.
+        observed: the statistic for the two configurations.
+        expected: its mean over all splits of the mixed seeds.
+        p: share of splits whose statistic is at least the observed one; the observed split counts too.
+        accuracy_p: the same for the difference of mean accuracies as statistic.
+        splits: number of splits.
     """
 
     observed: float
@@ -106,16 +113,16 @@ class Permutations:
 
 
 def permutation_test(first, second):
-    """Whether two configurations differ on single examples by more than their seeds do.
+    """Test whether two configurations differ on single examples by more than their seeds do.
 
-    Under the null hypothesis all seeds are drawn from one distribution, so any split of them into two sets of these
-    sizes is as likely. The statistic is `mean_difference`. All splits are tried where they are few, else 2,000 drawn.
+    Under the null hypothesis all seeds come from one distribution, so every split of them into two sets of these sizes
+    is equally likely. The statistic is `mean_difference`. All splits are tried if there are at most 2,000; otherwise
+    2,000 are drawn.
 
-    A configuration that is better in general differs on single examples too: `accuracy_p` tells whether it is, by the
-    same splits.
+    A more accurate configuration differs on single examples too. `accuracy_p` tests this with the same splits.
 
     Args:
-        first, second: (seeds, examples) bool.
+        first, second: (seeds, examples) bool, whether the prediction is right.
 
     Returns:
         Permutations
@@ -123,7 +130,7 @@ def permutation_test(first, second):
     together = np.concatenate([first, second]).astype(np.float64)
     seeds = len(together)
     if math.comb(seeds, len(first)) <= _MOST_SPLITS:
-        chosen = list(itertools.combinations(range(seeds), len(first)))  # the first of them is as it is
+        chosen = list(itertools.combinations(range(seeds), len(first)))  # the first is the observed split
     else:
         rng = np.random.default_rng(random_seed("permutation test", seeds, len(first)))
         drawn = (rng.permutation(seeds)[: len(first)] for _ in range(_MOST_SPLITS - 1))
@@ -133,18 +140,18 @@ def permutation_test(first, second):
         row[list(members)] = 1 / len(first)
     by_example = np.array([np.abs(row @ together).mean() for row in weights])
     accuracy = np.abs(weights @ together.mean(axis=1))
-    # Equal up to rounding counts as equal: mirrored splits are the same split.
+    # A split and its mirror image give the same statistic up to rounding, so the comparison has a tolerance.
     p, accuracy_p = (float((found >= found[0] - 1e-12).mean()) for found in (by_example, accuracy))
     return Permutations(float(by_example[0]), float(by_example.mean()), p, accuracy_p, len(chosen))
 
 
 def class_accuracies(correct, labels, classes):
-    """Accuracy by class of each seed.
+    """Accuracy of each seed on each class.
 
     Args:
-        correct: (seeds, examples) bool.
+        correct: (seeds, examples) bool, whether the prediction is right.
         labels: (examples,) int.
-        classes: their number.
+        classes: number of classes.
 
     Returns:
         (seeds, classes) float64
@@ -153,19 +160,19 @@ def class_accuracies(correct, labels, classes):
 
 
 def class_differences(wide, deep):
-    """Welch's t-test by class, with the correction of Benjamini and Hochberg over the classes.
+    """Welch's t-test for each class, with the correction of Benjamini and Hochberg over the classes.
 
     Args:
         wide, deep: (seeds, classes) accuracies.
 
     Returns:
-        dict of (classes,) arrays: difference (wide less deep), low and high (its 95 % interval), p and q (p corrected);
-        NaN where no seed of either differs from another, or a configuration has a single one.
+        dict of (classes,) arrays: difference (wide minus deep), low and high (its 95 % interval), p, and q (corrected
+        p). All but the difference are NaN for classes without spread over seeds, or if a configuration has one seed.
     """
     spread = wide.var(axis=0) + deep.var(axis=0)
     difference = wide.mean(axis=0) - deep.mean(axis=0)
     result = {"difference": difference, **{key: np.full(len(difference), np.nan) for key in ("low", "high", "p", "q")}}
-    testable = spread > 1e-12  # rounding alone is no spread
+    testable = spread > 1e-12  # smaller ones are rounding errors
     if min(len(wide), len(deep)) < 2 or not testable.any():
         return result
     test = scipy.stats.ttest_ind(wide[:, testable], deep[:, testable], equal_var=False)

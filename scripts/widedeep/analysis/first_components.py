@@ -1,9 +1,8 @@
-"""The first principal component of every layer over the whole evaluation set (paper, figure 3).
+"""First principal component of every layer over the whole test set (paper, section 5.1 and figure 3).
 
-The activations of one wide network on 10,000 images fill a disk, and a Gram matrix of 10,000 x 10,000 for each of its
-layers fits no memory. So the covariance is never formed: Lanczos' method needs only its product with one vector a
-step, and one forward pass gives that product for all layers at once. The memory is that of the vectors, one of a
-layer's features a step.
+The activations of one wide network on 10,000 images fill a disk, and a 10,000 x 10,000 Gram matrix per layer does not
+fit into memory. So no covariance is formed. Lanczos' method needs one product of the covariance with a vector in each
+step, and one forward pass gives this product for all layers. Memory holds one vector of each layer's size per step.
 """
 
 import math
@@ -18,21 +17,22 @@ from widedeep.names import random_seed
 from widedeep.networks import tracing
 from widedeep.networks.precision import full_float32, widest
 
+# Steps of Lanczos' method, that is forward passes over the test set, after which it gives up.
 _MOST_STEPS = 60
 
 
 @full_float32()
 @torch.inference_mode()
 def first_components(network, layers, images, batch_size, device, found=None):
-    """Compute them by Lanczos over repeated forward passes.
+    """Compute the first components of all layers by Lanczos' method over repeated forward passes.
 
     Args:
-        network: in evaluation mode, on `device`.
+        network: torch.nn.Module in evaluation mode, on `device`.
         layers: list of tracing.Layer.
-        images: uint8 (examples, channels, height, width) numpy array, or images that stay in their files (streaming).
-        batch_size: examples a forward pass takes at once; the result does not depend on it.
+        images: (examples, channels, height, width) uint8 numpy array, or streamed images.
+        batch_size: examples per forward pass; the result does not depend on it.
         device: torch.device.
-        found: components.FirstComponents to fill, in memory or in a file; by default one in memory.
+        found: components.FirstComponents to fill, in memory or in a file; default: a new one in memory.
 
     Returns:
         components.FirstComponents
@@ -45,7 +45,7 @@ def first_components(network, layers, images, batch_size, device, found=None):
     n, wide = len(images), widest(device)
 
     def sweep(see):
-        """One pass over all examples; see(layer's index, number of the first row, features (rows, p))."""
+        """Pass over all examples once; call see(index of layer, index of first example, (rows, p) features)."""
         start = 0
         with tracing.watching(layers, lambda index, output: see(index, start, tracing.features(output))):
             for batch in augmentation.plain_batches(images, torch.arange(n, device=device).split(batch_size)):
@@ -76,13 +76,18 @@ def first_components(network, layers, images, batch_size, device, found=None):
 
 
 def inexact(found):
-    """(residual, name) of the layers whose components missed the tolerance in the most steps, the worst first."""
+    """List (residual, name) of the layers whose component did not reach the tolerance, largest residual first."""
     residuals = zip(found.residual, found.names, strict=True)
     return sorted(((residual, name) for residual, name in residuals if residual > TOLERANCE), reverse=True)
 
 
 class _Lanczos:
-    """The largest eigenvalue of one layer's n times covariance, X'X of centred features X (n, p)."""
+    """Lanczos' method for the largest eigenvalue of X'X, where X (n, p) holds one layer's centred features.
+
+    Args:
+        name: name of the layer, from which the random start follows.
+        mean: (p,) mean features.
+    """
 
     def __init__(self, name, mean):
         self.mean = mean
@@ -98,7 +103,7 @@ class _Lanczos:
         self._vector = None
 
     def multiply(self, features):
-        """Add X'X v of some examples, v being the newest basis vector."""
+        """Add the part of X'X v that some examples contribute, for the newest basis vector v."""
         if self.done:
             return
         centred = features - self.mean
@@ -107,12 +112,12 @@ class _Lanczos:
         self._product += (centred.T @ (centred @ self._basis[-1])).to(self._wide)
 
     def step(self):
-        """Extend the basis by the product, or end where the eigenvector is good enough."""
+        """Extend the basis with the product X'X v, or stop if the eigenvector is accurate enough."""
         if self.done:
             return
         product, self._product = self._product, torch.zeros_like(self._product)
         self._alpha.append((product @ self._basis[-1].to(self._wide)).item())
-        for _ in range(2):  # once leaves rounding errors that grow into copies of the eigenvalue
+        for _ in range(2):  # orthogonalised once, rounding errors grow into copies of the eigenvalue
             for vector in self._basis:
                 product -= (product @ vector.to(self._wide)) * vector
         beta = product.norm().item()
@@ -130,16 +135,17 @@ class _Lanczos:
             self._basis.append((product / beta).float())
 
     def project(self, features):
-        """The component's value for some examples, (rows,)."""
+        """The component's values on some examples, (rows,)."""
         return (features - self.mean) @ self._vector
 
     def normalised(self, values):
-        """From what `project` gave for all examples, (unit vector (examples,), share of the variance).
+        """Scale the component's values on all examples to a unit vector, its largest entry positive.
 
-        Both are NaN for a constant layer.
+        Returns:
+            ((examples,) unit vector, share of the variance); both NaN for a layer that is constant or not finite
         """
         squared_mean = self.mean.to(self._wide).square().sum().item()
-        # NaN counts as constant too.
+        # `not >` is true for NaN too.
         if not self.total > gram_matrices.rounding_of(len(values) * squared_mean, np.float32):
             return np.full(len(values), np.nan), np.nan
         size = np.linalg.norm(values)

@@ -1,4 +1,4 @@
-"""Linear probes on the layers of a frozen network (paper, figure 4), all trained in the same passes over the data."""
+"""Linear probes on the layers of a frozen network (paper, section 5.2 and figure 4), all trained in the same passes."""
 
 import torch
 from torch import nn
@@ -15,10 +15,13 @@ from widedeep.training.optimizer import SGD
 
 
 def probed(network):
-    """The layers (tracing.Layer) with a probe: each block's last batch norm before its addition, and the addition.
+    """Return the layers that get a probe: each residual block's addition, and its last batch norm before that.
+
+    Returns:
+        list of tracing.Layer in forward order
 
     Raises:
-        UserError: the network has no blocks, or they have neither.
+        UserError: the network has no residual blocks, or they have neither of these layers.
     """
     layers = [layer for layer in tracing.layers_of(network) if layer.block and ".shortcut." not in layer.name]
     if not layers:
@@ -27,28 +30,29 @@ def probed(network):
     chosen = [layer for layer in layers if layer.kind == "add" or layer in last_norms.values()]
     if not chosen:
         raise UserError(
-            "figure 4 needs blocks with an addition (models.Add) or a batch norm; these have no such module."
+            "figure 4 needs residual blocks with an addition (networks.modules.Add) or a batch norm, and those of this "
+            "network have neither; change its family's file or leave out figure 4."
         )
     return chosen
 
 
 class Probes:
-    """One dense layer on the flattened output of each of `layers`; the network itself is never changed.
+    """One dense layer on the flattened output of each chosen layer; the network itself does not change.
 
-    A probe's weights and the images of a step follow from the network's name and the layer's, so a probe learns the
-    same alone as among others, and training can go on from (epoch, step).
+    A probe's initial weights and the images of a step depend only on the names of network and layer. So a probe learns
+    the same alone and among others, and training can resume at any (epoch, step).
 
     Args:
-        network: in evaluation mode, on `device`.
+        network: torch.nn.Module in evaluation mode, on `device`.
         layers: list of tracing.Layer.
-        train, test: data.Split.
+        train, test: dataset.Split.
         classes: number of classes.
         recipe: recipe.ProbeRecipe.
-        name: of the network, as `digits-resnet14-w1-f100/seed1`.
+        name: label of the network, as `digits-resnet14-w1-f100/seed1`.
         device: torch.device.
 
     Raises:
-        UserError: the batch is larger than the training set, or see tracing.described.
+        UserError: the batch is larger than the training set; see also tracing.described.
     """
 
     def __init__(self, network, layers, train, test, classes, recipe, name, device):
@@ -66,7 +70,7 @@ class Probes:
         self.epoch, self.step = 0, 0
 
     def run(self, after_step):
-        """Train to the end, or until `after_step(self)` raises; it is called between steps, where the state is whole.
+        """Train to the end, or until `after_step(self)` raises. It is called between steps, when `state` is complete.
 
         Raises:
             UserError: a probe's weights are not finite.
@@ -90,17 +94,21 @@ class Probes:
                 )
 
     def state(self):
-        """All that `restore` needs, in types that `torch.load(weights_only=True)` accepts."""
+        """Return all that `restore` needs, in types that `torch.load(weights_only=True)` accepts."""
         position = {"epoch": self.epoch, "step": self.step}
         return {"heads": self.heads.state_dict(), "optimizer": self.optimizer.state_dict(), **position}
 
     def restore(self, state):
+        """Go on from a state that `state` returned."""
         self.heads.load_state_dict(state["heads"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.step = state["epoch"], state["step"]
 
     def accuracies(self):
-        """A line a probe, in forward order: layer, kind, stage, block, features, train_accuracy, test_accuracy."""
+        """Return the lines of probes.csv, one dict per probe in forward order.
+
+        Keys: layer, kind, stage, block, features, train_accuracy, test_accuracy.
+        """
         train, test = (self._accuracies(*part) for part in (self.train, self.test))
         return [
             {
@@ -119,7 +127,7 @@ class Probes:
         self.optimizer.zero_grad()
 
         def learn(index, output):
-            # At once, so that one layer's activations are held at a time.
+            # Here, and not after the forward pass, so that memory holds the activations of one layer.
             with torch.enable_grad():
                 functional.cross_entropy(self.heads[index](self._features(output)), labels).backward()
 
@@ -130,7 +138,7 @@ class Probes:
     @torch.no_grad()
     @full_float32()
     def _accuracies(self, images, labels):
-        """(probes,) list of shares of right answers on plain images."""
+        """Accuracy of each probe on images without augmentation, a list of floats."""
         correct = torch.zeros(len(self.layers), dtype=torch.int64, device=self.device)
         parts = torch.arange(len(labels), device=self.device).split(self.recipe.batch_size)
         for indices, batch in zip(parts, augmentation.plain_batches(images, parts), strict=True):
@@ -146,7 +154,7 @@ class Probes:
         return tracing.features(functional.max_pool2d(output, 2) if self.recipe.pool else output)
 
     def _head(self, layer, classes):
-        """A dense layer with Glorot-uniform weights and zero bias, Keras' default, as the authors have it."""
+        """A dense layer with Glorot-uniform weights and zero bias: Keras' default, which the authors use."""
         head = nn.Linear(self._features(torch.zeros(1, *layer.shape)).shape[1], classes)
         generator = torch.Generator().manual_seed(random_seed(self.name, "probe", layer.name))
         nn.init.xavier_uniform_(head.weight, generator=generator)
@@ -158,13 +166,15 @@ class Probes:
 
 
 def after_step(checkpoint, stop, clock, attempt):
-    """What Probes.run calls: a checkpoint when it is time, and the end, with Interrupted, when told to stop.
+    """Return the function that Probes.run calls after each step.
+
+    It writes a checkpoint when the clock says so, and when a stop signal came; then it raises Interrupted.
 
     Args:
-        checkpoint: Checkpoint.
+        checkpoint: checkpoint.Checkpoint.
         stop: interruption.StopSignal.
         clock: interruption.Clock.
-        attempt: provenance.Attempt, which the checkpoint tells of.
+        attempt: provenance.Attempt, recorded in the checkpoint.
     """
 
     def call(probes):

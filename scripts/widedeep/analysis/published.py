@@ -1,4 +1,4 @@
-"""Accuracies that others published for these networks, to stand beside ours."""
+"""Test accuracies that others published for the same networks (table of appendix B)."""
 
 SOURCE = (
     "He, Zhang, Ren and Sun, *Deep Residual Learning for Image Recognition*, CVPR 2016, table 6: of one training, for "
@@ -6,7 +6,7 @@ SOURCE = (
     "164 epochs, half our L2 penalty, zero padding, shortcuts without weights."
 )
 SHORT = "He et al."
-# By data set, family, depth and width, on the whole training set.
+# (data set, family, depth, width): test accuracy, trained on the whole training set.
 _TEST_ACCURACIES = {
     ("cifar10", "resnet", 20, 1): 0.9125,
     ("cifar10", "resnet", 32, 1): 0.9249,
@@ -17,6 +17,10 @@ _TEST_ACCURACIES = {
 
 
 def test_accuracy(dataset, family, depth, width, fraction):
-    """The published test accuracy, a share of 1, of a configuration as of names.Configuration; NaN if we know of none."""
+    """Published test accuracy of a configuration, from 0 to 1; NaN where none is known.
+
+    Args:
+        dataset, family, depth, width, fraction: as in names.Configuration.
+    """
     known = _TEST_ACCURACIES if fraction == 1 else {}
     return known.get((dataset, family, depth, width), float("nan"))

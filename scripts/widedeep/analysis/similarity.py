@@ -1,7 +1,7 @@
-"""Similarity between all layers of networks from their dumps (paper, sections 3, 4 and 6).
+"""Similarity between all layers of pairs of networks, computed from their dumps (paper, sections 3, 4 and 6).
 
-Networks that are compared with the same one are compared in one matrix product, and each dump is read once a minibatch
-as long as all Gram matrices of a minibatch fit the memory together.
+All networks that are compared with the same network take part in one matrix product. Each dump is read once, if the
+Gram matrices of all networks on one minibatch fit into memory together.
 """
 
 import collections
@@ -11,23 +11,31 @@ from typing import NamedTuple
 import numpy as np
 
 from widedeep.formats import dumps, similarities
-from widedeep.measures import deflation, memory
+from widedeep.measures import deflation, kinds, memory
 from widedeep.measures.cka import Similarity
 from widedeep.measures.gram_matrices import Grams
 from widedeep.measures.kinds import cka, deflated, squared_cosine
 from widedeep.measures.measure import Minibatch
 
-# What the figures are drawn from.
+# The figures are drawn from these, so every file holds them. Imported by name, they are part of a job's fingerprint.
 MEASURES = (cka.MEASURE, deflated.MEASURE, squared_cosine.MEASURE)
 
 
+def with_further(names):
+    """List MEASURES and the further measures of these names, each once.
+
+    Raises:
+        UserError: a measure is unknown.
+    """
+    return list(dict.fromkeys([*MEASURES, *map(kinds.named, names)]))
+
+
 class Compared(NamedTuple):
-    """The result of one pair of networks over all minibatches.
+    """The result for one pair of networks over all minibatches.
 
     Attributes:
         measures: dict from the name of a measure to its cka.Similarity.
-        share_first, share_second: (layers,) the first component's share of the variance of a minibatch, mean over
-            minibatches.
+        share_first, share_second: (layers,) first component's share of the variance within minibatches, mean over them.
     """
 
     measures: dict
@@ -36,15 +44,15 @@ class Compared(NamedTuple):
 
 
 def write(path, named_pairs, measures=MEASURES):
-    """Compare pairs of dumps and write the file (formats/similarities.py).
+    """Compare pairs of dumps and write the results (formats/similarities.py).
 
     Args:
-        path: of the HDF5 file.
-        named_pairs: dict from group name (`/` for the root) to a pair of dumps.Dump.
+        path: HDF5 file to write.
+        named_pairs: dict from the name of an HDF5 group (`/` for the root) to a pair of dumps.Dump.
         measures: list of measure.Measure.
 
     Raises:
-        UserError: dumps hold other examples or in another order, or the file cannot be written.
+        UserError: dumps hold different examples or another order of them, or the file cannot be written.
     """
     results = compare(list(named_pairs.values()), measures)
     similarities.write(path, dict(zip(named_pairs, zip(named_pairs.values(), results, strict=True), strict=True)))
@@ -54,14 +62,14 @@ def compare(pairs, measures=MEASURES):
     """Compare several pairs of dumps.
 
     Args:
-        pairs: list of (dumps.Dump, dumps.Dump); both may be the same.
+        pairs: list of (dumps.Dump, dumps.Dump); both may be the same one.
         measures: list of measure.Measure.
 
     Returns:
-        list of Compared
+        list of Compared, one per pair
 
     Raises:
-        UserError: dumps hold other examples, or in another order.
+        UserError: dumps hold different examples, or another order of them.
     """
     used = list(dict.fromkeys(dump for pair in pairs for dump in pair))
     dumps.check_aligned(used)
@@ -74,7 +82,7 @@ def compare(pairs, measures=MEASURES):
 
 
 def _groups(used):
-    """Lists of dumps to hold in memory at once, such that every two of them are together in one of the lists."""
+    """Split dumps into lists to hold in memory at once, such that any two dumps are together in one of the lists."""
     sizes = [memory.grams_bytes(len(dump.layers), dump.sample_ids.shape[1]) for dump in used]
     if sum(sizes) <= memory.AT_ONCE:
         return [used]
@@ -89,7 +97,7 @@ def _groups(used):
 
 
 def _compare_in_memory(used, pairs, measures):
-    """list of Compared of pairs of the dumps `used`, all of which are in memory, a minibatch at a time."""
+    """compare() for pairs of the dumps `used`, whose Gram matrices on one minibatch are in memory together."""
     places = dict(zip(used, _consecutive([len(dump.layers) for dump in used]), strict=True))
     stars = _stars(pairs, places)
     minibatches = len(used[0].sample_ids)
@@ -118,7 +126,7 @@ def _compare_in_memory(used, pairs, measures):
 
 
 def _part(total, first, second, centre, hull):
-    """The (layers of first, layers of second) part of a star's (layers of centre, layers of hull)."""
+    """Cut the (layers of first, layers of second) values of a pair out of those of its star, (centre, hull)."""
     turned = first != centre
     other = first if turned else second
     part = total[:, other.start - hull.start : other.stop - hull.start]
@@ -126,18 +134,18 @@ def _part(total, first, second, centre, hull):
 
 
 def _finished(measure, part, own, first, second, minibatches):
-    """The Similarity of one measure and pair; a mean needs no more than to be taken out of its star."""
+    """The Similarity of a pair by one measure; `part` is a sum over minibatches, or a mean if it has no `finish`."""
     if measure.finish:
         return measure.finish(part, own[measure.name][first], own[measure.name][second], minibatches)
     return Similarity(part.copy(), None, None, minibatches)
 
 
 class _Stack:
-    """The Gram matrices of several networks on one minibatch, one below the other, plain and deflated.
+    """Gram matrices of the layers of several networks on one minibatch, with and without first components.
 
     Args:
         places: dict from dumps.Dump to the slice of its layers.
-        n: examples in the minibatch.
+        n: number of examples in the minibatch.
     """
 
     def __init__(self, places, n):
@@ -147,7 +155,7 @@ class _Stack:
         self.scores = np.empty((layers, n))
 
     def read(self, index):
-        """The Minibatch of all layers, of which the next call changes the arrays."""
+        """Read the Minibatch of all layers; the next call overwrites its arrays."""
         for dump, place in self.places.items():
             plain, deflated_part = self.plain[place], self.deflated[place]
             dump.read(index, plain, self.scores[place])
@@ -158,25 +166,25 @@ class _Stack:
 
 
 def _consecutive(lengths):
-    """Slices of these lengths, each beginning where the one before ends."""
+    """Return consecutive slices of these lengths, starting at 0."""
     ends = np.cumsum(lengths).tolist()
     return [slice(end - length, end) for length, end in zip(lengths, ends, strict=True)]
 
 
 def _stars(pairs, places):
-    """Pairs by a network that they share, the most of them together.
+    """Group pairs into stars: pairs that share one network, their centre. The largest stars come first.
 
     Args:
-        pairs: list of (dump, dump).
-        places: dict from dumps to slices.
+        pairs: list of (dumps.Dump, dumps.Dump).
+        places: dict from dumps.Dump to the slice of its layers.
 
     Returns:
-        list of (place of the shared network, the slice from the first to the last of the others, the pairs)
+        list of (slice of the centre, slice from the first to the last of the other networks, list of pairs)
     """
     left, stars = list(pairs), []
     while left:
         counts = collections.Counter(dump for pair in left for dump in {*pair})
-        # The first of several: a set has no order.
+        # Of several, max takes the first in `places`; a set would have no order.
         centre = max(places, key=lambda dump: counts[dump])
         members = [pair for pair in left if centre in pair]
         others = [places[second if first is centre else first] for first, second in members]

@@ -1,4 +1,4 @@
-"""Accuracies by depth and width (paper, appendix B)."""
+"""Heatmaps of accuracies by depth and width (paper, appendix B)."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ from widedeep.figures.style import plt
 
 
 def draw_accuracies(table, colour_map):
-    """Heatmaps of mean test accuracy by depth and width, a panel a family and share of the training set.
+    """Draw heatmaps of mean test accuracy by depth and width, one panel per family and share of the training set.
 
     Args:
-        table: DataFrame with family, fraction, depth, width, test_mean, test_std (fractions of 1).
+        table: DataFrame with family, fraction, depth, width, test_mean, test_std (accuracies from 0 to 1).
         colour_map: name of a matplotlib or seaborn colour map.
 
     Returns:

@@ -1,4 +1,4 @@
-"""First principal components beside CKA with and without them (paper, figure 3 and appendix D)."""
+"""Figure 3: CKA with and without first principal components, and these components (also appendix D)."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from widedeep.figures import style
 from widedeep.figures.heatmaps import Panel, draw_panel
+from widedeep.measures.kinds import cka, deflated, squared_cosine
 
 
 @dataclass(frozen=True)
@@ -13,11 +14,12 @@ class ComponentRow:
     """One network's row of figure 3.
 
     Attributes:
-        name: of the network, above its first panel.
+        name: title above its first panel.
         side: similarities.Side of its layers.
-        cka, agreement, deflated: (layers, layers): CKA, squared cosine of first components, CKA without them.
-        share: (layers,) the first component's share of the variance; `side` has that in minibatches.
-        agreement_in_minibatches: (layers, layers) squared cosine of the first components of a minibatch; not drawn.
+        cka, agreement, deflated: (layers, layers) CKA, squared cosine of first components, CKA without them.
+        share: (layers,) first component's share of the variance over the whole test set; side.share is the share within
+            minibatches.
+        agreement_in_minibatches: (layers, layers) squared cosine of first components within minibatches; not drawn.
     """
 
     name: str
@@ -30,7 +32,7 @@ class ComponentRow:
 
 
 def draw_components(rows, colour_map):
-    """Figure 3: for each network CKA, squared cosines, the first component's share by layer, CKA without it.
+    """Draw figure 3, one row per network: CKA, squared cosines, first component's share by layer, CKA without it.
 
     Args:
         rows: list of ComponentRow.
@@ -44,20 +46,20 @@ def draw_components(rows, colour_map):
     """
     colours = style.colours_of(colour_map)
     figure, axes = style.panels(len(rows), 4)
-    for (cka, agreement, share, deflated), row in zip(axes, rows, strict=True):
+    for (first, second, third, fourth), row in zip(axes, rows, strict=True):
         for axis, title, values in (
-            (cka, f"{row.name}\nCKA", row.cka),
-            (agreement, "squared cosine of first components", row.agreement),
-            (deflated, "CKA without first component", row.deflated),
+            (first, f"{row.name}\n{cka.MEASURE.title}", row.cka),
+            (second, squared_cosine.MEASURE.title, row.agreement),
+            (fourth, deflated.MEASURE.title, row.deflated),
         ):
             image = draw_panel(axis, Panel("", title, values, row.side, row.side), colours)
-        _draw_share(share, row)
+        _draw_share(third, row)
     style.add_scale(figure, image, axes, "CKA, squared cosine")
     return figure
 
 
 def _draw_share(axis, row):
-    """The first component's share of the variance, layer by layer, grey in minibatches; a gap for a constant layer."""
+    """Draw the first component's share of the variance by layer, in grey within minibatches; gaps for NaN."""
     positions = np.arange(len(row.share)) + 0.5
     axis.plot(positions, row.side.share, linewidth=0.8, color="0.65")
     axis.plot(positions, row.share, linewidth=0.8, marker=".", markersize=2, color="black")

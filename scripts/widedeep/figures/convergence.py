@@ -1,4 +1,4 @@
-"""CKA by number of minibatches and batch size (paper, appendix A)."""
+"""CKA by number and size of minibatches (paper, appendix A)."""
 
 import numpy as np
 
@@ -7,14 +7,14 @@ from widedeep.figures.style import plt
 
 
 def draw_convergence(table, name, colour_map):
-    """Appendix A: CKA by number of minibatches, a curve a batch size, above unbiased, below biased.
+    """Draw CKA by number of minibatches, one column per pair of layers and one curve per batch size.
 
-    Bands are from the smallest to the largest of the repeats, curves their median; dashed is the full-batch value. What
-    is undefined is hatched.
+    The upper row is the unbiased estimator, the lower row the biased one. Curves are medians over repeats, and bands go
+    from the smallest to the largest repeat. The dashed line is the full-batch value. Panels with NaN are hatched.
 
     Args:
         table: DataFrame with first, second, batch_size, repeat, minibatches, unbiased, biased, full_batch.
-        name: of the network.
+        name: title of the network.
         colour_map: name of a matplotlib or seaborn colour map.
 
     Returns:
@@ -41,7 +41,7 @@ def draw_convergence(table, name, colour_map):
             axis.set_xscale("log")
             axis.tick_params(labelsize=7, length=2)
         column[0].set_title("\n".join(layers), fontsize=7.5)
-        # One scale for both estimators of a pair, so that the bias is seen as what it is.
+        # Both estimators of a pair of layers have one scale, which shows the size of the bias.
         values = np.concatenate([axis.dataLim.intervaly for axis in column])
         for axis in column:
             if np.isfinite(values).all():

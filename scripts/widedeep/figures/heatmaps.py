@@ -12,11 +12,11 @@ class Panel:
     """One heatmap.
 
     Attributes:
-        row: name of the row of panels that it belongs to.
-        title: above it.
+        row: name of its row of panels.
+        title: text above it.
         values: (layers of first, layers of second), NaN where undefined; None for an empty place.
-        first, second: similarities.Side, drawn upwards and to the right.
-        labels: names of the two networks for the vertical and the horizontal axis.
+        first, second: similarities.Side of the layers on the vertical and on the horizontal axis.
+        labels: names of the two networks for these axes.
     """
 
     row: str
@@ -28,10 +28,10 @@ class Panel:
 
 
 def draw_heatmaps(panels, colour_map):
-    """A figure of rows of heatmaps with stage borders and one colour scale from 0 to 1.
+    """Draw rows of heatmaps with borders between stages, and one colour scale from 0 to 1.
 
-    Layer 0 is at the lower left, as in the paper. What is undefined is hatched. The unbiased estimator can be slightly
-    outside of [0, 1]; such values take the colour of the end.
+    Layer 0 is at the lower left, as in the paper. Undefined values are hatched. The unbiased estimator can leave [0, 1]
+    slightly; such values get the colour of the nearest end of the scale.
 
     Args:
         panels: list of Panel.
@@ -59,8 +59,18 @@ def draw_heatmaps(panels, colour_map):
 
 
 def draw_panel(axis, panel, colours):
-    # As pixels even in the PDF: a ResNet-164 has 330,000 cells. Not by seaborn's heatmap, which draws the whole figure
-    # to see whether labels overlap: with many panels that takes a time that grows with the square of their number.
+    """Draw one heatmap.
+
+    Args:
+        axis: matplotlib Axes.
+        panel: Panel with values.
+        colours: matplotlib colour map.
+
+    Returns:
+        the matplotlib image
+    """
+    # imshow embeds pixels even in a PDF, since a ResNet-164 has 330,000 cells. seaborn's heatmap would draw the whole
+    # figure for each panel to see whether labels overlap.
     values = np.ma.masked_invalid(panel.values)
     place = (0, values.shape[1], 0, values.shape[0])
     look = {"aspect": "auto", "interpolation": "nearest", "cmap": colours}

@@ -1,4 +1,4 @@
-"""Predictions of wide and deep networks, and their agreement (paper, figure 6 and appendix G)."""
+"""Figure 6: predictions of wide and deep networks. Appendix G: agreement of predictions."""
 
 import matplotlib
 import numpy as np
@@ -8,12 +8,13 @@ from widedeep.figures.style import plt
 
 
 def draw_examples(table, summary, pictures, colour_map):
-    """Figure 6, examples: counts of examples by their accuracy in two sets of seeds, beside a control, and pictures.
+    """Draw figure 6 by example: accuracies in two sets of seeds, a control, sorted differences, and pictures.
 
     Args:
-        table: DataFrame with wide, deep, control_first, control_second: shares of seeds by example.
-        summary: mapping with wide, deep (names), seeds_a_set, difference, control, p.
-        pictures: list of (words, uint8 (channels, height, width)).
+        table: DataFrame with one line per example: wide, deep, control_first, control_second, each the share of the
+            seeds in a set that predict the right class.
+        summary: mapping with wide, deep (names), seeds_a_set, p.
+        pictures: list of (text, (channels, height, width) uint8 image).
         colour_map: name of a matplotlib or seaborn colour map.
 
     Returns:
@@ -54,16 +55,16 @@ def draw_examples(table, summary, pictures, colour_map):
 
 
 def draw_classes(table, wide, deep):
-    """Figure 6, classes: difference of accuracy by class with its 95 % interval, filled where q is below 0.05.
+    """Draw figure 6 by class: differences of accuracy with their 95 % intervals, filled if q is below 0.05.
 
     Args:
-        table: DataFrame with class, difference, low, high, q (fractions of 1).
+        table: DataFrame with class, difference, low, high, q (accuracies from 0 to 1).
         wide, deep: names of the configurations.
 
     Returns:
         matplotlib Figure
     """
-    # Of many classes those that differ most, to either side.
+    # If there are many classes, the 20 that differ most in each direction.
     ordered = table.sort_values("difference", ignore_index=True)
     if len(ordered) > 40:
         ordered = ordered.iloc[[*range(20), *range(len(ordered) - 20, len(ordered))]].reset_index(drop=True)
@@ -83,9 +84,9 @@ def draw_classes(table, wide, deep):
 
 
 def draw_agreement(table, colour_map):
-    """Appendix G: agreement, KL divergence and Hellinger distance of all pairs of configurations, values written in.
+    """Draw table G: agreement, KL divergence and Hellinger distance of all pairs of configurations, with numbers.
 
-    What is undefined is hatched.
+    Undefined values are hatched.
 
     Args:
         table: DataFrame with first, second, agreement, kl, hellinger.
@@ -123,7 +124,7 @@ def draw_agreement(table, colour_map):
 
 
 def _draw_counts(axis, first, second, seeds, colours):
-    """How many examples have which accuracy in two sets of as many seeds, on a logarithmic scale."""
+    """Draw a histogram of examples by their accuracies in two sets of `seeds` seeds each, in logarithmic colours."""
     edges = (np.arange(seeds + 2) - 0.5) / seeds
     counts, _, _ = np.histogram2d(first, second, bins=[edges, edges])
     scale = matplotlib.colors.LogNorm(1, max(counts.max(), 2))
@@ -138,7 +139,7 @@ def _draw_counts(axis, first, second, seeds, colours):
 
 
 def _write_in(axis, place, count, image):
-    """A count in its cell, dark on light and light on dark; nothing for none."""
+    """Write a count into its cell, dark on light or light on dark; 0 is not written."""
     if count:
         red, green, blue, _ = image.cmap(image.norm(count))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
@@ -146,7 +147,7 @@ def _write_in(axis, place, count, image):
 
 
 def _draw_pictures(place, pictures):
-    """Images in a row, their words above; there may be none."""
+    """Draw images in a row with text above; the list may be empty."""
     axes = place.subplots(1, max(len(pictures), 8), squeeze=False)[0]
     for axis in axes[len(pictures) :]:
         axis.set_axis_off()

@@ -1,4 +1,4 @@
-"""What residual blocks add: linear probes and deleted blocks (paper, figure 4 and appendix E)."""
+"""Figure 4: linear probes and deleted residual blocks beside CKA (also appendix E)."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from widedeep.figures.heatmaps import Panel, draw_panel
 
 
 @dataclass(frozen=True)
-class BlockRow:
+class ResidualBlockRow:
     """One network's row of figure 4.
 
     Attributes:
-        name: of the network, above its first panel.
+        name: title above its first panel.
         side: similarities.Side of its layers.
         cka: (layers, layers).
-        in_block: (layers,) bool, the layers of the block structure.
-        accuracy: of the whole network on the test set.
-        panels: dict from title to curves, each a dict from label to (positions on the layer axis, accuracies, stages);
-            a curve has a gap between two stages.
+        in_block: (layers,) bool, whether a layer belongs to the block structure.
+        accuracy: test accuracy of the whole network.
+        panels: dict from a panel's title to its curves. Curves are a dict from label to (indices of layers, accuracies,
+            stages), and have gaps between stages.
     """
 
     name: str
@@ -30,13 +30,13 @@ class BlockRow:
     panels: dict
 
 
-def draw_blocks(rows, colour_map):
-    """Figure 4: for each network CKA, and beside it, on the same layer axis, curves of accuracy.
+def draw_residual_blocks(rows, colour_map):
+    """Draw figure 4, one row per network: CKA, and beside it curves of accuracy on the same layer axis.
 
-    The layers of the block structure are shaded; the dashed line is the whole network's accuracy.
+    Layers of the block structure are shaded. The dashed line is the whole network's accuracy.
 
     Args:
-        rows: list of BlockRow, with equal titles.
+        rows: list of ResidualBlockRow with the same panels.
         colour_map: name of a matplotlib or seaborn colour map.
 
     Returns:
@@ -56,7 +56,7 @@ def draw_blocks(rows, colour_map):
 
 
 def _draw_curves(axis, title, curves, row):
-    """Accuracies at layers, over the shaded layers of the block structure."""
+    """Draw curves of accuracy by layer; shade the layers of the block structure."""
     layers = len(row.in_block)
     axis.fill_between(
         np.arange(layers + 1), 0, 1, np.append(row.in_block, False), step="post", color="0.88", linewidth=0
@@ -67,7 +67,7 @@ def _draw_curves(axis, title, curves, row):
         borders = style.stage_borders(list(stages))
         axis.plot(np.insert(positions + 0.5, borders, np.nan), np.insert(values, borders, np.nan), label=label, **look)
     lowest = min([row.accuracy, *(values.min() for _, values, _ in curves.values())])
-    # Only as much below as there is, so that probes that are all good still show a course.
+    # The axis ends just below the lowest accuracy, so that curves of good probes still show their course.
     axis.set(xlim=(0, layers), ylim=(max(0, np.floor(10 * lowest) / 10 - 0.1), 1))
     axis.set_box_aspect(1)
     axis.set_title(title, fontsize=8)

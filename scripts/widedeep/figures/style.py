@@ -1,4 +1,4 @@
-"""The look that all figures share: colours, panels, layer axes, and how a figure is saved."""
+"""The look that all figures share: colours, panels, layer axes. Also saves figures with their tables."""
 
 import matplotlib
 
@@ -11,15 +11,21 @@ from widedeep.runtime import files  # noqa: E402
 from widedeep.runtime.errors import UserError  # noqa: E402
 
 _PANEL_INCHES = 2.3
-# The ground of a panel, seen where a value is undefined.
+# Background of a panel, visible where values are undefined.
 HATCHED = {"facecolor": "0.9", "edgecolor": "0.5", "hatch": "////", "linewidth": 0}
-# Apart for the colour-blind too.
+# Colours of curves that the colour-blind can tell apart.
 COLOURS = plt.style.library["seaborn-v0_8-colorblind"]["axes.prop_cycle"].by_key()["color"]
 
 
 def save(figure, table, paths):
-    """Write a figure to each .pdf and .png of `paths` and its table to each .csv; each whole or not at all."""
-    # Once for all files: of many panels it takes as long as their drawing.
+    """Write a figure to each .pdf and .png of `paths`, and its table to each .csv; each file completely or not at all.
+
+    Args:
+        figure: matplotlib Figure.
+        table: DataFrame with all values that are drawn.
+        paths: list of str.
+    """
+    # Lay out once for all files: with many panels that takes as long as drawing them.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for path in paths:
@@ -27,18 +33,18 @@ def save(figure, table, paths):
             if path.endswith(".csv"):
                 table.to_csv(unfinished, index=False, float_format="%.6f")
             else:
-                # Without the date, so that the same values give the same file.
+                # Without a date the same values give the same file.
                 date = {"CreationDate": None} if path.endswith(".pdf") else {}
                 figure.savefig(unfinished, dpi=200, metadata=date)
 
 
 def as_it_is(name):
-    """A name of a user's data, in which a dollar begins no formula."""
+    """Escape a name from a user's data, in which matplotlib would read $ as the start of a formula."""
     return str(name).replace("$", r"\$")
 
 
 def colours_of(colour_map):
-    """The colour map of a name.
+    """Return the colour map of a name in matplotlib or seaborn.
 
     Raises:
         UserError: the colour map is unknown.
@@ -56,15 +62,19 @@ def colours_of(colour_map):
 
 
 def panels(rows, columns):
-    """(figure, axes) of rows x columns square panels."""
+    """Make a figure of rows x columns square panels.
+
+    Returns:
+        (matplotlib Figure, (rows, columns) array of Axes)
+    """
     size = ((_PANEL_INCHES + 0.45) * columns + 0.9, (_PANEL_INCHES + 0.75) * rows)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08)  # an axis' label must not touch the panel on its left
+    figure.get_layout_engine().set(w_pad=0.08)  # keeps an axis' label off the panel on its left
     return figure, axes
 
 
 def add_scale(figure, image, axes, name):
-    """One colour scale from 0 to 1 for all panels."""
+    """Add one colour scale from 0 to 1 for all panels of `axes`."""
     height = figure.get_size_inches()[1]
     bar = figure.colorbar(image, ax=axes, shrink=min(1, 2.2 / height + 0.2), aspect=18, ticks=[0, 0.25, 0.5, 0.75, 1])
     bar.set_label(name, fontsize=8)
@@ -73,12 +83,19 @@ def add_scale(figure, image, axes, name):
 
 
 def stage_borders(stages):
-    """Positions between layers where the stage changes, for the stages of all layers in forward order."""
+    """Indices of the layers at which a new stage begins, from the stages of all layers in forward order."""
     return [position for position in range(1, len(stages)) if stages[position] != stages[position - 1]]
 
 
 def label_layers(axis, which, stages, label):
-    """Name the stages in their middle, mark their borders, and count the layers with small ticks."""
+    """Name the stages on a layer axis, mark their borders, and number their first layers with small ticks.
+
+    Args:
+        axis: matplotlib Axes.
+        which: `x` or `y`.
+        stages: list of the layers' stages in forward order; 0 is none.
+        label: name of the network, "" for none.
+    """
     line = axis.axvline if which == "x" else axis.axhline
     for border in stage_borders(stages):
         line(border, color="white", linewidth=0.7, alpha=0.9)
@@ -86,12 +103,13 @@ def label_layers(axis, which, stages, label):
     one_axis = axis.xaxis if which == "x" else axis.yaxis
     numbered = np.array(stages)
     across = {"rotation": 90, "va": "center"} if which == "y" else {"rotation": 0}
-    # The first layers of the stages by number, the stages by name below.
+    # Major ticks are the names of the stages.
     named = [stage for stage in np.unique(numbered) if stage]
     middles = [np.flatnonzero(numbered == stage).mean() + 0.5 for stage in named]
     one_axis.set_ticks(middles, [f"stage {stage}" for stage in named], fontsize=6.5, **across)
     one_axis.set_tick_params(which="major", length=0, pad=8)
-    # After the names, which replace the axis' own ticks: a number in the place of one of those would not get its font.
+    # Minor ticks number the first layers. They come after the major ones, which replace the default ticks: a number at
+    # the place of a default tick would not get its font.
     first_layers = [int(np.argmax(numbered == stage)) for stage in named]
     one_axis.set_ticks(first_layers, [str(layer) for layer in first_layers], minor=True, fontsize=5.5, **across)
     one_axis.set_tick_params(which="minor", length=2, pad=1, width=0.5)

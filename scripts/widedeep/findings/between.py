@@ -1,10 +1,16 @@
-"""Claims on the similarity between networks (paper, section 6 and figure 5)."""
+"""Claims on the similarity between networks (paper, section 6 and figure 5).
+
+Both functions take the DataFrame of scripts/summarise_pairs.py and return a Finding.
+"""
 
 from widedeep.findings.verdicts import FEWEST_SEEDS, HAS_BLOCK, NOT_DECIDABLE, SIMILAR, WORSE, finding, spread, verdict
 
 
-def same_depth(pairs):
-    """Figure 5: without a block, layers at the same relative depth are similar across seeds and architectures."""
+def equal_depth(pairs):
+    """Figure 5: without a block structure, layers at equal relative depth are similar in different networks.
+
+    Decided by the median CKA at equal relative depth over the pairs without a block structure.
+    """
     claim = "equal-depth"
     without = pairs[(pairs.block_first < HAS_BLOCK) & (pairs.block_second < HAS_BLOCK)].dropna(subset="equal_depth")
     if without["first"].nunique() < FEWEST_SEEDS:
@@ -14,12 +20,15 @@ def same_depth(pairs):
 
 
 def own_block(pairs):
-    """Figure 5: the block's layers find no match in another network, where other layers do."""
+    """Figure 5: layers of the block structure match no layer of another network, and other layers do.
+
+    Decided by the mean best CKA with a layer of the other network: the median difference between outside and inside.
+    """
     claim = "own-block"
-    blocks = pairs[pairs.block_first >= HAS_BLOCK].dropna(subset=["best_inside", "best_outside"])
-    if blocks["first"].nunique() < FEWEST_SEEDS:
+    with_block = pairs[pairs.block_first >= HAS_BLOCK].dropna(subset=["best_inside", "best_outside"])
+    if with_block["first"].nunique() < FEWEST_SEEDS:
         return finding(claim, "", NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks with a block")
-    number = f"best CKA with a layer of the other network: {spread(blocks.best_inside)} in the block, "
-    number += f"{spread(blocks.best_outside)} outside"
-    holds = (blocks.best_outside - blocks.best_inside).median() >= WORSE
-    return finding(claim, number, verdict(holds), f"{len(blocks)} ordered pairs whose first has a block")
+    number = f"best CKA with a layer of the other network: {spread(with_block.best_inside)} in the block, "
+    number += f"{spread(with_block.best_outside)} outside"
+    holds = (with_block.best_outside - with_block.best_inside).median() >= WORSE
+    return finding(claim, number, verdict(holds), f"{len(with_block)} ordered pairs whose first has a block")

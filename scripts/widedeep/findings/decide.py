@@ -1,54 +1,53 @@
-"""All findings of a study, from its tables."""
+"""Decide all claims of the paper on one study, from its tables."""
 
 from dataclasses import replace
 
-from widedeep.findings.between import own_block, same_depth
-from widedeep.findings.minibatches import by_batch_size
-from widedeep.findings.networks import behind, with_shortcuts, without_names
-from widedeep.findings.predictions import by_class, by_example, own_kind
-from widedeep.findings.residual_blocks import dispensable_blocks, flat_probes, rising_probes
-from widedeep.findings.within import by_data, by_size, first_component, over_seeds, without_shortcuts
+from widedeep.findings import between, minibatches, predictions, residual_blocks, within
+from widedeep.findings.networks import of_deciding_family, which_hardly_trained, without_names
 from widedeep.names import label
 from widedeep.networks.families import configuration_title
 
 
 def decide(networks, pairs, blocks, examples, agreement, convergence, family=None):
-    """All findings of a study.
+    """Decide all claims.
 
     Args:
-        networks: DataFrame as of scripts/summarise.py.
-        pairs, blocks, examples, agreement, convergence: DataFrames as of scripts/summarise_pairs.py, plot_blocks.py,
-            compare_examples.py --summary, compare_predictions.py and converge_cka.py; they may have no line.
-        family: whose networks decide figures 1 and 2; by default, and for `plain`, the one with the most networks,
-            without `plain`. Of ties the first.
+        networks: DataFrame of scripts/summarise.py.
+        pairs: DataFrame of scripts/summarise_pairs.py.
+        blocks: DataFrame of scripts/plot_blocks.py, a line per probe and per deletion of residual blocks.
+        examples: DataFrame of scripts/compare_examples.py --summary.
+        agreement: DataFrame of scripts/compare_predictions.py.
+        convergence: DataFrame of scripts/converge_cka.py. It and the four before it may be empty.
+        family: family whose networks decide figures 1 and 2. Default, also for `plain`: the one with the most networks,
+            apart from `plain`; ties: the first.
 
     Returns:
-        list of Finding
+        list of Finding, one per claim in the order of paper.CLAIMS
 
     Raises:
         UserError: no network is of the family.
     """
-    resnets = with_shortcuts(networks, family)
-    untrained = networks[behind(networks, resnets)]
+    resnets = of_deciding_family(networks, family)
+    untrained = networks[which_hardly_trained(networks, resnets)]
     labels = [label(model, seed) for model, seed in zip(untrained.model, untrained.seed, strict=True)]
     trained = networks.drop(untrained.index)
     blocks, pairs = blocks[~blocks.network.isin(labels)], without_names(pairs, labels)
     names = [configuration_title(network) for _, network in untrained.iterrows()]
     single = [
-        first_component(trained),
-        rising_probes(blocks),
-        flat_probes(blocks),
-        dispensable_blocks(blocks),
-        same_depth(pairs),
-        own_block(pairs),
-        without_shortcuts(trained),
+        within.first_component(trained),
+        residual_blocks.rising_probes(blocks),
+        residual_blocks.flat_probes(blocks),
+        residual_blocks.deleted_blocks(blocks),
+        between.equal_depth(pairs),
+        between.own_block(pairs),
+        within.no_residuals(trained),
     ]
     left_out = f"; of the study's networks {len(untrained)} hardly trained and are left out" if len(untrained) else ""
     by_capacity = [
-        by_size(resnets, "depth", "width"),
-        by_size(resnets, "width", "depth"),
-        over_seeds(resnets),
-        by_data(resnets),
+        within.depth_or_width(resnets, "depth", "width"),
+        within.depth_or_width(resnets, "width", "depth"),
+        within.seeds(resnets),
+        within.data(resnets),
     ]
     if resnets.empty:
         why = "no network of the study has residual connections; appendix C is about those without"
@@ -56,8 +55,8 @@ def decide(networks, pairs, blocks, examples, agreement, convergence, family=Non
     return [
         *by_capacity,
         *(replace(finding, why=finding.why + left_out) for finding in single),
-        by_example(examples),
-        by_class(examples),
-        own_kind(without_names(agreement, names)),
-        by_batch_size(convergence),
+        predictions.examples(examples),
+        predictions.classes(examples),
+        predictions.agreement(without_names(agreement, names)),
+        minibatches.convergence(convergence),
     ]

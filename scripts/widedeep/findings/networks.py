@@ -1,4 +1,7 @@
-"""Which networks decide: those that trained, with enough seeds, at the ends of a row of the grid."""
+"""Choose the networks that decide a claim: trained, with enough seeds, at the ends of a row of the grid.
+
+All functions take lines of the table of networks (scripts/summarise.py), a DataFrame with one line per network.
+"""
 
 import pandas as pd
 
@@ -6,21 +9,34 @@ from widedeep.findings.verdicts import ACCURACIES, FEWEST_SEEDS, HARDLY_TRAINED,
 from widedeep.runtime.errors import UserError
 
 
-def with_shortcuts(networks, family):
-    """The lines of the family whose networks decide figures 1 and 2, as `decide` says; none where all are `plain`."""
+def of_deciding_family(networks, family):
+    """Select the lines of the family that decides figures 1 and 2; none if all networks are `plain`.
+
+    Args:
+        networks: DataFrame of scripts/summarise.py.
+        family: as in decide.decide.
+
+    Raises:
+        UserError: no network is of the family.
+    """
     if family is not None and family not in set(networks.family):
         known = ", ".join(networks.family.unique())
-        raise UserError(f"family '{family}' has no network in the table, which holds {known}; name one of those.")
+        raise UserError(f"family '{family}' has no network in the table; its families are {known}; name one of them.")
     if family in (None, "plain"):
         families = networks.family[networks.family != "plain"]
         family = families.value_counts(sort=False).idxmax() if len(families) else None
     return networks[networks.family == family]
 
 
-def behind(networks, resnets):
-    """Which of `networks` hardly trained: the smallest of `resnets` on that share of the data (or any) is far ahead.
+def which_hardly_trained(networks, resnets):
+    """Which of `networks` hardly trained: those far less accurate than the smallest one on the same share of the data.
 
-    Where `resnets` is empty, the smallest of `networks` instead.
+    Args:
+        networks: DataFrame of all networks.
+        resnets: DataFrame of the networks among which the smallest one is chosen; if empty, among `networks`.
+
+    Returns:
+        bool Series over the lines of `networks`
     """
     far = pd.Series(False, networks.index)
     for fraction, lines in networks.groupby("fraction"):
@@ -31,21 +47,28 @@ def behind(networks, resnets):
 
 
 def smallest(networks, fraction):
-    """The lines of the smallest configuration on this share of the data, or of all where none was trained on it."""
+    """Select the smallest configuration trained on this share of the data; if there is none, on any share."""
     same = networks[networks.fraction == fraction]
     narrow, _ = ends(networks if same.empty else same, "width")
     return ends(narrow, "depth")[0]
 
 
 def without_names(pairs, names):
-    """The lines of a table of pairs in which neither the first nor the second has one of these names."""
+    """Drop the lines of a table of pairs whose first or second has one of these names."""
     return pairs[~(pairs["first"].isin(names) | pairs["second"].isin(names))]
 
 
 def longest_row(networks, grown, fixed):
-    """Of the rows of the grid in which only `grown` varies, the one that grows furthest by a factor; None without any.
+    """Select the row of the grid in which `grown` increases by the largest factor, all else being equal.
 
-    Of ties the one with the most data, then with the smallest `fixed`.
+    Ties: the row with the most data, then with the smallest `fixed`.
+
+    Args:
+        networks: DataFrame of networks of one family.
+        grown, fixed: `depth` and `width`, in either order.
+
+    Returns:
+        DataFrame; None if no row has two values of `grown`
     """
     rows = [row for _, row in networks.groupby(["fraction", fixed]) if row[grown].nunique() > 1]
     return max(
@@ -56,17 +79,17 @@ def longest_row(networks, grown, fixed):
 
 
 def ends(lines, key):
-    """The lines with the smallest and those with the largest value of `key`."""
+    """Select the lines with the smallest, and those with the largest, value of `key`."""
     return lines[lines[key] == lines[key].min()], lines[lines[key] == lines[key].max()]
 
 
 def has_block(configuration):
-    """Whether most seeds of a configuration have a block."""
+    """Whether most seeds of a configuration have a block structure."""
     return (configuration.layers_in_block >= HAS_BLOCK).mean() > MOST
 
 
 def sum_of_seeds(configurations):
-    """(networks with a block, networks) of several configurations."""
+    """Count the networks of several configurations: (those with a block structure, all)."""
     return (
         sum(int((configuration.layers_in_block >= HAS_BLOCK).sum()) for configuration in configurations),
         sum(map(len, configurations)),
@@ -74,7 +97,7 @@ def sum_of_seeds(configurations):
 
 
 def too_few_seeds(*configurations):
-    """Why configurations with few seeds decide nothing; empty where all have enough."""
+    """Why configurations have too few seeds to decide, a sentence; "" if all have enough."""
     for configuration in configurations:
         if len(configuration) < FEWEST_SEEDS:
             return f"{name_of(configuration)} has {len(configuration)} of the {FEWEST_SEEDS} seeds that a verdict needs"
@@ -82,17 +105,18 @@ def too_few_seeds(*configurations):
 
 
 def hardly_trained_on_less(networks, little, much):
-    """Why a configuration on little and on much data decides nothing; empty where it trained on both.
+    """Why a configuration on little and on much data hardly trained, a sentence; "" if it trained on both.
 
-    On each share the smallest of `networks` on that share tells, since less data lowers any network's test accuracy.
-    The training accuracy should not fall with it, so there the configuration on much data tells too.
+    Less data lowers the test accuracy of every network, so both accuracies are compared with those of the smallest of
+    `networks` on the same share. Less data should not lower the training accuracy, so on little data this is also
+    compared with the one on much data.
     """
     by_share = (hardly_trained(smallest(networks, part.fraction.iloc[0]), part) for part in (little, much))
     return next(filter(None, by_share), "") or hardly_trained(much, little, ("train_accuracy",))
 
 
 def hardly_trained(small, large, accuracies=ACCURACIES):
-    """Why a configuration that hardly trained decides nothing; empty where it did train, by these accuracies."""
+    """Why a configuration hardly trained, a sentence; "" if no accuracy is far below that of the small one."""
     for accuracy in accuracies:
         behind = small[accuracy].mean() - large[accuracy].mean()
         if behind > HARDLY_TRAINED:

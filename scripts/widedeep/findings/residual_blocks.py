@@ -1,4 +1,8 @@
-"""Claims on linear probes and deleted residual blocks (paper, section 5.2 and figure 4)."""
+"""Claims on linear probes and deleted residual blocks (paper, section 5.2 and figure 4).
+
+Here `blocks` is the DataFrame of scripts/plot_blocks.py, with one line per probe and per deletion of residual blocks.
+"Inside" is inside the block structure.
+"""
 
 import numpy as np
 
@@ -17,7 +21,10 @@ from widedeep.findings.verdicts import (
 
 
 def rising_probes(blocks):
-    """Figure 4: without a block structure hardly any residual addition makes the probe worse, all together better."""
+    """Figure 4: without a block structure, the accuracy of probes rises from one residual addition to the next.
+
+    Decided by two medians over networks: the share of additions at which it does not fall, and the total gain.
+    """
     claim = "rising-probes"
     gains = gains_of_probes(blocks)
     without = gains[gains.share_in_block < HAS_BLOCK]
@@ -32,19 +39,24 @@ def rising_probes(blocks):
 
 
 def flat_probes(blocks):
-    """Figure 4: probes gain less from one residual addition to the next where both are in the block than elsewhere."""
+    """Figure 4: probes gain less from one residual addition to the next if both are inside than if they are outside."""
     return comparison("flat-probes", "accuracy gained from a residual addition to the next", gains_of_probes(blocks))
 
 
-def dispensable_blocks(blocks):
-    """Figure 4: a residual block in the block structure costs less accuracy when it is deleted alone."""
+def deleted_blocks(blocks):
+    """Figure 4: deleting a single residual block costs less accuracy if it is inside than if it is outside."""
     alone = blocks[blocks.deletion == "alone"]
     lost = alone.assign(worth=alone.network_accuracy - alone.accuracy)
     return comparison("deleted-blocks", "accuracy lost with a deleted residual block", lost)
 
 
 def gains_of_probes(blocks):
-    """A line a residual addition but the first: what its probe gains; inside where both additions are in the block."""
+    """Gain in accuracy of each probe after a residual addition over the probe after the previous addition.
+
+    Returns:
+        DataFrame with one line per residual addition but the first: the columns of `blocks`, gain and worth (the same).
+        in_block is true if both additions are inside.
+    """
     additions = blocks[(blocks.deletion == "probe") & (blocks.kind == "add")].sort_values(["network", "position"])
     before = additions.groupby("network")
     gains = additions.assign(
@@ -54,7 +66,16 @@ def gains_of_probes(blocks):
 
 
 def comparison(claim, what, lines):
-    """The finding that inside the block it is at most FLAT times what place alone makes of it (blocks.by_place)."""
+    """Decide whether residual blocks are worth at most FLAT times their expected worth (by_place) inside.
+
+    Args:
+        claim: id in paper.CLAIMS.
+        what: the worth, in words.
+        lines: DataFrame with one line per residual block: network, share_in_block, position, in_block, worth.
+
+    Returns:
+        Finding
+    """
     has_block = lines.share_in_block >= HAS_BLOCK
     compared = by_place(lines[has_block], lines[~has_block])
     compared = compared[compared.expected > SLACK]
@@ -69,17 +90,20 @@ def comparison(claim, what, lines):
 
 
 def by_place(with_block, without):
-    """What residual blocks are worth inside the block structure, and what their place alone would make of them.
+    """Worth of residual blocks inside the block structure, beside the worth expected from their position alone.
 
-    Late residual blocks are worth less in any network. So what is expected inside is the mean outside, times the ratio
-    of the same places in networks without a block structure: those of the same configuration, or all.
+    Late residual blocks are worth less in any network. So the expected worth inside is the mean worth outside, times a
+    ratio: worth at the positions inside over worth at the positions outside, in networks without a block structure. The
+    ratio is the median over such networks of the same configuration, or over all if there are none.
 
     Args:
-        with_block: DataFrame of networks with a block, a line a residual block: network, position, in_block, worth.
-        without: the same of networks without one.
+        with_block: DataFrame of networks with a block structure, one line per residual block: network, position,
+            in_block, worth.
+        without: the same for networks without a block structure.
 
     Returns:
-        DataFrame, a line a network with residual blocks inside and outside: inside, outside, expected (NaN: unknown)
+        DataFrame with one line per network that has residual blocks inside and outside: inside, outside (mean worth),
+        expected (worth expected inside; NaN if unknown)
     """
     lines = []
     for network, own in with_block.groupby("network"):
@@ -93,7 +117,10 @@ def by_place(with_block, without):
 
 
 def _ratio_at_places(own, control):
-    """Worth at the places inside over that at the places outside, in a network without a block; not below 0."""
+    """Worth at the positions of `own` that are inside over worth at those outside, in the network `control`.
+
+    Positions are relative to the last one. The ratio is at least 0; NaN if the worth outside is not positive.
+    """
     places, others = (lines.position.to_numpy() / lines.position.max() for lines in (own, control))
     worth = control.worth.to_numpy()[np.abs(others[:, None] - places).argmin(axis=0)]
     inside = own.in_block.to_numpy(bool)

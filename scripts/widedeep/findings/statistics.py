@@ -1,24 +1,26 @@
-"""How sure a mean over pairs of seeds is, where pairs share networks and so are not independent."""
+"""Confidence interval of a mean over pairs of seeds. Pairs share networks, so they are not independent."""
 
 import numpy as np
 
 from widedeep.names import random_seed
 
+# Draws of the bootstrap.
 _REPEATS = 1000
 
 
 def mean_over_pairs(first, second, values, same):
-    """Mean over pairs of seeds, and its spread when the seeds, not the pairs, are drawn anew with replacement.
+    """Mean over pairs of seeds with its 95 % bootstrap interval; seeds are resampled, not pairs.
 
-    A pair counts as often as both of its seeds were drawn; a network is never paired with itself.
+    The weight of a pair is the product of how often its two seeds were drawn. No network is paired with itself.
 
     Args:
         first, second: (pairs,) seeds.
-        values: (pairs,) float; NaN where undefined, which is left out.
-        same: whether both seeds are of one configuration, and so drawn together.
+        values: (pairs,) float; pairs with NaN are left out.
+        same: whether both seeds of a pair belong to one configuration, so that they are drawn together.
 
     Returns:
-        (mean, low, high): low and high are the 2.5th and 97.5th percentile of 1,000 draws; NaN without two seeds
+        (mean, low, high): low and high are the 2.5th and 97.5th percentile of 1,000 draws; NaN with fewer than two
+        seeds of either network
     """
     first, second, values = (np.asarray(part) for part in (first, second, values))
     defined = np.isfinite(values)
@@ -40,5 +42,5 @@ def mean_over_pairs(first, second, values, same):
 
 
 def _counts(rng, seeds):
-    """How often each of the seeds is drawn, of as many draws as there are seeds."""
+    """Draw as many seeds as there are, with replacement; return how often each was drawn."""
     return rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)))

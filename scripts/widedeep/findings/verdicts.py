@@ -1,7 +1,7 @@
-"""Findings, verdicts, and the thresholds that decide them.
+"""The record of a finding, and the thresholds of all verdicts.
 
-The thresholds come from networks of other seeds than the demo's (config/demo-calibration.yaml; docs/method.md has the
-numbers). A verdict rests on all seeds, never on a chosen network.
+The thresholds were fixed on networks with other seeds than the demo's (config/demo-calibration.yaml; docs/method.md has
+the numbers). A verdict rests on all seeds, never on a chosen network.
 """
 
 from dataclasses import dataclass
@@ -9,33 +9,36 @@ from dataclasses import dataclass
 from widedeep.networks.families import configuration_title
 from widedeep.paper import CLAIMS
 
-# A network has a block structure if at least this share of its layers is in the block.
+# Smallest share of layers in the block structure of a network that has one.
 HAS_BLOCK = 0.04
-# A configuration has what more than this share of its seeds has.
+# "Most" is more than this share of seeds.
 MOST = 0.5
 # "Nearly always" is at least this share of seeds.
 NEARLY_ALWAYS = 0.8
-# A configuration whose accuracy is this much below the small one's hardly trained, and decides nothing.
+# A network hardly trained, and decides nothing, if its accuracy is lower than the small network's by more than this.
 HARDLY_TRAINED = 0.1
+# The accuracies compared for that.
 ACCURACIES = ("train_accuracy", "test_accuracy")
+# Seeds or networks that a verdict needs at least.
 FEWEST_SEEDS = 3
-# The block vanishes if the CKA among its layers falls by this, to that of other layers, without the first component.
+# The block structure vanishes if the mean CKA in it falls by at least this without first components.
 FALL = 0.2
-# Layers of two networks are similar from here on.
+# Layers of two networks are similar if their CKA is at least this.
 SIMILAR = 0.7
-# The block resembles nothing in another network if its layers' best match there is worse by this than other layers'.
+# The block structure resembles nothing in another network if the best CKA of its layers there is lower by this than the
+# best CKA of other layers.
 WORSE = 0.2
-# Probes are flat in the block, and its blocks dispensable, if they gain, or cost, at most this share of what their
-# place alone would make of them.
+# Inside the block structure probes are flat if they gain at most this share of the gain expected from their position.
+# The same holds for the accuracy that a deleted residual block costs.
 FLAT = 0.4
-# Accuracies that are less apart are noise: a probe that loses less may still be said to rise.
+# Smaller differences of accuracy are noise.
 SLACK = 0.01
-# A difference exceeds what seeds explain if at most this share of the random splits of seeds gives one as large. Where
-# no share can be that small, nothing is decided: with three seeds each, the smallest possible one is a tenth.
+# A difference exceeds what seeds explain if at most this share of the splits of seeds gives one as large. Nothing is
+# decided if there are too few splits for that: with three seeds each, the smallest possible share is 0.1.
 SIGNIFICANT = 0.05
-# Mean accuracies that are further apart than this, or than seeds explain, are not matched.
+# Mean accuracies match if they differ by at most this, and by no more than seeds explain.
 MATCHED = 0.02
-# Minibatch CKA has reached the full-batch value when it is this near.
+# Minibatch CKA has converged if it differs from the full-batch value by at most this.
 CONVERGED = 0.02
 
 REPRODUCED, NOT_REPRODUCED, NOT_DECIDABLE = "reproduced", "not reproduced", "not decidable"
@@ -43,13 +46,13 @@ REPRODUCED, NOT_REPRODUCED, NOT_DECIDABLE = "reproduced", "not reproduced", "not
 
 @dataclass(frozen=True)
 class Finding:
-    """One claim of the paper and the verdict of a study.
+    """One claim of the paper, and the verdict of a study on it.
 
     Attributes:
         id: of the claim, in paper.CLAIMS.
         result: the figure that shows it.
-        claim: the paper's, in a sentence.
-        number: the number that decides, in words, with its values over seeds.
+        claim: the claim, a sentence.
+        number: the deciding number in words, with its range over seeds.
         verdict: REPRODUCED, NOT_REPRODUCED or NOT_DECIDABLE.
         why: which networks decided, or why none could.
     """
@@ -63,18 +66,18 @@ class Finding:
 
 
 def finding(claim, number, verdict, why):
-    """The Finding on a claim, by its id."""
-    of = CLAIMS[claim]
-    return Finding(of.id, of.result, of.text, number, verdict, why)
+    """Make the Finding on the claim with an id; the other arguments as in Finding."""
+    known = CLAIMS[claim]
+    return Finding(known.id, known.result, known.text, number, verdict, why)
 
 
 def name_of(configuration):
-    """`ResNet-14 6x, 25% of data` of lines of one configuration."""
+    """`ResNet-14 6x, 25% of data`, from the lines of one configuration."""
     return configuration_title(configuration.iloc[0])
 
 
 def name_and_layers(configuration):
-    """`ResNet-14 6x (49 layers)`, beside a share of layers."""
+    """`ResNet-14 6x (49 layers)`, from the lines of one configuration."""
     return f"{name_of(configuration)} ({configuration.layers.iloc[0]:.0f} layers)"
 
 
@@ -84,4 +87,5 @@ def spread(values):
 
 
 def verdict(holds):
+    """REPRODUCED if the claim holds, else NOT_REPRODUCED."""
     return REPRODUCED if holds else NOT_REPRODUCED

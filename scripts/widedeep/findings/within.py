@@ -1,4 +1,7 @@
-"""Claims on the block structure within a network (paper, section 4 and figure 3; appendix C)."""
+"""Claims on the block structure within a network (paper, sections 4 and 5.1, figures 1 to 3; appendix C).
+
+All functions take lines of the table of networks (scripts/summarise.py) and return a Finding.
+"""
 
 from widedeep.findings.networks import (
     ends,
@@ -25,8 +28,16 @@ from widedeep.findings.verdicts import (
 )
 
 
-def by_size(networks, grown, fixed):
-    """Figure 1: in a row of networks the smallest has no block in most seeds, and the largest has one in most."""
+def depth_or_width(networks, grown, fixed):
+    """Figure 1, claims `depth` and `width`: large networks have a block structure, small ones have none.
+
+    Decided by the ends of one row of the grid: most seeds of the largest network have a block structure, and not most
+    of the smallest one.
+
+    Args:
+        networks: DataFrame of networks of one family.
+        grown, fixed: `depth` and `width`, in either order.
+    """
     claim = grown
     row = longest_row(networks, grown, fixed)
     if row is None:
@@ -39,8 +50,8 @@ def by_size(networks, grown, fixed):
     return finding(claim, number, verdict(not has_block(small) and has_block(large)), why)
 
 
-def over_seeds(networks):
-    """Figure 1 over seeds: the smallest network never has a block, the largest nearly always has one."""
+def seeds(networks):
+    """Figure 1 over seeds: the smallest networks never have a block structure, the largest nearly always."""
     claim = "seeds"
     rows = {grown: longest_row(networks, grown, fixed) for grown, fixed in (("depth", "width"), ("width", "depth"))}
     compared = [ends(row, grown) for grown, row in rows.items() if row is not None]
@@ -53,8 +64,8 @@ def over_seeds(networks):
     return finding(claim, number, verdict(small[0] == 0 and large[0] >= NEARLY_ALWAYS * large[1]), why)
 
 
-def by_data(networks):
-    """Figure 2: with less data some configuration gains a block and none loses it."""
+def data(networks):
+    """Figure 2: with less data some configuration gains a block structure, and none loses it."""
     claim = "data"
     gained, lost, compared, skipped = [], [], [], []
     for _, configuration in networks.groupby(["depth", "width"]):
@@ -81,20 +92,24 @@ def by_data(networks):
 
 
 def first_component(networks):
-    """Figure 3: the CKA among the block's layers falls when the first component is removed."""
+    """Figure 3: the mean CKA in the block structure falls when first components are removed."""
     claim = "first-component"
-    blocks = networks[networks.layers_in_block >= HAS_BLOCK]
-    # Layers that are nothing but their first component have no CKA without it.
-    blocks = blocks.dropna(subset=["cka_in_block", "cka_in_block_without_first_component"])
-    if len(blocks) < FEWEST_SEEDS:
+    with_block = networks[networks.layers_in_block >= HAS_BLOCK]
+    # Layers that consist of their first component have no CKA without it.
+    with_block = with_block.dropna(subset=["cka_in_block", "cka_in_block_without_first_component"])
+    if len(with_block) < FEWEST_SEEDS:
         return finding(claim, "", NOT_DECIDABLE, f"fewer than {FEWEST_SEEDS} networks have a block structure")
-    falls = blocks.cka_in_block - blocks.cka_in_block_without_first_component
-    number = f"mean CKA in the block falls by {spread(falls)}, from {spread(blocks.cka_in_block)}"
-    return finding(claim, number, verdict(falls.median() >= FALL), f"{len(blocks)} networks with a block")
+    falls = with_block.cka_in_block - with_block.cka_in_block_without_first_component
+    number = f"mean CKA in the block falls by {spread(falls)}, from {spread(with_block.cka_in_block)}"
+    return finding(claim, number, verdict(falls.median() >= FALL), f"{len(with_block)} networks with a block")
 
 
-def without_shortcuts(networks):
-    """Appendix C: some plain configuration has a block in most seeds; none has, and ResNets of its size do: refuted."""
+def no_residuals(networks):
+    """Appendix C: the block structure appears in networks without residual connections too.
+
+    Reproduced if most seeds of some plain configuration have one. Not reproduced if none does, and a ResNet of the same
+    size does.
+    """
     claim = "no-residuals"
     size = ["depth", "width", "fraction"]
     plain, resnets = networks[networks.family == "plain"], networks[networks.family != "plain"]

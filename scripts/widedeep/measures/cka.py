@@ -4,9 +4,9 @@ Over k minibatches with Gram matrices K_i and L_i of two layers
 
     CKA = mean_i HSIC_1(K_i, L_i) / ( sqrt(mean_i HSIC_1(K_i, K_i)) * sqrt(mean_i HSIC_1(L_i, L_i)) )
 
-The means are taken before the ratio, which makes its terms independent of the batch size in expectation (appendix A).
+The means are taken before the ratio: then the expectation of its terms does not depend on the batch size (appendix A).
 
-For one pair of layers on arrays in memory:
+One pair of layers, as arrays in memory:
 
     >>> import numpy as np
     >>> from widedeep.measures.cka import cka
@@ -14,7 +14,7 @@ For one pair of layers on arrays in memory:
     >>> round(cka(x, 2 * x + 1, batch_size=256), 6)
     1.0
 
-For all pairs of layers of two networks, a minibatch at a time:
+All pairs of layers of two networks, one minibatch at a time:
 
     >>> from widedeep.measures.cka import MinibatchCKA
     >>> similarity = MinibatchCKA()
@@ -32,6 +32,7 @@ from widedeep.measures.gram_matrices import Grams
 from widedeep.measures.hsic import cross_hsic, self_hsic
 from widedeep.runtime.errors import UserError
 
+# Reasons for an undefined CKA, as files of similarities hold them.
 CONSTANT = (
     "constant: the layer's output is the same for all examples of each minibatch, or no two examples vary together (as "
     "where only one differs from the rest), so it has no CKA"
@@ -40,18 +41,19 @@ NOT_FINITE = "not finite: the layer's output, or its Gram matrix, holds NaN or i
 
 
 def cka(x, y, batch_size=None):
-    """Unbiased linear CKA between two layers, in minibatches as the paper defines it.
+    """Minibatch CKA between two layers, with the unbiased HSIC (paper, equations 2 and 3).
 
     Args:
-        x: (examples, ...) activations of one layer; what follows the first axis is flattened.
-        y: (examples, ...) activations of the other for the same examples in the same order.
-        batch_size: examples a minibatch, at least 4; an incomplete last minibatch is dropped. None: all at once.
+        x: (examples, ...) activations of one layer; all axes but the first are flattened.
+        y: (examples, ...) activations of the other layer for the same examples in the same order.
+        batch_size: examples per minibatch, at least 4; an incomplete last minibatch is dropped. None: one minibatch.
 
     Returns:
-        float, near [0, 1] but not clamped to it, since the estimator is unbiased; NaN where a layer is constant.
+        float; NaN where a layer is constant or not finite. The estimator is unbiased, so it can leave [0, 1] slightly;
+        values are not clamped.
 
     Raises:
-        UserError: numbers of examples differ, or a minibatch has fewer than 4 of them.
+        UserError: the numbers of examples differ, the batch is larger than them, or it has fewer than 4.
     """
     x, y = np.asarray(x), np.asarray(y)
     if len(x) != len(y):
@@ -67,14 +69,14 @@ def cka(x, y, batch_size=None):
 
 @dataclass(frozen=True)
 class Similarity:
-    """Similarity between the layers of two networks: CKA, or another measure.
+    """Similarity between the layers of two networks by one measure.
 
     Attributes:
         values: (layers of first, layers of second) float64; NaN where undefined.
-        undefined_first, undefined_second: for each layer why its row or column is NaN, empty where it is not; None for
-            a measure that gives no reasons.
-        minibatches: how many the means were taken over.
-        names_first, names_second: of the layers, where they are known (layer_similarity.layer_cka).
+        undefined_first, undefined_second: a reason per layer why its row or column is NaN, "" where it is defined; None
+            for a measure that gives no reasons.
+        minibatches: number of minibatches.
+        names_first, names_second: names of the layers; layer_similarity.layer_cka sets them.
     """
 
     values: np.ndarray
@@ -87,9 +89,9 @@ class Similarity:
 
 @dataclass
 class MinibatchCKA:
-    """Accumulates HSIC_1 over minibatches; CKA is the ratio of the means (paper, eq. 2).
+    """Accumulates HSIC_1 over minibatches; CKA is the ratio of the means (paper, equation 2).
 
-    The memory is that of the layer pairs; nothing is kept of a minibatch.
+    It keeps one number per pair of layers, and nothing of a minibatch.
     """
 
     minibatches: int = 0
@@ -101,14 +103,17 @@ class MinibatchCKA:
         """Add one minibatch.
 
         Args:
-            first: list of activations (n, ...), one a layer.
-            second: the same of the other network, on the same examples; None: the first with itself.
+            first: list of (n, ...) activations, one per layer.
+            second: the same for the other network, on the same examples; None: the first network with itself.
+
+        Raises:
+            UserError: there are fewer than 4 examples, or not the same number in all layers.
         """
         grams = Grams.of(first)
         self.add_grams(grams, grams if second is None else Grams.of(second))
 
     def add_grams(self, first, second):
-        """Add one minibatch by its Grams; `second` may be `first`."""
+        """Add one minibatch as gram_matrices.Grams; `second` may be `first`."""
         cross = cross_hsic(first, second)
         self.minibatches += 1
         self._cross = self._cross + cross
@@ -116,23 +121,23 @@ class MinibatchCKA:
         self._second = self._first if second is first else self._second + self_hsic(second)
 
     def result(self):
-        """The Similarity over all minibatches so far.
+        """Return the Similarity over all minibatches so far.
 
         Raises:
-            UserError: there was none.
+            UserError: no minibatch was added.
         """
         if not self.minibatches:
-            raise UserError("no minibatch was added; CKA needs at least one.")
+            raise UserError("no minibatch was added; call add() first.")
         return ratio(*map(_host, (self._cross, self._first, self._second)), self.minibatches)
 
 
 def ratio(cross, first, second, minibatches):
-    """CKA from sums of HSIC_1 over minibatches (paper, eq. 2).
+    """CKA from sums of HSIC_1 over minibatches (paper, equation 2).
 
     Args:
-        cross: (layers of first, layers of second) between layers.
-        first, second: (layers,) of each layer with itself.
-        minibatches: how many were added up.
+        cross: (layers of first, layers of second) sums for pairs of layers.
+        first, second: (layers,) sums for each layer with itself.
+        minibatches: number of minibatches in the sums.
 
     Returns:
         Similarity
@@ -146,7 +151,7 @@ def ratio(cross, first, second, minibatches):
 
 
 def _host(values):
-    """A numpy array of what may be a tensor on a device."""
+    """Convert a tensor on any device to a numpy array; pass numpy arrays through."""
     return values.cpu().numpy() if hasattr(values, "cpu") else values
 
 

@@ -1,7 +1,8 @@
-"""Gram matrices without their first principal component (paper, figure 3).
+"""Deflation: remove the first principal component from Gram matrices (paper, section 5.1 and figure 3).
 
-Per minibatch X, centred per feature, the component u1 s1 v1' is taken away, which on the Gram matrix K = XX' is K - tt'
-with the component's scores t = s1 u1.
+X holds the features of a minibatch, centred, and X = U S V' is its singular value decomposition. Removing the first
+component leaves X - u1 s1 v1'. The Gram matrix K = XX' becomes K - tt', where t = s1 u1 are the component's scores. So
+the Gram matrix is enough.
 """
 
 import numpy as np
@@ -10,16 +11,16 @@ from widedeep.measures import gram_matrices
 
 
 def scores_of(grams):
-    """(layers, n) scores of the first component of each layer of gram_matrices.Grams with their diagonals, as `first_scores`."""
+    """Scores of the first component of each layer, (layers, n), from gram_matrices.Grams with diagonals."""
     return np.stack([first_scores(*layer) for layer in zip(grams.triangles, grams.diagonals, strict=True)])
 
 
 def first_scores(triangle, diagonal):
-    """What the first component of one layer is for each example of a minibatch.
+    """Scores of one layer's first component on the examples of a minibatch.
 
     Args:
         triangle: (n (n - 1) / 2,) strict upper triangle of the layer's centred Gram matrix, row by row.
-        diagonal: (n,) of it.
+        diagonal: (n,) diagonal of that matrix.
 
     Returns:
         (n,) float64, the first left singular vector times its singular value; NaN for a layer that is constant or not
@@ -32,34 +33,34 @@ def first_scores(triangle, diagonal):
     full.reshape(-1)[gram_matrices.flat_triangle(n)] = triangle
     full += full.T
     np.fill_diagonal(full, diagonal)
-    # The file's float32 left a little of a mean.
+    # Dumps store float32, so rows do not sum exactly to zero.
     eigenvalue, vector = first_eigenpair(gram_matrices.double_centred(full))
     return np.sqrt(eigenvalue) * vector
 
 
 def shares(grams, scores):
-    """(layers,) of the variance that the first components hold; NaN where there is none.
+    """Shares of the variance that the first components explain, (layers,); NaN for layers without one.
 
     Args:
-        grams: gram_matrices.Grams with their diagonals.
-        scores: (layers, n) of them.
+        grams: gram_matrices.Grams with diagonals.
+        scores: (layers, n) scores of the first components.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         return (scores**2).sum(axis=1) / grams.diagonals.sum(axis=1)
 
 
 def unit_vectors(scores):
-    """(layers, n) scores scaled to length 1; NaN stays."""
+    """Scale (layers, n) scores to length 1 per layer; NaN stays NaN."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return scores / np.linalg.norm(scores, axis=1)[:, None]
 
 
 def deflate(grams, scores):
-    """Take the first components out of gram_matrices.Grams, in place; what has none stays as it is.
+    """Remove the first components from Gram matrices, in place; layers without one do not change.
 
     Args:
-        grams: gram_matrices.Grams with their diagonals.
-        scores: (layers, n) of them.
+        grams: gram_matrices.Grams with diagonals.
+        scores: (layers, n) scores of the first components, NaN for layers without one.
     """
     known = np.isfinite(scores).all(axis=1)
     scores = np.where(known[:, None], scores, 0)
@@ -68,7 +69,7 @@ def deflate(grams, scores):
         triangle -= gram_matrices.packed(np.outer(of_layer, of_layer))
     grams.diagonals[:] -= squares
     grams.row_sums[:] -= scores * scores.sum(axis=1)[:, None] - squares
-    # Of a matrix of rank one only rounding is left.
+    # A matrix of rank one leaves nothing but rounding errors.
     rounding = grams.n * np.finfo(np.float32).eps * squares.sum(axis=1)
     nothing = known & (grams.diagonals.sum(axis=1) <= rounding)
     for part in (grams.triangles, grams.diagonals, grams.row_sums):
@@ -76,14 +77,14 @@ def deflate(grams, scores):
 
 
 def first_eigenpair(matrix):
-    """The largest eigenvalue of a symmetric positive semidefinite matrix and its unit vector, by Lanczos' method."""
-    # Importing it takes a third of a second, and those that read a dump need it not.
+    """Largest eigenvalue and its unit eigenvector of a symmetric positive semidefinite matrix, by Lanczos' method."""
+    # The import takes a third of a second, and most programs that import this module do not get here.
     from scipy.sparse.linalg import ArpackError, eigsh
 
     try:
-        # A fixed start, so that the same dump gives the same bits; any but one orthogonal to the vector does.
+        # With a fixed start the same dump gives the same bits.
         start = np.random.default_rng(0).standard_normal(len(matrix))
         eigenvalues, vectors = eigsh(matrix, k=1, which="LA", v0=start)
-    except ArpackError:  # eigenvalues too close for it
+    except ArpackError:  # eigenvalues too close for Lanczos' method
         eigenvalues, vectors = np.linalg.eigh(matrix)
     return eigenvalues[-1], vectors[:, -1]

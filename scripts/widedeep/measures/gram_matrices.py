@@ -1,11 +1,10 @@
-"""Gram matrices of the layers of a network on one minibatch, of features centred on the minibatch.
+"""Gram matrices of a network's layers on one minibatch, with features centred on the minibatch.
 
-Linear CKA needs no more of a layer than its Gram matrix K = XX', whatever the layer's width (paper, section 3).
+Linear CKA needs only the Gram matrix K = XX' of a layer, an n x n matrix whatever the layer's width (paper, section 3).
 
-Where float32 is safe: the Gram matrix of a float32 layer may be formed in float32 once the features are centred, since
-products of features with means of 1e4 spreads keep nothing of the spread in 24 bits. So features whose mean outweighs
-their spread are centred before the product, and others after it, on the Gram matrix in float64. Everything behind the
-Gram matrix is float64.
+Precision: the product XX' of float32 features is computed in float32, and everything after it in float64. That is safe
+only for centred features: where means are 1e4 times the spread, products hold no bit of the spread. So features with
+large means are centred before the product. Other features are centred after it, on the Gram matrix, which costs less.
 """
 
 from dataclasses import dataclass
@@ -15,24 +14,25 @@ import numpy as np
 
 from widedeep.runtime.errors import UserError
 
-# Centring a Gram matrix loses the bits that the squared mean has more than the variance: 2 at this ratio.
+# Squared mean over variance from which features are centred before the product. At this ratio centring the Gram matrix
+# would lose 2 bits.
 _LARGE_MEAN = 4.0
-# Where terms cancel, rounding leaves up to this share of the sum of their squares, in units of eps^2.
+# Bound on the rounding error of a sum of squares that should be zero, relative to the uncentred sum, in units of eps^2.
 _CONSTANT = 16.0**2
-# Columns that are centred at once: 256 examples x 4,096 features x 4 bytes stay in the cache.
-_BLOCK = 4096
+# Features centred at once: 256 examples x 4,096 features x 4 bytes fit the cache.
+_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
 class PackedGram:
-    """The Gram matrix of one layer and minibatch, of features centred on the minibatch.
+    """The Gram matrix of one layer on one minibatch of n examples, with centred features.
 
     Attributes:
         triangle: (n (n - 1) / 2,) strict upper triangle, row by row.
-        diagonal: (n,) squared norms of the centred features.
-        squared_norms: (n,) of the features as they are.
+        diagonal: (n,) squared norm of each example's centred features.
+        squared_norms: (n,) squared norm of each example's features before centring.
 
-    All are float64, of products in the features' precision.
+    All are float64; the products were computed in the features' precision.
     """
 
     triangle: np.ndarray
@@ -41,13 +41,14 @@ class PackedGram:
 
 
 def packed_gram(features):
-    """Centre features on their minibatch and multiply them with themselves.
+    """Compute the PackedGram of one layer's features.
 
     Args:
-        features: (n, ...) float32 or float64; flattened to (n, p), whose order does not matter.
+        features: (n, ...) array; all axes but the first are flattened, in any order. Types other than float32 and
+            float64 are converted to float64.
 
     Returns:
-        PackedGram; exactly zero where the features are constant, NaN where they are not finite.
+        PackedGram; all zeros where the features are constant, NaN where they are not finite.
     """
     x = np.ascontiguousarray(features).reshape(len(features), -1)
     if x.dtype not in (np.float32, np.float64):
@@ -63,28 +64,29 @@ def packed_gram(features):
 
 
 def packed(gram):
-    """The strict upper triangle of an (n, n) matrix, row by row."""
+    """Strict upper triangle of an (n, n) matrix, row by row, (n (n - 1) / 2,)."""
     return gram.ravel().take(flat_triangle(len(gram)))
 
 
 def rounding_of(squares, dtype):
-    """What rounding in `dtype` may leave of a sum of squares where its terms cancel: what is not above this is nothing.
+    """Rounding-error bound of a sum of squares whose terms cancel; smaller values count as zero.
 
     Args:
-        squares: the sum without what is subtracted from it, as of uncentred features, over examples and features.
+        squares: the sum before subtraction, as the squares of the uncentred features.
+        dtype: floating-point type of the terms.
     """
-    return _CONSTANT * np.finfo(dtype).eps ** 2 * squares
+    return _CONSTANT * float(np.finfo(dtype).eps) ** 2 * squares
 
 
 def has_large_mean(gram):
-    """Whether the features' squared mean outweighs their variance, read off the Gram matrix of uncentred features."""
+    """Whether the squared mean of features is much larger than their variance, from their uncentred Gram matrix."""
     squared_mean = gram.mean()
     return squared_mean > _LARGE_MEAN * (np.trace(gram) / len(gram) - squared_mean)
 
 
 def double_centred(gram):
-    """H K H with H = 1 - 11'/n: the Gram matrix of the centred features, from that of the uncentred ones, float64."""
-    gram = gram.astype(np.float64)  # a copy, which the rest works in
+    """H K H with H = I - 11'/n, (n, n) float64: turns the Gram matrix of features into that of the centred features."""
+    gram = gram.astype(np.float64)  # a copy
     means = gram.mean(axis=0)
     gram -= means
     gram -= (means - means.mean())[:, None]
@@ -93,22 +95,22 @@ def double_centred(gram):
 
 @cache
 def flat_triangle(n):
-    """(n (n - 1) / 2,) places of the strict upper triangle in a flattened n x n matrix, row by row."""
+    """Indices of the strict upper triangle in a flattened n x n matrix, row by row, (n (n - 1) / 2,)."""
     rows, columns = np.triu_indices(n, 1)
     return rows * n + columns
 
 
 @dataclass(frozen=True)
 class Grams:
-    """The Gram matrices of some layers on one minibatch, usually all of a network.
+    """Gram matrices of several layers on one minibatch, usually all layers of a network.
 
-    The arrays are numpy's or, all of them on one device, torch's.
+    All arrays are numpy arrays, or all are torch tensors on one device.
 
     Attributes:
         triangles: (layers, n (n - 1) / 2) float64, as in PackedGram.
-        n: examples in the minibatch.
-        diagonals: (layers, n) float64; HSIC_1 does not need them, the deflation of a component does.
-        row_sums: (layers, n) float64, over the rows of the matrices with zeroed diagonals; added up if not given.
+        n: number of examples in the minibatch.
+        diagonals: (layers, n) float64. Deflation needs them, HSIC_1 does not.
+        row_sums: (layers, n) float64, row sums of the matrices with zeros on the diagonal; computed if not given.
 
     Raises:
         UserError: n < 4, where HSIC_1 is not defined.
@@ -127,9 +129,13 @@ class Grams:
 
     @classmethod
     def of(cls, layers):
-        """From the activations (n, ...) of every layer."""
+        """Compute the Grams of a list of activations, (n, ...) per layer.
+
+        Raises:
+            UserError: n < 4, or the layers differ in their number of examples.
+        """
         if len({len(features) for features in layers}) != 1:
-            raise UserError(f"layers have {[len(features) for features in layers]} examples; they must be the same.")
+            raise UserError(f"layers have {[len(features) for features in layers]} examples; give the same examples.")
         grams = cls.unfilled(len(layers), len(layers[0]))
         for layer, features in enumerate(layers):
             grams.fill(layer, packed_gram(features))
@@ -137,25 +143,30 @@ class Grams:
 
     @classmethod
     def unfilled(cls, layers, n, empty=np.empty):
-        """Of so many layers and examples, for `fill`; the arrays are of `empty`."""
+        """Allocate uninitialised Gram matrices for `layers` layers and `n` examples; `fill` writes them.
+
+        Args:
+            empty: function that allocates a float64 array of a given shape.
+        """
         return cls(empty((layers, n * (n - 1) // 2)), n, empty((layers, n)), empty((layers, n)))
 
     def fill(self, layer, gram):
-        """Put in the PackedGram of one layer."""
+        """Write the PackedGram of one layer, given by its index."""
         self.triangles[layer], self.diagonals[layer] = gram.triangle, gram.diagonal
-        # A centred matrix has rows that sum to zero.
+        # The rows of a centred Gram matrix sum to zero.
         self.row_sums[layer] = -gram.diagonal
 
     def __getitem__(self, layers):
-        """The Grams of a slice of the layers; a view."""
+        """Grams of a slice of the layers; the arrays are views."""
         return Grams(self.triangles[layers], self.n, self.diagonals[layers], self.row_sums[layers])
 
     def copy(self):
+        """Grams with copies of the arrays."""
         return Grams(self.triangles.copy(), self.n, self.diagonals.copy(), self.row_sums.copy())
 
 
 def row_sums(triangles, n):
-    """Sums over the rows of matrices with zeroed diagonals, (layers, n), from their triangles as in Grams."""
+    """Row sums of the matrices with zeros on the diagonal, (layers, n), from the triangles of Grams."""
     sums = np.zeros((len(triangles), n))
     start = 0
     for row in range(n - 1):
@@ -167,11 +178,11 @@ def row_sums(triangles, n):
 
 
 def _of_centred(x):
-    """The Gram matrix of (n, p) features minus their mean, float64."""
+    """Gram matrix of (n, p) features that are centred before the product, (n, n) float64."""
     gram = np.zeros((len(x), len(x)))
-    for start in range(0, x.shape[1], _BLOCK):
-        block = x[:, start : start + _BLOCK]
-        block = block - block.mean(axis=0, dtype=np.float64).astype(x.dtype)
-        gram += block @ block.T
-    # What rounding left of the mean.
+    for start in range(0, x.shape[1], _AT_ONCE):
+        part = x[:, start : start + _AT_ONCE]
+        part = part - part.mean(axis=0, dtype=np.float64).astype(x.dtype)
+        gram += part @ part.T
+    # Removes the rounding error of the mean.
     return double_centred(gram)

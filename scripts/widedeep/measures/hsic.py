@@ -1,13 +1,21 @@
-"""The unbiased estimator of HSIC from Gram matrices (Song et al. 2012, equation 5; paper, equation 3).
+"""The unbiased estimator of HSIC, from Gram matrices (Song et al. 2012, equation 5; paper, equation 3).
 
-With K~ and L~ the Gram matrices K and L with zeroed diagonals, over n examples,
+K and L are the Gram matrices of two layers on the same n examples, and K~ and L~ the same with zeros on the diagonal.
+With sum(M) for the sum of all entries of a matrix M,
 
-    HSIC_1(K, L) = 1 / (n (n - 3)) * ( tr(K~ L~) + (1'K~1)(1'L~1) / ((n - 1)(n - 2)) - 2 / (n - 2) * 1'K~L~1 )
+    HSIC_1(K, L) = [ tr(K~ L~) + sum(K~) sum(L~) / ((n - 1)(n - 2)) - 2 sum(K~ L~) / (n - 2) ] / (n (n - 3))
 
-Each term is an inner product of something that belongs to K alone and something that belongs to L alone: of the
-flattened triangles (tr(K~ L~) is twice their product), of the totals, and of the row sums. Equivalently, HSIC_1 is the
-inner product of the U-centred Gram matrices divided by n (n - 3) (Szekely and Rizzo 2014). So HSIC_1 between all layers
-of one network and all layers of another is one matrix product of their stacked triangles, plus two small ones.
+Each of the three terms is an inner product of one vector that depends on K alone and one that depends on L alone:
+
+    tr(K~ L~)       = 2 <triangle of K, triangle of L>      the strict upper triangle, n (n - 1) / 2 entries
+    sum(K~) sum(L~) = <total of K, total of L>              one entry
+    sum(K~ L~)      = <row sums of K~, row sums of L~>      n entries
+
+So stack the triangles of all layers of one network as the rows of a matrix, and those of another network as the rows of
+a second one. The product of the two matrices holds the first term for all pairs of layers, and nearly all of the work.
+The other two terms are small products of the same kind.
+
+Equivalently, HSIC_1 is the inner product of the U-centred Gram matrices, divided by n (n - 3) (Szekely and Rizzo 2014).
 """
 
 import numpy as np
@@ -17,10 +25,10 @@ from widedeep.runtime.errors import UserError
 
 
 def hsic1(k, l):  # noqa: E741 (the paper's names)
-    """The unbiased estimator HSIC_1 of two Gram matrices (Song et al. 2012, eq. 5; paper, eq. 3).
+    """Unbiased estimate HSIC_1 from two Gram matrices (Song et al. 2012, equation 5; paper, equation 3).
 
     Args:
-        k, l: (n, n) symmetric Gram matrices, n >= 4; their diagonals do not matter.
+        k, l: (n, n) symmetric Gram matrices, n >= 4; the diagonals are ignored.
 
     Returns:
         float
@@ -35,28 +43,31 @@ def hsic1(k, l):  # noqa: E741 (the paper's names)
 
 
 def cross_hsic(first, second):
-    """HSIC_1 between every layer of one network and every layer of another, on one minibatch: one matrix product.
+    """HSIC_1 between every layer of one network and every layer of another, on one minibatch.
 
     Args:
-        first, second: Grams over the same examples.
+        first, second: Grams of the same n examples.
 
     Returns:
         (layers of first, layers of second) float64
+
+    Raises:
+        UserError: the numbers of examples differ.
     """
     n = first.n
     if second.n != n:
         raise UserError(f"minibatches of {n} and {second.n} examples; CKA needs the same examples in both.")
-    traces = first.triangles @ second.triangles.T  # with itself BLAS syrk again
+    traces = first.triangles @ second.triangles.T  # of a network with itself, numpy calls BLAS syrk
     totals = first.row_sums.sum(axis=1)[:, None] * second.row_sums.sum(axis=1) / ((n - 1) * (n - 2))
     rows = first.row_sums @ second.row_sums.T
     return (2 * traces + totals - 2 / (n - 2) * rows) / (n * (n - 3))
 
 
 def self_hsic(grams):
-    """HSIC_1 of every layer with itself, (layers,) float64; exactly zero where no two examples vary together.
+    """HSIC_1 of every layer with itself, (layers,) float64; exactly zero where only rounding errors are left.
 
-    Such a layer differs for one example alone (a ReLU that is nearly dead), or in another direction for each. The terms
-    then cancel but for the rounding of the Gram matrix, which would pass for a CKA.
+    HSIC_1 is zero for a layer that differs on one example only, as a nearly dead ReLU does, and for a layer whose
+    examples are all orthogonal. The rounding error of the Gram matrix would then look like a CKA.
     """
     n = grams.n
     traces, rows = _squared_sums(grams.triangles), _squared_sums(grams.row_sums)
@@ -66,5 +77,5 @@ def self_hsic(grams):
 
 
 def _squared_sums(rows):
-    """(rows,) sums of squares, without an array of the squares."""
+    """Sum of squares of each row, (rows,), without an array of the squares."""
     return (rows[:, None] @ rows[:, :, None])[:, 0, 0]

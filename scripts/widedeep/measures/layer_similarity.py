@@ -1,9 +1,11 @@
-"""Gram matrices and minibatch CKA of torch networks while they run, a layer at a time, on the device that runs them.
+"""Minibatch CKA between all layers of torch networks while they run, in one pass over the data.
 
-All pairs of layers of a network, or of two, in one pass over the data:
+Within one network, and between two:
 
     similarity = layer_cka(network, batches)
     similarity = layer_cka(network, batches, second)
+
+The Gram matrices are computed on the device that runs the network, one layer at a time.
 """
 
 import collections
@@ -21,23 +23,24 @@ from widedeep.runtime.errors import UserError
 @full_float32()
 @torch.inference_mode()
 def layer_cka(first, batches, second=None):
-    """Minibatch CKA between all layers of two networks, or of one with itself (paper, eq. 2 and 3).
+    """Minibatch CKA between all layers of two networks, or of one network with itself (paper, equations 2 and 3).
 
-    A layer's output becomes its Gram matrix before the next layer runs, so that modules that work in place are seen
-    right, and the memory is that of one layer and of the Gram matrices of one minibatch. A module that runs several
-    times is a layer each time, its name followed by #2, #3, ...
+    Each layer's output becomes a Gram matrix before the next layer runs. So modules that work in place are read
+    correctly, and memory holds the activations of one layer and the Gram matrices of one minibatch.
+
+    A layer is a submodule without submodules whose output is a tensor. A module that runs several times gives a layer
+    each time, named with #2, #3 and so on.
 
     Args:
-        first, second: torch.nn.Module in evaluation mode, on one device; every submodule that has none itself and
-            whose output is a tensor is a layer. Second None: the first with itself.
-        batches: iterable of inputs (n, ...), the same n in all, on that device; incomplete ones are left to the caller.
+        first, second: torch.nn.Module in evaluation mode, on one device. Second None: the first with itself.
+        batches: iterable of inputs, (n, ...) each with the same n, on that device. Drop an incomplete last batch.
 
     Returns:
         cka.Similarity with the names of the layers in the order in which they ran
 
     Raises:
-        UserError: there is no batch, one has fewer than 4 examples or another number than the first, or a network is in
-            training mode, or runs other layers from batch to batch.
+        UserError: there is no batch; a batch has fewer than 4 examples, or not as many as the first; a network is in
+            training mode, or does not run the same layers for every batch.
     """
     networks = [first] if second is None else [first, second]
     if any(network.training for network in networks):
@@ -47,14 +50,18 @@ def layer_cka(first, batches, second=None):
         recorders = recorders or [_Recorder(network, batch) for network in networks]
         grams = [recorder.grams(batch) for recorder in recorders]
         similarity.add_grams(grams[0], grams[-1])
-        # The next forward pass has its largest activations before it fills as many Gram matrices again.
+        # Free the memory before the next forward pass, which needs most of it at its start.
         del grams
     result = similarity.result()
     return replace(result, names_first=recorders[0].names, names_second=recorders[-1].names)
 
 
 class _Recorder:
-    """Runs a network and makes the Gram matrices of its layers."""
+    """Runs a network and computes the Gram matrices of its layers.
+
+    Attributes:
+        names: names of the layers in the order in which they run.
+    """
 
     def __init__(self, network, batch):
         self.network = network
@@ -64,7 +71,7 @@ class _Recorder:
         self._n = len(batch)
 
     def grams(self, batch):
-        """cka.Grams of all layers on one minibatch.
+        """Compute the gram_matrices.Grams of all layers on one minibatch.
 
         Raises:
             UserError: the batch has another size than the first, or other layers run.
@@ -86,7 +93,7 @@ class _Recorder:
         return grams
 
     def _run(self, batch, callback):
-        """One forward pass; callback(name, output) of each layer as soon as it has run."""
+        """Run one forward pass; call callback(name, output) for each layer as soon as it has run."""
         calls = collections.Counter()
 
         def call(module, _inputs, output):

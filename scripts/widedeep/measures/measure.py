@@ -1,25 +1,22 @@
-"""What a measure of similarity between layers is, and the measures that there are.
+"""A measure of similarity between layers: its record, and what it sees of the data.
 
-A measure is a file of measures/kinds/ with a `MEASURE`; its results are stored under its name. All measures see the same
-minibatches, one by one, as a Minibatch: the Gram matrices of all layers of some networks, as they are and without their
-first components, and the first components. Nothing else of the activations is kept.
+All measures see the same minibatches, one after the other: the Gram matrices of all layers, with and without their
+first principal components, and these components. Nothing else of the activations is kept.
+
+The measures are in measures/kinds/, one file each.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from widedeep.measures import kinds
 from widedeep.measures.gram_matrices import Grams
-from widedeep.runtime.errors import UserError
 
 
 @dataclass(frozen=True)
 class Minibatch:
-    """What measures see of some layers on one minibatch of n examples.
+    """The data of one minibatch of n examples that measures see.
 
     Attributes:
         plain: Grams of the layers.
@@ -32,7 +29,7 @@ class Minibatch:
     vectors: np.ndarray
 
     def __getitem__(self, layers):
-        """The same of a slice of the layers; views."""
+        """The Minibatch of a slice of the layers; its arrays are views."""
         return Minibatch(self.plain[layers], self.deflated[layers], self.vectors[layers])
 
 
@@ -40,15 +37,20 @@ class Minibatch:
 class Measure:
     """A measure of similarity between layers.
 
+    Without `own` and `finish`, the value of two layers is the mean of `cross` over the minibatches. With them, it is
+    what `finish` makes of sums over the minibatches, as for a ratio of means.
+
     Attributes:
-        name: under which results are stored.
-        title: in figures and tables.
+        name: the name of its file, under which results are stored.
+        title: in figures.
         source: paper and equation.
-        invariances: transformations of a layer's features that change nothing: some of `shift`, `scale`, `rotation`.
-        cross: function of two Minibatches, returning (layers of first, layers of second) float64.
-        own: function of a Minibatch, returning (layers,) float64 that `finish` needs of each layer alone; None for a
-            measure whose value is the mean of `cross` over minibatches.
-        finish: function (sum of cross, sum of own of first, of second, minibatches), returning a cka.Similarity.
+        invariances: transformations of one layer's features that leave the value unchanged, among `shift` (adding a
+            constant to each feature), `scale` (multiplying all features by one number) and `rotation`.
+        cross: function of two Minibatches that returns (layers of first, layers of second) float64. Swapping the
+            Minibatches must transpose the result.
+        own: function of a Minibatch that returns (layers,) float64.
+        finish: function that takes the sum of `cross`, the sums of `own` for the first and the second network, and the
+            number of minibatches, and returns a cka.Similarity.
     """
 
     name: str
@@ -58,19 +60,3 @@ class Measure:
     cross: Callable
     own: Callable | None = None
     finish: Callable | None = None
-
-
-def names():
-    """The names of all measures that have a file."""
-    return sorted(module.name for module in pkgutil.iter_modules(kinds.__path__))
-
-
-def named(name):
-    """The Measure of a name.
-
-    Raises:
-        UserError: there is no such file.
-    """
-    if name not in names():
-        raise UserError(f"measure '{name}' is unknown; it must be one of {', '.join(names())}.")
-    return importlib.import_module(f"{kinds.__name__}.{name}").MEASURE

@@ -1,4 +1,4 @@
-"""Gram matrices and their first components in torch, on the device that holds the features."""
+"""Gram matrices and first components in torch, on the device that holds the features."""
 
 import functools
 
@@ -9,35 +9,35 @@ from widedeep.measures import gram_matrices
 from widedeep.networks import tracing
 from widedeep.networks.precision import full_products
 
-# After so many squarings, the 4096th power of a Gram matrix has the first component alone.
+# 12 squarings give the 4096th power of a Gram matrix, in which only the first component is left.
 _SQUARINGS = 12
-# Relative residual of the eigenvalue equation up to which a vector counts as the first component.
+# Largest relative residual |Kv - lambda v| / lambda of an accepted first component.
 _RESIDUAL = 1e-8
-# Values of Gram matrices that are squared together, lest they fill the device: 34 MB.
+# Matrix entries squared at once, 34 MB in float64: limits the device's memory.
 _SQUARED_AT_ONCE = 1 << 22
 
 
 def computes_apart(device):
-    """Whether the host goes on while a device computes, so that it must not wait for a result of each layer."""
+    """Whether the device computes while the host goes on. Reading a result per layer would then make the host wait."""
     return device.type != "cpu"
 
 
 def _stay_on(device):
-    """Whether Gram matrices stay where they were made: on CUDA. The CPU's are numpy's, and mps has no float64."""
+    """Whether Gram matrices stay on the device: on CUDA only. On the CPU they are numpy's, and mps has no float64."""
     return device.type == "cuda"
 
 
 def empty_on(device):
-    """What makes the arrays of gram_matrices.Grams of layers on a device."""
+    """Return the function that allocates the arrays of gram_matrices.Grams for layers on a device."""
     if not _stay_on(device):
         return np.empty
     return functools.partial(torch.empty, dtype=torch.float64, device=device)
 
 
 def packed_gram(output):
-    """gram_matrices.PackedGram of one layer's output (n, ...), computed on the device that holds it.
+    """Compute the gram_matrices.PackedGram of one layer's output, (n, ...), on the device that holds it.
 
-    On the CPU its arrays are numpy's; elsewhere they are tensors, and nothing is read back from the device.
+    Its arrays are numpy arrays on the CPU, and tensors elsewhere: nothing is read back from the device.
     """
     features = tracing.features(output)
     return (
@@ -48,17 +48,17 @@ def packed_gram(output):
 
 
 def packed_gram_on_device(features):
-    """gram_matrices.packed_gram in torch, of float32 (n, p) features on any device.
+    """gram_matrices.packed_gram in torch, for float32 (n, p) features on any device.
 
-    The features are always centred before the product: to look first whether they need it would make the device wait.
+    Features are always centred before the product. Checking first whether they need it would make the host wait.
     """
-    # mps has no float64: there only the small matrices move to the host.
+    # mps has no float64, so its small matrices move to the host.
     wide = features.device if features.device.type != "mps" else torch.device("cpu")
     squared_norms = features.square().sum(dim=1).to(wide).double()
     centred = features - features.mean(dim=0)
     with full_products():
         gram = (centred @ centred.T).to(wide).double()
-    # What rounding left of the mean.
+    # Removes the rounding error of the mean.
     means = gram.mean(dim=0)
     gram -= means
     gram -= (means - means.mean())[:, None]
@@ -72,13 +72,14 @@ def _flat_triangle(n, device):
 
 
 def on_host(grams):
-    """Gram matrices and first components of layers with numpy arrays: one copy from the device, not one a layer.
+    """Copy the Gram matrices of several layers to the host, with their first components, in one copy.
 
     Args:
-        grams: dict of gram_matrices.PackedGram of tensors.
+        grams: dict from a layer's name to its gram_matrices.PackedGram of tensors.
 
     Returns:
-        dict of (gram_matrices.PackedGram, scores); the scores as of `first_scores_on_device`, None where they are not known.
+        dict from a layer's name to (gram_matrices.PackedGram of numpy arrays, (n,) scores of the first component). The
+        scores are None where first_scores_on_device did not find them, or where it did not run.
     """
     if not grams:
         return {}
@@ -94,15 +95,15 @@ def on_host(grams):
 
 
 def first_scores_on_device(triangles, diagonals):
-    """deflation.first_scores of many layers in torch, on any device that has float64.
+    """deflation.first_scores for many layers in torch, on any device with float64.
 
     Args:
         triangles: (layers, n (n - 1) / 2) float64.
         diagonals: (layers, n) float64.
 
     Returns:
-        (layers, n) float64; NaN for a layer that is constant, not finite, or whose first two eigenvalues are so close
-        (0.4 %) that it takes another method.
+        (layers, n) float64; NaN for a layer that is constant or not finite, and for one whose first two eigenvalues
+        are within 0.4 %, for which this method is not exact.
     """
     at_once = max(1, _SQUARED_AT_ONCE // diagonals.shape[1] ** 2)
     parts = zip(triangles.split(at_once), diagonals.split(at_once), strict=True)
@@ -110,7 +111,7 @@ def first_scores_on_device(triangles, diagonals):
 
 
 def _first_scores(triangles, diagonals):
-    """In the powers of a matrix nothing is left but the first eigenvector, which all columns show."""
+    """First scores by repeated squaring: every column of a high power of a matrix is its first eigenvector, scaled."""
     layers, n = diagonals.shape
     full = diagonals.new_zeros(layers, n * n)
     full[:, _flat_triangle(n, full.device)] = triangles

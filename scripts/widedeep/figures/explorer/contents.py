@@ -1,4 +1,4 @@
-"""All that the page of a study holds, as far as it fits."""
+"""The contents of the explorer's page: the networks, pairs and findings of a study that fit."""
 
 import collections
 
@@ -13,19 +13,19 @@ from widedeep.runtime.errors import UserError
 
 
 def contents_of(name, folders, data, pair_files, findings, family, room):
-    """All that the page holds, at most `room` bytes of it: a dict of JSON.
+    """Collect the contents of the page, a dict of JSON with at most `room` bytes.
 
     Args:
-        name: of the study, above the page.
+        name: name of the study.
         folders: paths of the networks' folders.
         data: path of the data set's file, for the shapes of layers.
         pair_files: paths of files of pairs.
         findings: path of findings.csv, or None.
-        family: that decided figures 1 and 2 of the findings, or None.
+        family: family that decided figures 1 and 2 of the findings, or None.
         room: bytes.
 
     Raises:
-        UserError: files of a folder are of different networks, or not even one network fits.
+        UserError: files in a folder are of different networks, or not even one network fits.
     """
     described = dataset.describe(data)
     found = tables.read(findings, "findings.csv").to_dict("records") if findings else []
@@ -35,7 +35,7 @@ def contents_of(name, folders, data, pair_files, findings, family, room):
         "has_block": HAS_BLOCK,
         "colour_maps": colour_maps(),
     }
-    # Views name two networks and a layer each.
+    # 1,000 bytes for the view of each finding, which names two networks and a layer.
     room -= len(page.as_json([study, found])) + 1000 * (len(found) + 1)
     networks, room = page.first_that_fit(
         (network_of(folder, data, described, architectures) for folder in folders), room
@@ -58,15 +58,15 @@ def contents_of(name, folders, data, pair_files, findings, family, room):
 
 
 def with_architectures(networks, architectures, room):
-    """The first networks that fit together with the layers of their configurations.
+    """Keep the first networks that fit together with the layers of their configurations.
 
     Args:
-        networks: as of network_of, already taken from `room`.
+        networks: list of records from networks.network_of, whose bytes are not in `room` any more.
         architectures: dict from a configuration's name to its layers.
         room: bytes left.
 
     Returns:
-        (list of networks, their part of the architectures, bytes left)
+        (list of networks, dict of their architectures, bytes left)
     """
     while True:
         models = {network["model"] for network in networks}
@@ -79,7 +79,7 @@ def with_architectures(networks, architectures, room):
 
 
 def first_seeds_first(folders):
-    """Folders of networks, the first one of each configuration before the second ones."""
+    """Sort folders of networks: the first one of every configuration, then the second ones, and so on."""
     ranks = collections.Counter()
     ranked = []
     for folder in folders:
@@ -89,7 +89,7 @@ def first_seeds_first(folders):
 
 
 def left_out(networks, all_networks, pairs, all_pairs):
-    """The sentence that tells how much of the study the page holds, empty where it holds all."""
+    """A sentence that says how much of the study the page holds; "" if it holds all."""
     if (networks, pairs) == (all_networks, all_pairs):
         return ""
     return (
@@ -99,7 +99,7 @@ def left_out(networks, all_networks, pairs, all_pairs):
 
 
 def colour_maps():
-    """dict from each colour map to 33 colours at equal distances, as the library takes them."""
+    """The colour maps as plotly reads them: dict from name to 33 evenly spaced [position, colour]."""
     return {
         name: [[place / 32, to_hex(matplotlib.colormaps[name](place / 32))] for place in range(33)]
         for name in page.COLOUR_MAPS

@@ -1,4 +1,4 @@
-"""What the explorer holds of a network, and of a pair of networks."""
+"""Records of networks and of pairs of networks for the explorer's page, read from their files."""
 
 import torch
 
@@ -13,20 +13,27 @@ from widedeep.runtime.errors import UserError
 
 
 def network_of(folder, data_path, described, architectures):
-    """What the page holds of the network in a folder; the layers of its configuration are added to `architectures`.
+    """Make the record of the network in a folder, and add the layers of its configuration to `architectures`.
 
     Args:
-        folder: path.
-        data_path, described: of the images, a path and a dataset.Description.
-        architectures: dict from a configuration's name to its layers.
+        folder: path of the folder.
+        data_path: path of the data set's file.
+        described: dataset.Description of that file.
+        architectures: dict from a configuration's name to its layers, from layers_of.
+
+    Returns:
+        dict of JSON
+
+    Raises:
+        UserError: a file is missing or damaged, or the files are of different networks or another data set.
     """
     first, comparison = network_files.components_and_cka(folder / "pca.h5", folder / "cka.h5")
     side = comparison.first
     known = metrics.read([folder / "metrics.json"])
     if side.label not in known:
         raise UserError(
-            f"{folder}: its cka.h5 is of {side.label} where its metrics.json is of {next(iter(known))}; "
-            "give a folder whose files are of one network."
+            f"{folder}: its cka.h5 is of {side.label} and its metrics.json of {next(iter(known))}; give a folder whose "
+            "files are of one network."
         )
     keys = ("model", "family", "depth", "width", "fraction", "seed", "test_accuracy", "train_accuracy")
     network = metrics.values_of(known[side.label], ("dataset", *keys), folder / "metrics.json")
@@ -51,17 +58,24 @@ def network_of(folder, data_path, described, architectures):
 
 
 def layers_of(network, side, described):
-    """Names, kinds, stages, residual blocks and shapes of a configuration's layers, a list each.
+    """Lists of the names, kinds, stages, residual blocks and shapes of a configuration's layers, a dict.
+
+    Args:
+        network: mapping with the keys of names.Configuration.
+        side: similarities.Side of the network in its cka.h5.
+        described: dataset.Description of its data set.
 
     Raises:
-        UserError: the network that is built has other layers than the file, whose `side` this is.
+        UserError: cka.h5 has a layer that the configuration's family does not build.
     """
     configuration = Configuration(**{key: network[key] for key in ("dataset", "family", "depth", "width", "fraction")})
     built = without_weights(configuration, described.image_shape, len(described.classes))
     layers = tracing.described(built, tracing.layers_of(built), described.image_shape, torch.device("meta"))
     shapes = {layer.name: " x ".join(map(str, layer.shape)) for layer in layers}
     if missing := [name for name in side.names if name not in shapes]:
-        raise UserError(f"{side.label}: its cka.h5 has a layer {missing[0]}, and the network none; dump it again.")
+        raise UserError(
+            f"{side.label}: its cka.h5 has a layer {missing[0]}, which the network of its family lacks; dump it again."
+        )
     shapes = [shapes[name] for name in side.names]
     return {
         "names": side.names,
@@ -73,7 +87,10 @@ def layers_of(network, side, described):
 
 
 def probes_of(folder, side):
-    """[layer, "before" or "after" its addition, accuracy] of each probe of a network, none without its probes.csv."""
+    """List the probes of a network as [index of layer, "before" or "after" the addition, accuracy].
+
+    Empty if the folder has no probes.csv.
+    """
     if not (folder / "probes.csv").exists():
         return []
     table = tables.read(folder / "probes.csv")
@@ -85,7 +102,10 @@ def probes_of(folder, side):
 
 
 def deletion_of(folder, side):
-    """[layer, "alone" or "from the end", accuracy] without each residual block; it stands at the block's last layer."""
+    """List the deletions of residual blocks as [index of layer, "alone" or "from the end", accuracy].
+
+    The layer is the output of the first residual block that is deleted. Empty if the folder has no deletion.csv.
+    """
     if not (folder / "deletion.csv").exists():
         return []
     table = tables.read(folder / "deletion.csv")
@@ -96,7 +116,7 @@ def deletion_of(folder, side):
 
 
 def pair_of(comparison):
-    """What the page holds of a pair of networks."""
+    """Make the record of a pair of networks, a dict of JSON, from a similarities.Comparison."""
     return {
         "first": comparison.first.label,
         "second": comparison.second.label,
@@ -106,21 +126,21 @@ def pair_of(comparison):
 
 
 def pairs_among(labels, paths, room):
-    """What the page holds of the pairs of networks with these labels, the first that fit, and how many pairs there are.
+    """Make the records of the pairs between given networks, as many as fit, in the order of the files.
 
     Args:
-        labels: set of them.
-        paths: of files of pairs.
+        labels: set of the networks' labels.
+        paths: paths of files of pairs.
         room: bytes.
 
     Returns:
-        (list as of pair_of, int)
+        (list of records from pair_of, number of pairs in the files between these networks)
     """
     pairs, number = [], 0
     for path, name in [(file, name) for file in paths for name in similarities.names(file)]:
         comparison = similarities.read(path, name)
         if {comparison.first.label, comparison.second.label} <= labels:
-            # One that does not fit ends the list.
+            # The first pair that does not fit ends the list.
             if len(pairs) == number:
                 fitting, room = page.first_that_fit([pair_of(comparison)], room)
                 pairs += fitting

@@ -1,7 +1,7 @@
-"""The explorer's page: HTML, styles and scripts of the folder `parts`, with the study's data as JSON.
+"""The explorer's page: the HTML, styles and scripts in the folder `parts`, with the study's data as JSON.
 
-Each matrix is packed apart and unpacked when it is shown: values in 16 bits between the smallest and the largest,
-compressed, in base64.
+Matrices are packed: 16-bit codes between the smallest and the largest value, compressed, in base64. The page unpacks a
+matrix when it is shown.
 """
 
 import base64
@@ -15,26 +15,28 @@ from pathlib import Path
 import numpy as np
 
 PARTS = Path(__file__).parent / "parts"
-# In the order in which they run.
+# In the order in which the page runs them.
 SCRIPTS = tuple(
     f"{name}.js" for name in ("support", "data", "state", "figure", "curves", "page", "cursor", "exports", "controls")
 )
-# Bytes of the whole page: it shall go by mail.
+# Most bytes of the whole page, so that it can be mailed.
 MOST_BYTES = 20_000_000
-# Values are codes from 0 to LARGEST; what is undefined is UNDEFINED.
+# Codes of values go from 0 to LARGEST; UNDEFINED stands for NaN.
 LARGEST, UNDEFINED = 65534, 65535
-# Perceptually uniform, and readable for the colour-blind. The first is the default, as in the figures.
+# Perceptually uniform and readable for the colour-blind. The first one is the default, as in the figures.
 COLOUR_MAPS = ("magma", "viridis", "cividis")
 
 
 def packed(values):
-    """A matrix as the page reads it.
+    """Pack a matrix for the page.
 
     Args:
-        values: (rows, columns), NaN where undefined. Of a symmetric one the triangle from the diagonal up is kept.
+        values: (rows, columns), NaN where undefined. If it is symmetric, only the upper triangle with the diagonal is
+            stored.
 
     Returns:
-        dict with rows, columns, symmetric, low, step and data; a value is low + step * code, half a step wrong at most
+        dict with rows, columns, symmetric, low, step and data; a value is low + step * code, with an error of at most
+        half a step
     """
     values = np.asarray(values, dtype=float)
     defined = np.isfinite(values)
@@ -56,20 +58,20 @@ def packed(values):
 
 
 def compressed(content):
-    """Bytes as base64 of gzip, the same whenever they are made."""
+    """Compress bytes with gzip and encode them in base64; the same bytes always give the same text."""
     return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
 
 
 def numbers(values):
-    """A list of floats with four digits; None for what is undefined."""
+    """Round floats to four digits, a list; None for NaN and infinity."""
     return [None if not math.isfinite(value) else round(float(value), 4) for value in values]
 
 
 def first_that_fit(records, room):
-    """The first of some records whose JSON fits together.
+    """Take the first records whose JSON fits together into `room` bytes.
 
     Args:
-        records: iterable, read no further than they fit.
+        records: iterable of JSON values; nothing after the first one that does not fit is read.
         room: bytes.
 
     Returns:
@@ -86,22 +88,22 @@ def first_that_fit(records, room):
 
 
 def size_of(record):
-    """Bytes of a record in the page's JSON, with what separates it from the next one."""
+    """Bytes of a record in the page's JSON, including the separator."""
     return len(as_json(record)) + 2
 
 
 def as_json(value):
-    """JSON that no HTML parser takes for the end of a script."""
+    """JSON text in which no HTML parser finds the end of a script."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 
 
 def page(study, library):
-    """The HTML file.
+    """Make the text of the HTML file.
 
     Args:
-        study: what the page holds, a dict of JSON (contents.py).
-        library: JavaScript of the plotting library.
+        study: contents of the page, a dict of JSON (contents.py).
+        library: JavaScript of the plotting library, plotly.
 
     Returns:
         str
@@ -111,9 +113,9 @@ def page(study, library):
         [
             "default-src 'none'",
             f"script-src {' '.join(map(_source, [*scripts, library]))}",
-            # The library writes the styles of its drawing into the page.
+            # plotly adds styles to the page.
             "style-src 'unsafe-inline'",
-            # Exported pictures are drawn in memory.
+            # Pictures to export are made in memory.
             "img-src data: blob:",
             "base-uri 'none'",
             "form-action 'none'",
@@ -127,11 +129,11 @@ def page(study, library):
         "library": compressed(library.encode()),
         "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
     }
-    # One pass: what is put in is never searched for further places.
+    # In one pass, so that inserted text is never searched for {{...}}.
     first, *pieces = (PARTS / "page.html").read_text().split("{{")
     return first + "".join(parts[name] + rest for name, _, rest in (piece.partition("}}") for piece in pieces))
 
 
 def _source(script):
-    """How a content security policy names a script that it lets run."""
+    """The source expression of a script in a content security policy: the hash of its text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

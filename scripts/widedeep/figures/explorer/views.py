@@ -1,23 +1,26 @@
-"""States of the explorer's page that show what a claim is about: which networks, which layer."""
+"""States of the explorer's page that claims and the first lines of the page link to.
+
+A state is a dict from the keys of the page's address to their values: which networks, which view, which pinned layer.
+"""
 
 import itertools
 import statistics
 
 import pandas as pd
 
-from widedeep.findings.networks import behind, ends, longest_row, with_shortcuts
+from widedeep.findings.networks import ends, longest_row, of_deciding_family, which_hardly_trained
 from widedeep.paper import CLAIMS
 
 
 def view_of(claim, deciding, trained, pairs):
-    """The page's state, a dict, that shows what a claim is about; None where the page holds nothing of it.
+    """Return the state that shows a claim; None if the page has nothing to show for it.
 
     Args:
-        claim: id of a claim in paper.CLAIMS.
-        deciding, trained: from as_findings_see.
+        claim: id in paper.CLAIMS.
+        deciding, trained: lists of networks from as_findings_see.
         pairs: list of records of pairs (networks.pair_of).
     """
-    # The networks that show it best first.
+    # Networks that show the claim best come first.
     sign = -1 if CLAIMS[claim].without_block else 1
     by_block = sorted(trained, key=lambda network: sign * network["share_in_block"], reverse=True)
     views = {
@@ -39,19 +42,19 @@ def view_of(claim, deciding, trained, pairs):
 
 
 def two_seeds(networks):
-    """The first two seeds of the deepest network of the row that findings decide on; (None, None) without."""
+    """The first two seeds of the deepest configuration in the row that decides claim `depth`; else (None, None)."""
     _, large = ends_of_row(networks, "depth", "width")
     same = [network for network in networks if large and network["model"] == large["model"]]
     return same[:2] if len(same) > 1 else (None, None)
 
 
 def first_probed(networks):
-    """The state with the first network that has probes; None where none has."""
+    """The state with the first network that has probes; None if no network has any."""
     return next((pinned(network) for network in networks if network["probes"]), None)
 
 
 def first_pair(networks, pairs):
-    """The state with a pair: of both orders of all pairs the one whose first network comes first in `networks`."""
+    """The state with the pair, in either order, whose first network comes first in `networks`; None without a pair."""
     places = {network["label"]: place for place, network in enumerate(networks)}
     both_orders = (order for pair in pairs for order in itertools.permutations((pair["first"], pair["second"])))
     ordered = [(places[a], places[b], a, b) for a, b in both_orders if {a, b} <= {*places}]
@@ -59,14 +62,14 @@ def first_pair(networks, pairs):
 
 
 def examples_of(networks, has_block):
-    """Views of the network with the largest block, and of the best without one, for the page's first lines.
+    """States for the first lines of the page: the network with the largest block structure, and the best without one.
 
     Args:
-        networks: as of network_of.
-        has_block: share of layers from which on a network has a block structure.
+        networks: list of records from networks.network_of.
+        has_block: smallest share of layers in the block structure of a network that has one.
 
     Returns:
-        dict with `with` and `without`: the page's state, a layer pinned; None where there is no such network
+        dict with `with` and `without`: a state with a pinned layer, or None if there is no such network
     """
     parts = {True: [], False: []}
     for network in networks:
@@ -77,30 +80,30 @@ def examples_of(networks, has_block):
 
 
 def as_findings_see(networks, family):
-    """The networks that decide figures 1 and 2, and those that decide the other claims since they trained.
+    """Select the networks that decide figures 1 and 2, and those that decide the other claims.
 
     Args:
-        networks: as of network_of.
-        family: that decides figures 1 and 2, if the page has networks of it; None as in findings.decide.
+        networks: list of records from networks.network_of.
+        family: family that decides figures 1 and 2, if the page has networks of it; None as in findings.decide.
 
     Returns:
-        (list, list) of networks
+        (networks of that family, networks that trained), two lists
     """
     table = pd.DataFrame(networks)
     if table.empty:
         return [], []
-    deciding = with_shortcuts(table, family if family in set(table.family) else None)
-    trained = table[~behind(table, deciding)]
+    deciding = of_deciding_family(table, family if family in set(table.family) else None)
+    trained = table[~which_hardly_trained(table, deciding)]
     return tuple([networks[place] for place in lines.index] for lines in (deciding, trained))
 
 
 def side_by_side(first, second):
-    """The state with two networks beside each other; None if one is None."""
+    """The state with two networks side by side; None if one of them is None."""
     return {"first": first["label"], "second": second["label"], "view": "side"} if first and second else None
 
 
 def ends_of_row(networks, grown, fixed):
-    """First seeds of the smallest and the largest network of the row that findings decide on; (None, None) without."""
+    """The first seeds of the smallest and the largest configuration in the row that decides; else (None, None)."""
     table = pd.DataFrame(networks)
     row = longest_row(table, grown, fixed) if networks else None
     if row is None:
@@ -110,10 +113,10 @@ def ends_of_row(networks, grown, fixed):
 
 
 def most_moved_by_data(networks):
-    """Of the configuration whose block less data changes most, a network with least and one with most data.
+    """Two networks of the configuration whose block structure changes most with less data: with least and most data.
 
-    Of their seeds those that differ as the medians over seeds do; (None, None) where no configuration was trained on
-    several shares of the data.
+    Of their seeds, those two whose difference is nearest to that of the medians. (None, None) if no configuration was
+    trained on several shares of the data.
     """
     sizes = {}
     for network in networks:
@@ -133,11 +136,11 @@ def most_moved_by_data(networks):
 
 
 def median_block(networks):
-    """Median share of layers in the block."""
+    """Median share of layers in the block structure."""
     return statistics.median(network["share_in_block"] for network in networks)
 
 
 def pinned(network):
-    """The state with one network, and pinned the middle layer of its block; of all layers without one."""
+    """The state with one network and a pinned layer: the middle one of its block structure, or else of all layers."""
     layers = [layer for layer, inside in enumerate(network["in_block"]) if inside] or range(len(network["in_block"]))
     return {"first": network["label"], "pin": str(layers[len(layers) // 2])}

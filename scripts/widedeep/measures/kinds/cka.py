@@ -1,4 +1,4 @@
-"""Minibatch CKA (paper, equations 1 to 3): the ratio of means of HSIC_1 over minibatches."""
+"""Minibatch CKA: the ratio of means of HSIC_1 over minibatches (paper, equations 1 to 3)."""
 
 from widedeep.measures.cka import ratio
 from widedeep.measures.hsic import cross_hsic, self_hsic

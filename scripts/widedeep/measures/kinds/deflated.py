@@ -1,4 +1,4 @@
-"""Minibatch CKA of what is left of each layer without its first principal component (paper, figure 3)."""
+"""Minibatch CKA after removing each layer's first principal component in each minibatch (paper, figure 3)."""
 
 from widedeep.measures.cka import ratio
 from widedeep.measures.hsic import cross_hsic, self_hsic

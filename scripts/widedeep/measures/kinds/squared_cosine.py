@@ -1,6 +1,7 @@
-"""Squared cosine between the first principal components of two layers on a minibatch, mean over minibatches.
+"""Squared cosine between the first principal components of two layers, mean over minibatches.
 
-The components are those of one minibatch; figure 3 draws those of the whole test set (analysis/first_components.py).
+These are the components of single minibatches. Figure 3 draws the components of the whole test set, which
+analysis/first_components.py computes.
 """
 
 from widedeep.measures.measure import Measure

@@ -1,7 +1,7 @@
 "use strict";
-// The controls: built from the study, set by the state, connected to it; and the start of the page.
+// The controls: built from the study, set from the state, connected to it. Also the start of the page.
 
-/** An element with words in it; nothing that the data say is ever read as HTML. */
+/** Make an element with text in it; data are never read as HTML. */
 function element(tag, text = "", attributes = {}) {
   const made = document.createElement(tag);
   made.textContent = text;
@@ -59,7 +59,7 @@ function buildKinds() {
   }
 }
 
-/** A link to a view, which is shown, brought into sight and given to the keyboard. */
+/** Make a link that shows a view, scrolls to the figure and focuses it. */
 function linkTo(view, words, attributes = {}) {
   const link = element("a", words, { href: addressOf({ ...initial, ...view }), ...attributes });
   link.addEventListener("click", async (event) => {
@@ -126,7 +126,7 @@ function setControls() {
   $("pin").value = state.pin;
 }
 
-/** The layers of one network, or of two in groups. */
+/** Options for the pinned layer: the layers of one network, or of two in groups. */
 function layersToPin() {
   const groups = [state.first, state.second].filter(Boolean).map((label, index) => {
     const network = networkOf.get(label);
@@ -139,7 +139,7 @@ function layersToPin() {
   return groups.length === 1 ? [...groups[0].children] : groups;
 }
 
-/** Scroll the table of networks, and nothing else, so that a button is seen. */
+/** Scroll the table of networks, but not the page, until a button is visible. */
 function bringIntoTable(button) {
   const frame = $("networks").parentElement;
   const [inside, around] = [button.getBoundingClientRect(), frame.getBoundingClientRect()];
@@ -170,7 +170,7 @@ function connect() {
       show();
     });
   }
-  // Also when the page, hidden at first, is given a width.
+  // It also reports when a page that was hidden at first gets a width.
   new ResizeObserver(redrawIfMoved).observe($("view"));
   addEventListener("resize", redrawIfMoved);
   darkScheme.addEventListener("change", drawAgain);
@@ -181,7 +181,7 @@ function connect() {
 
 let waiting = 0;
 
-/** Draw again, at most once a frame, if the window's size moves anything. */
+/** Draw again, at most once per frame, if the window's size changes the places of panels. */
 function redrawIfMoved() {
   cancelAnimationFrame(waiting);
   waiting = requestAnimationFrame(() => {
@@ -206,7 +206,7 @@ async function start() {
   document.head.append(script);
   state = stateIn(location.hash);
   await show();
-  // The library gives the figure its events with the first drawing, which a hidden page has not seen.
+  // plotly gives the figure its events with the first drawing, which a hidden page does not have yet.
   if (!$("figure").on) await Plotly.newPlot("figure", [], {}, { displayModeBar: false, doubleClick: false });
   connect();
   document.documentElement.dataset.ready = "yes";

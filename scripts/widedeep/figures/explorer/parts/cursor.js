@@ -1,5 +1,5 @@
 "use strict";
-// The cursor, at the same relative depth in all panels: moved by mouse, finger or keys; what it tells, and what it pins.
+// The cursor: moved by mouse, finger or keys, at the same relative depth in all panels. It shows values and pins layers.
 
 const HINTS = {
   fine: "Hover over the heatmap or the curves, or go there by arrow keys, to read values; a click pins a row.",
@@ -15,29 +15,29 @@ const KEY_STEPS = {
   Home: [0, -Infinity],
   End: [0, Infinity],
 };
-let cursor = null; // {panel, row, column}: positions in it, row null among the curves
+let cursor = null; // {panel, row, column}: positions in the panel; row is null on the curves
 let pressedAt = null; // where the pointer went down
 let pinBefore = ""; // the pin before the first of two clicks
 
-/** Layer, kind and shape in words. */
+/** Text: layer, kind and shape. */
 function wordsOf(network, layer) {
   const { names, kinds, shapes } = layersOf(network);
   return `${layer} ${names[layer]} (${kinds[layer]}, ${shapes[layer]})`;
 }
 
-/** Why a value is undefined. */
+/** Text: why a value is undefined. */
 function reasonFor(panel, row, column) {
   const reasons = [panel.first.undefined[row], panel.second.undefined[column]].filter(Boolean);
   return `undefined: ${reasons[0] ?? "nothing is left of a layer without its first component"}`;
 }
 
-/** The value of two layers in words. */
+/** Text: the value of two layers. */
 function valueAt(panel, row, column) {
   const value = panel.values[row][column];
   return Number.isNaN(value) ? reasonFor(panel, row, column) : `${panel.valuesName} ${value.toFixed(4)}`;
 }
 
-/** What is under the cursor in one panel, a line a layer and one for the value. */
+/** Lines of text on the place of the cursor in one panel: each layer, then the value. */
 function wordsAt(panel, row, column) {
   const layer = panel.columns[column];
   if (row !== null) {
@@ -62,7 +62,7 @@ function moveCursor(next) {
   return tellCursor();
 }
 
-/** Say what is under the cursor; the lines of each panel. */
+/** Show the text for the place of the cursor; returns the lines of each panel. */
 function tellCursor() {
   const words = cursor ? cursors().map(([panel, row, column]) => wordsAt(panel, row, column)) : [];
   say("readout", cursor ? words.map((lines) => lines.join("; ")).join(" | ") : HINTS[coarse.matches ? "coarse" : "fine"]);
@@ -101,7 +101,7 @@ function drawCursor() {
   });
 }
 
-/** The cursor under the pointer: a cell of a heatmap, or a layer of the curves below it; null beside them. */
+/** The cursor at the pointer: a cell of a heatmap, or a layer on the curves below it; null elsewhere. */
 function cursorUnder({ clientX, clientY }) {
   const box = $("drawing").getBoundingClientRect();
   const [x, y] = [clientX - box.left, clientY - box.top];
@@ -127,20 +127,20 @@ function showTip(lines, event) {
   tip.style.top = `${Math.min(event.clientY + 16, innerHeight - height - 4)}px`;
 }
 
-/** Move the cursor to the pointer; a finger would hide a tip. */
+/** Move the cursor to the pointer, and show a tip for a mouse; a finger would cover it. */
 function follow(event) {
   const words = moveCursor(cursorUnder(event));
   showTip(cursor && event.pointerType !== "touch" ? words[cursor.panel] : null, event);
 }
 
-/** Pin the layer of the row under the cursor. */
+/** Pin the layer in the cursor's row. */
 function pinAtCursor() {
   if (!cursor || cursor.row === null) return;
   const { which, rows } = shown[cursor.panel];
   change({ pin: textOf({ which: which.rows, layers: [rows[cursor.row]] }) });
 }
 
-/** The cursor one key further. */
+/** The cursor after a key. */
 function cursorAfter(key) {
   const [up, right] = KEY_STEPS[key];
   const panel = cursor?.panel ?? 0;
@@ -173,7 +173,7 @@ function onKey(event) {
   event.preventDefault();
 }
 
-/** Zoom to what the reader has dragged over, in whole layers. */
+/** Zoom to the layers that the reader has dragged over. */
 function onZoom(ranges) {
   const changes = {};
   shown.forEach(({ rows, columns, which }, index) => {
@@ -197,12 +197,12 @@ function connectCursor() {
     if (event.pointerType !== "touch" && !event.buttons) follow(event);
   });
   drawing.addEventListener("pointerleave", (event) => {
-    // The library covers the page while a button is down.
+    // plotly covers the page while a button is down.
     if (event.pointerType === "touch" || pressedAt) return;
     moveCursor(null);
     showTip(null);
   });
-  // Before the library sees them, which keeps some to itself.
+  // Listen before plotly does, which does not pass on all events.
   const press = (event) => (pressedAt = event.button ? null : [event.clientX, event.clientY]);
   drawing.addEventListener("pointerdown", press, { capture: true });
   drawing.addEventListener(
@@ -225,7 +225,7 @@ function connectCursor() {
   };
   addEventListener("pointerup", release, { capture: true });
   addEventListener("pointercancel", release, { capture: true });
-  // Escape first puts away what covers the page, wherever the keyboard is.
+  // Escape first closes the tip, whatever has the focus.
   addEventListener(
     "keydown",
     (event) => {

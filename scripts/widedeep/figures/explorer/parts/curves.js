@@ -1,7 +1,7 @@
 "use strict";
-// The curves below a heatmap: the pinned row, the first component's share, and accuracies, all of the network of the columns.
+// The curves below a heatmap: the pinned row, the first component's share, and accuracies of the network in the columns.
 
-// [in the study as, measured, in words, shorter, marker, line]
+// [key in the study's data, value there, name, short name, marker, line]
 const SERIES = [
   ["probes", "after", "linear probe after the addition", "probe after the addition", "circle", "solid"],
   ["probes", "before", "linear probe before it", "probe before the addition", "circle-open", "dot"],
@@ -17,8 +17,8 @@ const SERIES = [
 ];
 
 /**
- * What is measured of a network, in the order of layers: a list as SERIES is, of points {layer, value, position}.
- * A point stands at its own layer, or at the nearest shown one of its residual block; position is null without any.
+ * Accuracies of a network, sorted by layer: for each entry of SERIES a list of points {layer, value, position}. The
+ * position is that of its layer, or of the nearest shown layer in the same residual block; null if none is shown.
  */
 function seriesOf(network, architecture, shown) {
   return SERIES.map(([key, how]) =>
@@ -29,7 +29,7 @@ function seriesOf(network, architecture, shown) {
   );
 }
 
-/** Range and ticks of the accuracies of all panels, so that they compare. */
+/** Range and ticks of one axis of accuracies for all panels, which makes them comparable. */
 function accuracyRange(panels) {
   const values = panels.flatMap(({ second, series }) => [second.test_accuracy, ...series.flat().map(({ value }) => value)]);
   const low = Math.floor(20 * Math.min(...values) + 1e-9) / 20;
@@ -39,7 +39,7 @@ function accuracyRange(panels) {
   return { range: [low - margin, high + margin], tickvals, ticktext: tickvals.map((value) => String(Number(value.toFixed(3)))) };
 }
 
-/** Lists for the library, with a gap between stages. */
+/** Insert a gap between stages into a list of points. */
 function withGaps(points, stages) {
   return points.flatMap((point, index) =>
     index && stages[points[index - 1].layer] !== stages[point.layer] ? [{ position: null, value: null }, point] : [point],

@@ -1,9 +1,9 @@
 "use strict";
-// What is read from the embedded data and computed from it; nothing here knows of the page.
+// Functions that unpack the embedded data and compute with them. They do not use the page.
 
 const UNDEFINED = 65535; // the code of an undefined value
 
-/** The bytes behind base64. */
+/** Decode base64 to bytes. */
 function bytesOf(base64) {
   const characters = atob(base64);
   const bytes = new Uint8Array(characters.length);
@@ -11,14 +11,14 @@ function bytesOf(base64) {
   return bytes;
 }
 
-/** The bytes behind base64 of gzip. */
+/** Decode base64 and decompress gzip. */
 async function unzipped(text) {
   const bytes = bytesOf(text);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).arrayBuffer();
 }
 
-/** A packed matrix as an array of rows of numbers, NaN where undefined. */
+/** Unpack a matrix to an array of rows of numbers, NaN where undefined. */
 async function unpacked({ rows, columns, symmetric, low, step, data }) {
   const bytes = new DataView(await unzipped(data));
   const matrix = Array.from({ length: rows }, () => new Float64Array(columns));
@@ -38,15 +38,15 @@ function transposed(matrix) {
 }
 
 /**
- * The largest contiguous range of layers whose every pairwise CKA is at least the threshold: [first, last] layer, the
- * first of several, null where no layer is defined. The same rule as block_size in scripts/widedeep/analysis/block_structure.py.
+ * The largest contiguous range of layers in which all pairs have a CKA of at least the threshold, as [first, last] layer.
+ * Ties: the first range. Null if no layer is defined. The rule of block_size in analysis/block_structure.py.
  */
 function blockRange(matrix, threshold) {
   const alike = (a, b) => matrix[a][b] >= threshold && matrix[b][a] >= threshold;
   let start = 0;
   let found = null;
   for (let end = 0; end < matrix.length; end++) {
-    // The range may hold no pair below the threshold: go on behind the last layer unlike this one.
+    // No pair in the range may be below the threshold, so start after the last layer that is unlike layer `end`.
     for (let layer = end; layer >= start; layer--) {
       if (!alike(end, layer)) start = layer + 1;
     }
@@ -56,14 +56,14 @@ function blockRange(matrix, threshold) {
   return found;
 }
 
-/** The layer at the nearest relative depth, of another number of layers: equal_depth in scripts/widedeep/analysis/block_structure.py. */
+/** The layer at the nearest relative depth in a network of `otherLayers` layers: equal_depth in analysis/block_structure.py. */
 function atEqualDepth(layer, layers, otherLayers) {
   const depth = layers === 1 ? 0 : layer * ((otherLayers - 1) / (layers - 1));
-  // As there, halves go to the even layer.
+  // numpy rounds halves to the even number.
   return depth % 1 === 0.5 ? 2 * Math.round(depth / 2) : Math.round(depth);
 }
 
-/** Where, among shown layers, the nearest one of the same residual block is; null where none is shown. */
+/** Position, among shown layers, of the nearest layer in the same residual block; null if none is shown. */
 function nearestInBlock({ stages, blocks }, layer, shown) {
   const distances = shown.flatMap((other, position) =>
     stages[other] === stages[layer] && blocks[other] === blocks[layer] ? [[Math.abs(other - layer), position]] : [],
@@ -71,11 +71,11 @@ function nearestInBlock({ stages, blocks }, layer, shown) {
   return distances.length ? distances.reduce((best, next) => (next[0] < best[0] ? next : best))[1] : null;
 }
 
-/** The smallest number with one digit that is not below a positive one, as text. */
+/** Round a positive number up to one digit, as text. */
 function roundedUp(value) {
   if (!value) return "0";
   const power = Math.floor(Math.log10(value));
-  // Of a number that has one digit already no more than a rounding error is left.
+  // Twelve digits drop the rounding error of a number that already has one digit.
   return Number(`${Math.ceil(Number((value / 10 ** power).toPrecision(12)))}e${power}`).toExponential(0);
 }
 
@@ -84,7 +84,7 @@ function layersOfKinds(architecture, kinds) {
   return architecture.kinds.flatMap((kind, index) => (kinds.has(kind) ? [index] : []));
 }
 
-/** Rows of words and numbers as CSV; what is undefined stays empty. */
+/** Format rows of words and numbers as CSV; undefined values are empty cells. */
 function asCsv(rows) {
   const cell = (value) => {
     if (value === null || value === undefined || Number.isNaN(value)) return "";

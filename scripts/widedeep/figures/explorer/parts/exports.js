@@ -1,7 +1,7 @@
 "use strict";
-// A view as a file: what is seen, with what one needs to read it without the page.
+// Exports of a view as tables and pictures that explain themselves.
 
-// So many that rounding adds nothing to the error of what is stored.
+// Enough digits that rounding adds little to the error of the stored values.
 const CSV_DIGITS = 7;
 
 const inRange = (layer, range) => (range && layer >= range[0] && layer <= range[1] ? "yes" : "no");
@@ -9,7 +9,7 @@ const yesOrNo = (value) => (value ? "yes" : "no");
 const seenOf = (layers, [from, to]) => layers.slice(from, to + 1);
 const written = (value) => (Number.isNaN(value) ? null : value.toFixed(CSV_DIGITS));
 
-/** Rows of the table of cells: CKA of every pair of layers that is seen. */
+/** Rows of the table of cells: CKA of all visible pairs of layers. */
 function cellsOfCsv() {
   const of = (side) => ["network", "layer", "name", "kind", "stage", "in_square"].map((key) => `${key}_${side}`);
   const header = [...of("row"), ...of("column"), "cka", "without_first_component", "threshold_of_square", "pinned_row"];
@@ -32,7 +32,7 @@ function cellsOfCsv() {
   return [header, ...lines];
 }
 
-/** Rows of the table of layers: the curves, a line a layer that is seen. */
+/** Rows of the table of layers: the curves, one line per visible layer. */
 function layersOfCsv() {
   const header =
     "network,layer,name,kind,stage,shape,share_of_first_component,in_block_structure,in_square,threshold_of_square," +
@@ -67,7 +67,7 @@ function layersOfCsv() {
   return [header.split(","), ...lines];
 }
 
-/** A name that tells the view: the study, the networks, and what differs from the start. */
+/** File name of a view: the study, the networks, and all that differs from the initial state. */
 function fileNameOf(extension) {
   const networks = networksShown().map(({ label }) => label);
   const others = Object.entries(state).filter(([key, value]) => !["first", "second"].includes(key) && value !== initial[key]);
@@ -76,7 +76,7 @@ function fileNameOf(extension) {
   return `${name.slice(0, 200)}${extension}`;
 }
 
-/** What a picture says about itself, as a list of sentences. */
+/** Caption of a picture, a list of sentences. */
 function captionOf() {
   const [{ first, second }] = shown;
   const networks = networksShown().map(({ name, test_accuracy: accuracy }) => `${name} (test accuracy ${percent(accuracy)})`);
@@ -90,7 +90,7 @@ function captionOf() {
   ];
 }
 
-/** Sentences broken into lines of so many letters, also inside a word that is longer. */
+/** Break sentences into lines of at most some letters, also inside longer words. */
 function linesOf(sentences, letters) {
   return sentences.flatMap((sentence) => {
     const lines = [""];
@@ -102,7 +102,7 @@ function linesOf(sentences, letters) {
   });
 }
 
-/** The picture with its caption, light whatever the page is, as the library's address of an image. */
+/** Make the picture with its caption, always light, as a data URI. */
 async function pictureOf(format) {
   const caption = linesOf(captionOf(), Math.floor((places.width - 16) / 6.2));
   const room = SPACE.line * caption.length + 8;
@@ -111,7 +111,7 @@ async function pictureOf(format) {
   return Plotly.toImage({ data, layout }, { format, width: where.width, height: where.height, scale: format === "png" ? 2 : 1 });
 }
 
-/** An SVG that tells its title and what it shows. */
+/** Add title and description to an SVG. */
 function withTitle(svg) {
   const escaped = (text) => plainText(text).replaceAll(">", "&gt;").replaceAll('"', "&quot;");
   const [title, ...rest] = captionOf().map(escaped);

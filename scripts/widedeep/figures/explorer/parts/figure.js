@@ -1,22 +1,26 @@
 "use strict";
-// The drawing: a column a panel, with the heatmap on top and three curves below it on the same axis of layers.
+// The drawing: one column per panel, the heatmap on top and three curves below it on the same axis of layers.
 //
 // A panel is {title, valuesName, without, which, first, second, values, rows, columns, seen, square, pinned, series, hidden}:
-//   title: lines above it; valuesName: what its values are called; without: whether they are without first components
+//   title: lines above it
+//   valuesName: name of its values
+//   without: whether they are without first components
 //   which: {rows, columns}, 1 or 2: whether these are layers of the state's first or second network
 //   first, second: the networks whose layers are its rows and its columns
-//   values: of all their layers; rows, columns: indices of the layers that are shown
-//   seen: {rows, columns}, [first, last] position among them that the reader has zoomed to
-//   square: {rows, columns}, the largest ranges of similar layers of both networks, either may be null
+//   values: matrix over all their layers
+//   rows, columns: indices of the layers that are shown
+//   seen: {rows, columns}, [first, last] position among the shown layers that the reader has zoomed to
+//   square: {rows, columns}, the largest range of similar layers of each network, or null
 //   pinned: a layer of the first network, or null
-//   series: of the second network's accuracies, as of seriesOf in curves.js; hidden: how many of them no shown layer bears
+//   series: accuracies of the second network, from seriesOf in curves.js
+//   hidden: number of accuracies without a shown layer
 
 const STRIPS = 3;
-// In pixels: what surrounds a heatmap, the curves below it, and the words above, which stay in sight.
+// Pixels around a heatmap, of the curves below it, and of the text above it, which stays visible.
 const SPACE = { readout: 48, colours: 54, line: 17, bar: 14, left: 64, right: 28, strip: 62, gap: 25, axis: 40, legend: 62 };
 const SIZES = { largest: 620, least: 120, leastOfLow: 320 };
 const NARROWEST_COLUMN = 360;
-// Two lines of which one is apart from any colour of the map.
+// Two lines on top of each other: on any colour of the map one of them is visible.
 const FRAME = [
   { color: "#000", width: 5 },
   { color: "#00e5ea", width: 2.5 },
@@ -26,19 +30,19 @@ const BORDER = [
   { color: "#fff", width: 1.5, dash: "dot" },
 ];
 
-/** Words for the library, which reads tags in them. */
+/** Escape text for plotly, which reads tags in it. */
 function plainText(text) {
   return String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
 
-/** The size of letters, at most `largest` pixels, in which words fit so many pixels; a letter is about 0.56 of it wide. */
+/** Font size, at most `largest`, at which text fits into some pixels; a letter is about 0.56 of the size wide. */
 function fitted(words, pixels, largest) {
   return Math.max(8, Math.min(largest, Math.floor(pixels / (0.56 * words.length))));
 }
 
 /**
- * Where everything is, in pixels from the upper left: {width, height, caption, panels: [{left, top, size, strips: [top]}]}.
- * A heatmap and its curves fit the window's height where that leaves the heatmap a size to read.
+ * Place all panels, in pixels from the upper left: {width, height, caption, panels: [{left, top, size, strips: [top]}]}.
+ * A heatmap and its curves fit the window's height, unless the heatmap would become too small to read.
  */
 function placesOf(panels, width, windowHeight) {
   const count = panels.length;
@@ -68,13 +72,13 @@ function stageBorders(architecture, shown) {
   );
 }
 
-/** [first, last] position of the shown layers inside a range of layers, null where none is. */
+/** [first, last] position of the shown layers in a range of layers; null if there is none. */
 function positionsInside(shown, range) {
   const inside = range ? shown.flatMap((layer, place) => (layer >= range[0] && layer <= range[1] ? [place] : [])) : [];
   return inside.length ? [inside[0], inside.at(-1)] : null;
 }
 
-/** Consecutive positions of shown layers for which `holds`, as [first, last]. */
+/** Runs of consecutive positions whose layers satisfy `holds`, as [first, last]. */
 function runs(shown, holds) {
   const found = [];
   shown.forEach((layer, position) => {
@@ -88,7 +92,7 @@ function runs(shown, holds) {
 /** Rectangles that cover the undefined cells of an array of rows: {x: [first, last], y: [first, last]} positions. */
 function undefinedParts(shown) {
   const found = [];
-  let ending = new Map(); // those that reach the row before, by their columns
+  let ending = new Map(); // rectangles that reach the previous row, by their columns
   shown.forEach((row, y) => {
     const reaching = new Map();
     for (const x of runs(row, Number.isNaN)) {
@@ -111,7 +115,7 @@ function hatched(parts, theme) {
   return { type: "scatter", x: along("x"), y: along("y"), fill: "toself", fillpattern, mode: "none", showlegend: false };
 }
 
-/** Traces and layout for the library. */
+/** Make plotly's traces and layout for all panels. */
 function drawingOf(panels, places, { architectures, colours, theme, zooming, caption }) {
   const legend = { orientation: "h", x: 0, xanchor: "left", yanchor: "top", itemclick: false, itemdoubleclick: false };
   const layout = {
@@ -121,7 +125,7 @@ function drawingOf(panels, places, { architectures, colours, theme, zooming, cap
     paper_bgcolor: theme.paper,
     plot_bgcolor: theme.paper,
     font: { family: "system-ui, sans-serif", size: 12, color: theme.ink },
-    hovermode: false, // the page's own cursor tells values
+    hovermode: false, // the page's own cursor shows values
     dragmode: zooming ? "zoom" : false,
     showlegend: true,
     legend: { ...legend, y: (SPACE.legend + places.caption) / places.height },
@@ -238,7 +242,7 @@ function addHeatmap({ traces, layout, colours, theme, write, upFraction }, panel
   }
 }
 
-/** Borders of stages, and what is outlined: the square of one network, or a bar on its own axis for each of two. */
+/** Add borders of stages, and outline the square of one network, or a range beside its own axis for each of two. */
 function addFrames({ layout, architectures, theme }, panel, axis, place) {
   const onHeatmap = { xref: axis.x, yref: axis.y[0] };
   const [right, upper] = [panel.columns.length - 0.5, panel.rows.length - 0.5];
@@ -262,13 +266,13 @@ function addFrames({ layout, architectures, theme }, panel, axis, place) {
     if (across && up) outline({ ...across, ...up });
     return;
   }
-  // Beside the axis, as a share of its length.
+  // Position of the outline beside the axis, relative to its length.
   const [near, far] = [1 + 3 / place.size, 1 + 7 / place.size];
   if (across) outline({ ...across, yref: `${axis.y[0]} domain`, y0: near, y1: far });
   if (up) outline({ ...up, xref: `${axis.x} domain`, x0: near, x1: far });
 }
 
-/** How the library names the axes of a panel. */
+/** Names of the axes of a panel in plotly. */
 function axesOf(index) {
   const number = (value) => (value === 1 ? "" : value);
   const y = Array.from({ length: STRIPS + 1 }, (_, strip) => `y${number(index * (STRIPS + 1) + strip + 1)}`);
@@ -277,7 +281,7 @@ function axesOf(index) {
   return { x, y, name };
 }
 
-/** Range and ticks of an axis of layers, which bears the layers' own numbers. */
+/** Range and ticks of an axis of layers; ticks are numbers of layers, not positions. */
 function numbersOf(shown, [from, to]) {
   const every = Math.max(1, Math.ceil((to - from + 1) / 6));
   const tickvals = [...shown.keys()].filter((position) => position >= from && position <= to && (position - from) % every === 0);

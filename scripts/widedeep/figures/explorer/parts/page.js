@@ -1,14 +1,14 @@
 "use strict";
-// What the page shows: from the state to panels, their drawing, and what is said about it.
+// From the state to panels, to their drawing, and to the text about them.
 
 const percentage = (share) => (100 * share).toFixed(1);
 const percent = (share) => `${percentage(share)} %`;
 const coarse = matchMedia("(pointer: coarse)");
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
-const matrices = new Map(); // unpacked ones, by the packed record
+const matrices = new Map(); // packed record: promise of its matrix
 
 let shown = []; // the panels that are drawn
-let places = null; // and where
+let places = null; // their places
 let shownState = null; // the state that they show
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -20,7 +20,7 @@ async function matrixOf(record, without) {
   return matrices.get(packed);
 }
 
-/** CKA between two networks, rows of the first; null where the page has none. */
+/** CKA between two networks, layers of the first in rows; null if the page does not hold it. */
 async function matrixBetween(first, second, without) {
   if (first === second) return matrixOf(first, without);
   const pairOf = (one, other) => study.pairs.find((pair) => pair.first === one.label && pair.second === other.label);
@@ -34,7 +34,7 @@ async function panelsOf() {
   const both = state.without === "both";
   const removed = both ? [false, true] : [state.without === "1"];
   const panels = await Promise.all(removed.map(async (without) => panelsOfOne(without, both)));
-  // Of two networks side by side both panels of one are neighbours.
+  // With and without first components, the two panels of a network stand side by side.
   return panels[0].flatMap((_, index) => panels.map((list) => list[index]));
 }
 
@@ -77,14 +77,14 @@ async function panelOf(first, second, which, values, without, both) {
   };
 }
 
-/** Accuracies of the networks of a panel, and whether they have a block structure: the frame does not tell. */
+/** Lines above a panel: accuracies, and whether the networks have a block structure, which the frame does not show. */
 function titleOf(first, second) {
   const accuracyOf = ({ name, test_accuracy: accuracy }) => `${name}: ${percent(accuracy)}`;
   if (first === second) return [accuracyOf(first), ruleFor(first)];
   return [first, second].map((one) => `${accuracyOf(one)}, ${hasBlock(one) ? "" : "no "}block structure`);
 }
 
-/** A square of one layer is none. */
+/** The range to outline; null for a range of one layer. */
 function outlined(range) {
   return range && range[1] > range[0] ? range : null;
 }
@@ -93,7 +93,7 @@ function hasBlock(network) {
   return network.share_in_block >= study.has_block;
 }
 
-/** Whether a network has a block structure, in words; the square of similar layers does not tell. */
+/** Text on whether a network has a block structure, which the square of similar layers does not decide. */
 function ruleFor(network) {
   if (!hasBlock(network)) return "no block structure by the first-component rule";
   return `block structure: ${percent(network.share_in_block)} of layers by the first-component rule`;
@@ -104,12 +104,12 @@ function ruleFor(network) {
 
 let drawn = Promise.resolve();
 
-/** Do what draws after what draws already; what fails is told, and the next one is tried all the same. */
+/** Run drawings one after the other. An error is shown on the page, and the next drawing runs all the same. */
 function inTurn(work) {
   drawn = drawn.then(work).then(
     () => ($("trouble").hidden = true),
     (error) => {
-      shownState = null; // so that the next drawing is a whole one
+      shownState = null; // the next drawing must draw everything
       $("trouble").hidden = false;
       $("trouble").textContent = `This view could not be drawn (${error.message}); choose another one, or load the page again.`;
     },
@@ -117,7 +117,7 @@ function inTurn(work) {
   return drawn;
 }
 
-/** Draw the state; of several that wait the last. */
+/** Draw the state; if several calls wait, only the last one draws. */
 function show() {
   const wanted = state;
   return inTurn(async () => {
@@ -136,7 +136,7 @@ function show() {
   });
 }
 
-/** Draw again where the window's size or scheme asks for it. */
+/** Draw again after a change of the window's size or colour scheme. */
 function drawAgain() {
   return inTurn(draw);
 }
@@ -157,13 +157,13 @@ function hasSameLayers(before, after) {
   return layers(before) === layers(after);
 }
 
-/** Colours of the page, or those of an element in it. */
+/** Colours of the page, or of an element in it. */
 function theme(from = document.documentElement, dark = darkScheme.matches) {
   const style = getComputedStyle(from);
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
   return {
     ...Object.fromEntries(["paper", "ink", "line", "undefined"].map((name) => [name, colour(name)])),
-    // Of Okabe and Ito, apart for the colour-blind: of the row, the share, the series.
+    // Okabe and Ito's palette for the colour-blind: the pinned row, the share, the series.
     series: [dark ? "#56b4e9" : "#0072b2", dark ? "#e69f00" : "#b06f00", "#009e73", "#009e73", "#d55e00", "#d55e00"],
   };
 }
@@ -177,7 +177,7 @@ async function draw() {
   afterDrawing();
 }
 
-/** Draw what the threshold changes; large heatmaps would take a second. */
+/** Draw only the frames, which is all that the threshold changes; a large heatmap would take a second. */
 async function drawFrames() {
   await Plotly.relayout("figure", { shapes: drawing(places, theme()).layout.shapes });
 }
@@ -193,12 +193,12 @@ function drawing(where, colours, caption = []) {
 }
 
 function afterDrawing() {
-  // The figure bears one name for all that the library draws in it.
+  // Screen readers get one name for the whole figure.
   for (const part of $("figure").children) part.setAttribute("aria-hidden", "true");
   drawCursor();
 }
 
-/** On paper it is light, and as wide as the paper; at once, since the browser does not wait for a turn. */
+/** Draw for paper: light, and as wide as the paper. It does not wait for its turn, since the browser prints at once. */
 function drawForPaper() {
   if (!shown.length) return;
   places = placesOf(shown, 700, 900);
@@ -213,7 +213,7 @@ function networksShown() {
   return [...new Set(shown.flatMap(({ first, second }) => [first, second]))];
 }
 
-/** The largest square of similar layers of each network that is shown, and what the other rule says. */
+/** Text on each network: its largest square of similar layers, and its block structure by the first-component rule. */
 function squaresInWords() {
   const told = new Map();
   for (const { first, second, square, without } of shown) {
@@ -246,7 +246,7 @@ function describe() {
   );
 }
 
-/** The pinned layers that are drawn, each with its network. */
+/** Text that names the pinned layers and their networks. */
 function pinInWords() {
   const drawnPins = shown.filter(({ pinned }) => pinned !== null);
   const words = drawnPins.map(({ first, pinned }) => `${layersOf(first).names[pinned]} of ${first.name}`);
@@ -272,12 +272,12 @@ function notes() {
   ];
 }
 
-/** How wrong a value of the page, as it is written, may be. */
+/** Text: the largest error of a value on the page, with the rounding of its text. */
 function errorInWords() {
   return roundedUp(study.error + 0.5 * 10 ** -CSV_DIGITS);
 }
 
-/** Put words in their place; the same words again would be read aloud again. */
+/** Set the text of an element, if it changes: screen readers read it aloud each time it is set. */
 function say(id, words) {
   if ($(id).textContent !== words) $(id).textContent = words;
 }

@@ -1,5 +1,5 @@
 "use strict";
-// The state of the page, which lives in its address: what it may hold, and how it is read and written.
+// The state of the page. It lives in the page's address; these functions check, read and write it.
 
 const $ = (id) => document.getElementById(id);
 const study = JSON.parse($("data").textContent);
@@ -11,23 +11,23 @@ const allKinds = [...new Set(Object.values(study.architectures).flatMap((archite
 const initial = {
   first: study.networks[0].label,
   second: "",
-  view: "pair", // or "side": each with itself
+  view: "pair", // or "side": two networks side by side, each with itself
   without: "", // first components: "", "1" or "both"
   kinds: "",
   threshold: "0.9",
   pin: "", // a layer of the first network, as 20, or of the second, as 2:20
-  x: "", // the layers that are seen across and up, as 10-40, of the second network as 2:10-40; all if empty
+  x: "", // zoomed range of layers on each axis, as 10-40, or of the second network as 2:10-40; all if empty
   y: "",
   map: Object.keys(study.colour_maps)[0],
 };
 let state = { ...initial };
 
-/** The state in an address; what it does not say, or says wrong, is as at the start. */
+/** Read the state in an address; missing and wrong values are those of the initial state. */
 function stateIn(fragment) {
   const said = Object.fromEntries(new URLSearchParams(fragment.replace(/^#/, "")));
   const given = Object.hasOwn(said, "first") ? said : { ...(study.examples.with ?? study.examples.without), ...said };
   const next = { ...initial, ...Object.fromEntries(Object.entries(given).filter(([key]) => Object.hasOwn(initial, key))) };
-  // Layers of a network that the page does not hold are none of another one.
+  // Layer numbers of a network that the page does not hold mean nothing for another network.
   if (!networkOf.has(next.first)) Object.assign(next, { first: initial.first, pin: "", x: "", y: "" });
   if (!networkOf.has(next.second)) next.second = "";
   const threshold = Math.round(100 * Number(next.threshold)) / 100;
@@ -46,7 +46,7 @@ function addressOf(next) {
   return `#${new URLSearchParams(changed)}`;
 }
 
-/** {which, layers} of words as 20, 2:20 or 2:10-40: 1 or 2 layers of the first or the second network; null of others. */
+/** Parse 20, 2:20 or 2:10-40 to {which, layers}: `count` layers of the first or second network; null if it is wrong. */
 function layersIn(words, { first, second }, count) {
   const [, prefix, numbers] = words.match(/^(2:)?(\d+(?:-\d+)?)$/) ?? [];
   const network = networkOf.get(prefix ? second : first);
@@ -59,20 +59,20 @@ function textOf(found) {
   return found ? `${found.which === 2 ? "2:" : ""}${found.layers.join("-")}` : "";
 }
 
-/** The same layers as those of another network, at equal depth where it is of another architecture. */
+/** Convert layers of network `from` to another one: the same layers, or layers at equal depth in another architecture. */
 function asLayersOf(network, found, from) {
   if (layersOf(network) === layersOf(from)) return found.layers;
   return found.layers.map((layer) => atEqualDepth(layer, countOf(from), countOf(network)));
 }
 
-/** Layers that the state names, as those of its first or second network; null where it names none. */
+/** Layers in a value of the state, converted to its first or second network; null if there are none. */
 function inNetwork(words, which, count) {
   const found = layersIn(words, state, count);
   const networks = [state.first, state.second].map((label) => networkOf.get(label));
   return found && asLayersOf(networks[which - 1], found, networks[found.which - 1]);
 }
 
-/** What the state says of layers once its networks are others. */
+/** Changes of the state that replace its networks and convert its pin and zoom to them. */
 function layersAfter(networks) {
   const next = { ...state, ...networks };
   const moved = (words, count) => {
@@ -86,7 +86,7 @@ function layersAfter(networks) {
   return { ...networks, pin: moved(state.pin, 1), x: moved(state.x, 2), y: moved(state.y, 2) };
 }
 
-/** Kinds of layers that are shown; all of them if none is chosen. */
+/** Kinds of layers to show; all of them if none is chosen. */
 function kindsIn({ kinds }) {
   const chosen = kinds.split(",").filter((kind) => allKinds.includes(kind));
   return new Set(chosen.length ? chosen : allKinds);
@@ -94,13 +94,13 @@ function kindsIn({ kinds }) {
 
 let addressWaits = 0;
 
-/** Write the state into the address, in place of the last one or (`pushState`) behind it. */
+/** Write the state into the address. It replaces the last entry of the history, or with `pushState` follows it. */
 function writeAddress(how = "replaceState") {
   clearTimeout(addressWaits);
   try {
     history[how](null, "", addressOf(state));
   } catch {
-    // Browsers bound how often an address may change: then it follows a second later.
+    // Browsers limit how often an address may change, so try again a second later.
     addressWaits = setTimeout(writeAddress, 1000);
   }
 }

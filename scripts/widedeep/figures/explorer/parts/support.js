@@ -1,4 +1,4 @@
-// A browser that is too old to read the other scripts reads this one and tells its user. Written as of 2009 for that.
+// Tells the user when a browser is too old for the other scripts. So this one uses only JavaScript of 2009.
 "use strict";
 
 function tellThatNothingIsDrawn() {

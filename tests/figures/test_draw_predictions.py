@@ -1,4 +1,4 @@
-"""Agreement of predictions against their definitions, and the file."""
+"""Figures of predictions, from the files to the tables and the drawings."""
 
 import compare_examples
 import compare_predictions
@@ -7,88 +7,29 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.special
-import scipy.stats
 import small
-import torch
 from test_streaming import write_images
 
-from widedeep.analysis import activations, agreement, examples
+from widedeep.analysis import agreement, examples
 from widedeep.data import folders, loading
-from widedeep.figures import predictions
+from widedeep.figures import predictions as drawing
 from widedeep.formats import dataset, dumps, predictions, tables
 from widedeep.runtime import files
 from widedeep.runtime.errors import UserError
 
-RNG = np.random.default_rng(5)
-LOGITS = RNG.normal(size=(4, 30, 7)) * 3
-LOGS = scipy.special.log_softmax(LOGITS, axis=2)
-
-
-def test_kl_divergence_is_scipys_on_every_example():
-    found = agreement.kl_divergence(LOGS)
-    for row in range(4):
-        for column in range(4):
-            expected = scipy.stats.entropy(np.exp(LOGS[row]), np.exp(LOGS[column]), axis=1).mean()
-            assert found[row, column] == pytest.approx(expected, abs=1e-12)
-    assert found[0, 1] != pytest.approx(found[1, 0])
-
-
-def test_kl_divergence_stays_finite_where_a_probability_vanishes():
-    logs = scipy.special.log_softmax(np.array([[[500.0, 0, 0]], [[0, 0, 0]]]), axis=2).astype(np.float32)
-    found = agreement.kl_divergence(logs)
-    assert found[0, 1] == pytest.approx(np.log(3))
-    assert np.isfinite(found).all()
-
-
-def test_agreement_is_the_share_of_equal_classes():
-    classes = LOGS.argmax(axis=2)
-    found = agreement.agreement(classes)
-    for row in range(4):
-        for column in range(4):
-            equal = sum(a == b for a, b in zip(classes[row], classes[column], strict=True))
-            assert found[row, column] == equal / 30
-
-
-def test_class_shares_count_networks():
-    classes = LOGS.argmax(axis=2)
-    shares = agreement.class_shares(classes, 7)
-    assert shares.shape == (30, 7)
-    assert shares[3].tolist() == [classes[:, 3].tolist().count(one) / 4 for one in range(7)]
-
-
-def test_hellinger_is_a_mean_over_examples_from_0_to_1():
-    first, second = np.exp(LOGS[0]), np.exp(LOGS[1])
-    expected = np.mean(
-        [np.sqrt(1 - np.sum(np.sqrt(p * q))) for p, q in zip(first, second, strict=True)]  # from the affinity
-    )
-    assert agreement.hellinger(first, second) == pytest.approx(expected)
-    assert agreement.hellinger(first, first) == 0
-    assert agreement.hellinger(np.eye(7), np.roll(np.eye(7), 1, axis=0)) == pytest.approx(1)
-
-
-def test_what_is_written_is_what_the_network_answers(tmp_path):
-    network, split = small.train().network.eval(), small.split(30, 9)
-    answers = activations.log_probabilities(network, split.images, 8, small.CPU)
-    predictions.write(tmp_path / "p.h5", answers, split.labels, dumps.Origin("m", 3, "abc", "test"))
-    (read,) = predictions.read_all([tmp_path / "p.h5"])
-    with torch.no_grad():
-        expected = network(torch.from_numpy(split.images).float() / 255).softmax(1)
-    np.testing.assert_allclose(np.exp(read.log_probabilities), expected.numpy(), rtol=1e-5, atol=1e-7)
-    assert read.label == "m/seed3"
-    assert read.classes.tolist() == expected.argmax(1).tolist()
-    assert read.labels.tolist() == split.labels.tolist()
+LOGS = scipy.special.log_softmax(3 * np.random.default_rng(5).normal(size=(4, 30, 7)), axis=2)
 
 
 def test_predictions_on_other_data_are_refused(tmp_path):
     for name in "ab":
         predictions.write(tmp_path / name, LOGS[0], np.zeros(30), dumps.Origin("m", 1, name * 12, "test"))
-    with pytest.raises(UserError, match=r"b: was made from other data than .*a \(checksum bbbb"):
+    with pytest.raises(UserError, match=r"/b: .*/a\b.*\bb{12}\b"):
         predictions.read_all([tmp_path / "a", tmp_path / "b"])
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "x.h5").write_bytes(b"no HDF5")
-    with pytest.raises(UserError, match="x.h5: is truncated, damaged or of an older version"):
+    with pytest.raises(UserError, match=r"x\.h5: .*dump_activations\.py"):
         predictions.read_all([tmp_path / "x.h5"])
 
 
@@ -139,7 +80,7 @@ def test_a_network_that_answers_nothing_is_never_right_and_its_row_of_table_g_is
     of_damaged = (table["first"] == "ResNet-8 2x") | (table["second"] == "ResNet-8 2x")
     for measure in ("agreement", "kl", "hellinger"):
         assert table[measure].isna().equals(of_damaged)
-    figure = predictions.draw_agreement(table, "magma")
+    figure = drawing.draw_agreement(table, "magma")
     assert all(axis.patch.get_hatch() for axis in figure.axes)
     assert np.ma.getmaskarray(figure.axes[0].collections[0].get_array()).sum() == 5
     plt.close("all")
@@ -223,7 +164,7 @@ def test_figure_6_shows_images_that_stay_in_their_files(networks, tmp_path):
     pictures = compare_examples.most_different(table, test.images, ["a", "b", "c"])
     assert len(pictures) > 2
     summary = {"wide": "wide", "deep": "deep", "seeds_a_set": 1, "difference": 0, "control": 0, "p": 1}
-    figure = predictions.draw_examples(table, summary, pictures, "magma")
+    figure = drawing.draw_examples(table, summary, pictures, "magma")
     assert figure.subfigs[1].axes[0].images[0].get_array().shape == (32, 32, 3)
     plt.close("all")
 
@@ -231,9 +172,9 @@ def test_figure_6_shows_images_that_stay_in_their_files(networks, tmp_path):
 def test_figure_6_refuses_other_data_and_unknown_networks(networks, tmp_path):
     small.write_dataset(tmp_path / "other.h5", seed=7)
     out = ["--examples", f"{tmp_path}/e.csv", "--classes", f"{tmp_path}/c.csv", "--summary", f"{tmp_path}/s.csv"]
-    with pytest.raises(UserError, match="other.h5: its test set has checksum .* give the data set"):
+    with pytest.raises(UserError, match=r"other\.h5: .*checksum \w{12}\b.*w-1/predictions\.h5"):
         compare_examples.main([*options(networks), "--data", f"{tmp_path}/other.h5", *out])
     some = options(networks)[:-1]  # without the metrics of the last
-    with pytest.raises(UserError, match="is of x/seed2; give its metrics.json"):
+    with pytest.raises(UserError, match=r"x-2/predictions\.h5: .*x/seed2.*--metrics"):
         compare_examples.main([*some, "--data", f"{tmp_path}/blobs.h5", *out])
     assert not list(tmp_path.glob("*.csv"))
