@@ -30,20 +30,18 @@ def main(argv=None):
 
     from widedeep.findings.decide import decide
     from widedeep.formats import tables
+    from widedeep.paper import DECIDING_TABLES
     from widedeep.runtime import files
     from widedeep.runtime.errors import UserError
 
-    optional = (
-        (args.blocks, "E.csv"),
-        (args.examples, "fig6.csv"),
-        (args.agreement, "G.csv"),
-        (args.convergence, "A.csv"),
-    )
-    more = [tables.read(path, name) if path else pd.DataFrame(columns=tables.columns(name)) for path, name in optional]
+    more = {}
+    for option, name in DECIDING_TABLES.items():
+        path = getattr(args, option)
+        more[option] = tables.read(path, name) if path else pd.DataFrame(columns=tables.columns(name))
     networks, pairs = tables.read(args.networks, "summary.csv"), tables.read(args.pairs, "pairs.csv")
     if networks.empty:
         raise UserError(f"{args.networks}: holds no network; make it again (scripts/summarise.py).")
-    found = decide(networks, pairs, *more, args.family)
+    found = decide(networks, pairs, **more, family=args.family)
     table = pd.DataFrame([vars(finding) for finding in found])
     for path in args.out:
         with files.replacing(path) as unfinished:
@@ -53,9 +51,10 @@ def main(argv=None):
 
 
 def text_of(table, form):
-    """Format the table as `csv`, `md` or `html`."""
+    """Format the table as `csv`, `md` or `html`; the short names of claims are for programs."""
     if form == "csv":
         return table.to_csv(index=False)
+    table = table.drop(columns="id")
     if form == "md":
         lines = ["| " + " | ".join(table.columns) + " |", "|---" * len(table.columns) + "|"]
         return "\n".join(lines + ["| " + " | ".join(line) + " |" for line in table.to_numpy()]) + "\n"

@@ -24,7 +24,6 @@ from pathlib import Path
 import plan
 import run_study
 
-from widedeep.names import parsed
 from widedeep.runtime import command, events, files, locking
 from widedeep.runtime.interruption import STOPPED
 from widedeep.runtime.units import duration, operations
@@ -215,7 +214,7 @@ class Run:
         if not networks:
             return []
         by_key = {
-            events.key("train", dict(zip(("model", "seed"), parsed(str(one)), strict=True))): one for one in networks
+            events.key("train", {"model": network.configuration, "seed": network.seed}): network for network in networks
         }
         with tempfile.TemporaryDirectory() as folder:
             planned = Path(folder, "events.jsonl")

@@ -77,3 +77,24 @@ def train(seed=1, after_step=lambda _: None, checkpoint=None, model=MODEL, **cha
     return loop.train_network(
         network, split(), split(30, 9), 3, recipe(**changes), group, checkpoint or NoCheckpoint(), after_step
     )
+
+
+def same(first, second):
+    """Whether two networks hold the same bits."""
+    a, b = first.state_dict(), second.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def as_text(history):
+    """A history as text, in which one NaN equals another."""
+    return [{key: repr(value) for key, value in line.items()} for line in history]
+
+
+class Hostile:
+    """A pickle that would leave a file behind when it is opened."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")

@@ -1,6 +1,6 @@
-"""ResNets for ImageNet of which all stages are scaled (paper, appendix D): ResNet-50 with more blocks and filters.
+"""ResNets for ImageNet with all stages scaled (paper, appendix D): ResNet-50 with more blocks and filters.
 
-Depth 48k + 2 has k times the blocks 3, 4, 6, 3; the width multiplier acts on all stages, not on the stem.
+Depth 48k + 2 has k times the blocks 3, 4, 6, 3. The width multiplier scales all stages, but not the stem.
 """
 
 from widedeep.runtime.errors import UserError
@@ -9,7 +9,7 @@ title = "ResNet (bottleneck)"
 
 
 def check_depth(depth):
-    """Blocks of the four stages.
+    """Return the numbers of residual blocks of the four stages.
 
     Raises:
         UserError: the depth is not 48k + 2.

@@ -1,4 +1,4 @@
-"""The CIFAR ResNets with all additions left out (paper, appendix C)."""
+"""The CIFAR ResNets without additions, that is without residual connections (paper, appendix C)."""
 
 from widedeep.networks.depths import blocks_per_stage as check_depth  # noqa: F401 (called before anything runs)
 

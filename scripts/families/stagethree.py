@@ -1,6 +1,6 @@
-"""ResNets for ImageNet of which only stage 3 is scaled (paper, section 3): 3, 4, n and 3 blocks, depth 3n + 32.
+"""ResNets for ImageNet with only stage 3 scaled (paper, section 3): 3, 4, n and 3 blocks, depth 3n + 32.
 
-ResNet-50 has 6 blocks in stage 3, ResNet-83 has 17; the width multiplier acts on stage 3 alone.
+ResNet-50 has 6 blocks in stage 3, ResNet-83 has 17. The width multiplier scales stage 3 alone.
 """
 
 from widedeep.runtime.errors import UserError
@@ -9,7 +9,7 @@ title = "ResNet (stage 3)"
 
 
 def check_depth(depth):
-    """Blocks of the four stages.
+    """Return the numbers of residual blocks of the four stages.
 
     Raises:
         UserError: the depth is not 3n + 32.

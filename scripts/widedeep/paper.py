@@ -1,7 +1,8 @@
-"""The results and the claims of the paper, one record each; everything that lists figures or claims reads them here."""
+"""The figures and claims of the paper, one record each. Everything that lists figures or claims reads these records."""
 
 from dataclasses import dataclass
 
+# Columns of tables that several figures share; formats/tables.py explains the signs.
 _HEATMAP = "row* panel* first* second* layer_first* layer_second* cka?"
 _COMPONENTS = (
     "network* layer_first* layer_second* share_first? cka? squared_cosine? cka_without_first_component? "
@@ -17,12 +18,12 @@ class Figure:
     """A figure or table of the paper.
 
     Attributes:
-        id: in file names, as `fig1-seeds`.
-        rule: of the workflow, which draws it; named after what it makes.
-        section: of the paper.
-        title: what it shows, in tables and in the report.
-        category: in the report.
-        columns: of the CSV with every value that is drawn (formats/tables.py).
+        id: name in paths of files, as `fig1-seeds`.
+        rule: the workflow's rule that draws it (study/drawings.py).
+        section: where the paper has it.
+        title: its contents in a few words, for the report and for tables of figures.
+        category: its heading in the report.
+        columns: columns of the CSV with all values that are drawn (formats/tables.py).
     """
 
     id: str
@@ -168,15 +169,19 @@ FIGURES = {
 }
 
 
+# The tables that decide claims beside those of all networks and pairs, by the option of scripts/decide_findings.py.
+DECIDING_TABLES = {"blocks": "E.csv", "examples": "fig6.csv", "agreement": "G.csv", "convergence": "A.csv"}
+
+
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper, which findings/ decides by a function of this id.
+    """A claim of the paper. A function of findings/ that is named after the id decides it.
 
     Attributes:
-        id: in findings.csv.
-        result: the figure that shows it, and where one shows several, which row.
-        text: the claim in a sentence.
-        without_block: whether it is about networks without a block structure.
+        id: name in findings.csv.
+        result: the figure that shows it; if one figure shows several claims, the part of it.
+        text: the claim, a sentence.
+        without_block: whether the claim is about networks without a block structure.
     """
 
     id: str

@@ -72,3 +72,8 @@ def test_follows_from_the_generator():
     first, again, other = (augmentation.augmented(pixels, everything, True, generator(s)) for s in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_white_is_one():
+    white = torch.full((1, 8, 8, 1), 255, dtype=torch.uint8)
+    assert (augmentation.plain(white, torch.tensor([0])) == 1).all()

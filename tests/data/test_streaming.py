@@ -106,14 +106,14 @@ def test_as_many_processes_decode_as_were_asked_for(listed, monkeypatch):
 def test_a_file_that_is_no_image_is_named(listed):
     split = loading.read(listed, "test")
     (split.images.folder / split.images.paths[2]).write_bytes(b"no image")
-    with pytest.raises(UserError, match=r"\.jpeg: cannot be read as an image .* replace or remove it"):
+    with pytest.raises(UserError, match=rf"{split.images.paths[2]}: "):
         batches(split, [torch.arange(6)])
 
 
 def test_a_folder_that_is_gone_is_one_sentence(listed):
     split = loading.read(listed, "test")
     split.images.folder.rename(listed.parent / "elsewhere")
-    with pytest.raises(UserError, match="its images are gone"):
+    with pytest.raises(UserError, match=rf"images: .*{split.images.paths[0]}.*scripts/download\.py"):
         loading.read(listed, "test")
 
 
@@ -158,7 +158,7 @@ def test_images_in_the_file_of_a_data_set_are_checked(tmp_path):
         file.seek(last)
         file.write(bytes([255 - loading.read(path, "test").images.flat[-1]]))
     seals.write(path)
-    with pytest.raises(UserError, match="the content of test does not have the checksum"), loading.opened(path, "test"):
+    with pytest.raises(UserError, match=r"dataset\.h5: .* test .*checksum"), loading.opened(path, "test"):
         pass
 
 
@@ -166,7 +166,7 @@ def test_a_file_that_is_cut_while_it_is_read_is_named(tmp_path):
     path = small.write_dataset(tmp_path / "dataset.h5")
     with loading.opened(path, "test") as opened:
         os.truncate(path, opened.images.offset + 10)
-        with pytest.raises(UserError, match=r"dataset\.h5: was cut short while it was read"):
+        with pytest.raises(UserError, match=r"dataset\.h5: .*truncated"):
             batches(opened, [torch.tensor([0])])
 
 
@@ -174,5 +174,5 @@ def test_images_that_changed_since_they_were_listed_are_noticed(listed, tmp_path
     loading.check(listed, "train")
     for image in (tmp_path / "images").rglob("*.jpeg"):
         image.write_bytes(image.read_bytes() + b"x")  # another size: their content is not read
-    with pytest.raises(UserError, match="dataset.h5: the images of train in .*images are not those that it lists"):
+    with pytest.raises(UserError, match=r"dataset\.h5: .* train .*images.*scripts/download\.py"):
         loading.check(listed, "train")

@@ -1,6 +1,7 @@
 """Dumps of both forms against the activations themselves, and everything that must be refused."""
 
 import gc
+import math
 import shutil
 import weakref
 from collections import namedtuple
@@ -12,32 +13,17 @@ import oracles
 import pytest
 import small
 import torch
+from small_dumps import network, write
 
 from widedeep.analysis import activations as sweep
 from widedeep.analysis import similarity
 from widedeep.data import augmentation, minibatches
-from widedeep.formats import components, dataset, dumps, predictions, seals, weights
+from widedeep.formats import components, dataset, dump_options, dumps, predictions, seals, weights
 from widedeep.measures import on_device
+from widedeep.names import Network
 from widedeep.networks import tracing
-from widedeep.networks.build import build
 from widedeep.runtime.errors import UserError
 from widedeep.training import loop
-
-ORIGIN = dumps.Origin("blobs-resnet8-w1-f100", 1, "abc", "test")
-
-
-def network(seed=0, family="resnet"):
-    net = build(family, 8, 1, 3, 1, generator=torch.Generator().manual_seed(seed))
-    net(augmentation.plain(torch.from_numpy(small.split(64).images).permute(0, 2, 3, 1), torch.arange(64)))
-    return net.to(memory_format=torch.channels_last).eval()
-
-
-def write(path, form="gram", net=None, layers=None, sample_ids=None, origin=ORIGIN):
-    net = net or network()
-    ids = minibatches.minibatches(40, 16, 2, 0) if sample_ids is None else sample_ids
-    chosen = layers or tracing.layers_of(net)
-    sweep.write_dump(path, net, chosen, small.split(40, 5).images, ids, form, origin, small.CPU)
-    return path
 
 
 def activations(net, ids):
@@ -47,22 +33,6 @@ def activations(net, ids):
     with torch.inference_mode(), tracing.watching(tracing.layers_of(net), lambda _, out: kept.append(out.clone())):
         net(augmentation.plain(images, torch.from_numpy(ids)))
     return [output.flatten(1).double().numpy() for output in kept]
-
-
-def test_each_pass_goes_through_all_examples_in_a_fresh_order():
-    ids = minibatches.minibatches(50, 8, 3, seed=4)
-    assert ids.shape == (18, 8)
-    passes = [part.ravel() for part in np.split(ids, 3)]
-    assert all(len(set(part)) == 48 and part.max() < 50 for part in passes)
-    assert not np.array_equal(passes[0], passes[1])
-    np.testing.assert_array_equal(ids[:6], minibatches.minibatches(50, 8, 1, seed=4))
-    assert not np.array_equal(ids, minibatches.minibatches(50, 8, 3, seed=5))
-
-
-@pytest.mark.parametrize("size", [3, 51])
-def test_refuses_impossible_minibatches(size):
-    with pytest.raises(UserError, match=f"dumps.batch_size is {size}; it must be between 4 and"):
-        minibatches.minibatches(50, size, 1, 0)
 
 
 @pytest.mark.parametrize(("form", "tolerance"), [("gram", 1e-7), ("raw", 1e-7), ("raw16", 2e-3)])
@@ -111,7 +81,7 @@ def test_layers_can_be_chosen_by_kind_and_by_pattern():
     assert {layer.kind for layer in sweep.choose(net, kinds=["add", "bn"])} == {"add", "bn"}
     chosen = [layer.name for layer in sweep.choose(net, pattern="stage3.*relu?")]
     assert chosen == ["stage3.block1.relu1", "stage3.block1.relu2"]
-    with pytest.raises(UserError, match="no layer is of kind"):
+    with pytest.raises(UserError, match=r"stage9\.\*"):
         sweep.choose(net, pattern="stage9.*")
 
 
@@ -152,23 +122,31 @@ def test_no_layers_output_outlives_the_next_layer(tmp_path, monkeypatch):
 
 def test_raw_dumps_are_refused_where_the_disk_lacks_room(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("usage", "free")(10_000))
-    with pytest.raises(UserError, match=r"raw form needs 0\.0 GB and the disk has 0\.0 GB free; use dumps.form gram"):
+    with pytest.raises(UserError, match=r"a\.h5.*dumps\.form gram"):
         write(tmp_path / "a.h5", "raw")
     assert not list(tmp_path.iterdir())
     write(tmp_path / "a.h5", "gram")
 
 
-def test_raw_size_is_what_the_activations_take(tmp_path):
+def test_raw_bytes_are_what_the_activations_take(tmp_path):
     with dumps.Dump(write(tmp_path / "a.h5", "raw")) as dump:
         stored = sum(group["activations"].id.get_storage_size() for group in dump._file["layers"].values())
-        assert dumps.raw_size(dump.layers, dump.sample_ids.size, "raw") == stored
+        features = sum(math.prod(layer.shape) for layer in dump.layers)
+        assert dump_options.raw_bytes("raw", features, dump.sample_ids.size) == stored
+
+
+def test_gram_bytes_are_what_gram_matrices_take(tmp_path):
+    with dumps.Dump(write(tmp_path / "a.h5")) as dump:
+        stored = sum(part.id.get_storage_size() for group in dump._file["layers"].values() for part in group.values())
+        minibatches, batch_size = dump.sample_ids.shape
+        assert dump_options.gram_bytes(len(dump.layers), batch_size, minibatches) == stored
 
 
 def test_float16_refuses_what_it_cannot_hold(tmp_path):
     net = network()
     with torch.no_grad():
         net.logits.bias[0] = 1e6
-    with pytest.raises(UserError, match=r"layer logits: an activation of 1e\+06 is too large for float16"):
+    with pytest.raises(UserError, match=r"layer logits: .* 1e\+06 .*float16.*dumps\.form"):
         write(tmp_path / "a.h5", "raw16", net)
     assert not list(tmp_path.iterdir())
 
@@ -180,17 +158,17 @@ def test_refuses_files_that_are_missing_truncated_altered_or_something_else(tmp_
         dumps.Dump(tmp_path / "none.h5")
     for length in (0, 5, 600, len(whole) // 2, len(whole) - 200):
         path.write_bytes(whole[:length])
-        with pytest.raises(UserError, match=r"a\.h5: is truncated.* dump the activations again"):
+        with pytest.raises(UserError, match=r"a\.h5: .*truncated.*dump"):
             dumps.Dump(path)
     path.write_bytes(whole)
-    for change, words in (({"schema_version": 9}, "schema version 9 where 3"), ({"kind": "cka"}, "holds cka where")):
+    for change, words in (({"schema_version": 9}, "9.* 3 "), ({"kind": "cka"}, "cka.*activations")):
         with h5py.File(path, "a") as file:
             before = dict(file.attrs)
             file.attrs.update(change)
-        with pytest.raises(UserError, match="its checksum is another one"):
+        with pytest.raises(UserError, match=r"a\.h5: .*checksum"):
             dumps.Dump(path)
         seals.write(path)
-        with pytest.raises(UserError, match=words):
+        with pytest.raises(UserError, match=rf"a\.h5: .*{words}"):
             dumps.Dump(path)
         with h5py.File(path, "a") as file:
             file.attrs.update({key: before[key] for key in change})
@@ -217,25 +195,22 @@ def test_random_damage_gives_a_result_or_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("other", "words"),
+    ("other", "named"),
     [
-        ({"sample_ids": minibatches.minibatches(40, 16, 2, 1)}, "sample ids or their order differ"),
-        ({"sample_ids": minibatches.minibatches(40, 16, 1, 0)}, "sample ids or their order differ"),
-        (
-            {"sample_ids": np.ascontiguousarray(minibatches.minibatches(40, 16, 2, 0)[:, ::-1])},
-            "sample ids or their order differ",
-        ),
-        ({"origin": dumps.Origin("m", 1, "xyz", "test")}, "was made from other data"),
-        ({"origin": dumps.Origin("m", 1, "abc", "train")}, "was made from other data"),
+        ({"sample_ids": minibatches.minibatches(40, 16, 2, 1)}, r"\(4, 16\).*\(4, 16\)"),
+        ({"sample_ids": minibatches.minibatches(40, 16, 1, 0)}, r"\(2, 16\).*\(4, 16\)"),
+        ({"sample_ids": np.ascontiguousarray(minibatches.minibatches(40, 16, 2, 0)[:, ::-1])}, r"\(4, 16\).*\(4, 16\)"),
+        ({"origin": dumps.Origin("m", 1, "xyz", "test")}, "data_checksum xyz .*abc"),
+        ({"origin": dumps.Origin("m", 1, "abc", "train")}, "split train .*test"),
     ],
 )
-def test_refuses_to_compare_other_examples_or_another_order(tmp_path, other, words):
+def test_refuses_to_compare_other_examples_or_another_order(tmp_path, other, named):
     write(tmp_path / "a.h5")
     write(tmp_path / "b.h5", **other)
     with (
         dumps.Dump(tmp_path / "a.h5") as a,
         dumps.Dump(tmp_path / "b.h5") as b,
-        pytest.raises(UserError, match=f"b.h5: .*{words}"),
+        pytest.raises(UserError, match=rf"b\.h5: .*a\.h5.*{named}"),
     ):
         similarity.compare([(a, b)])
 
@@ -244,7 +219,7 @@ def test_a_dump_of_the_first_examples_only(tmp_path):
     """Dumps and first components see them alone, predictions the whole test set."""
     path = small.write_dataset(tmp_path / "blobs.h5")
     description = dataset.describe(path)
-    identity = loop.settings(small.MODEL, 1, small.recipe(), description.train_checksum)
+    identity = loop.settings(Network(small.MODEL, 1), small.recipe(), description.train_checksum)
     weights.save(tmp_path / "m", small.train().network, small.MODEL, identity, description)
     out = [f"{tmp_path}/{name}.h5" for name in ("dump", "components", "predictions")]
     options = ["--out", out[0], "--components", out[1], "--predictions", out[2]]

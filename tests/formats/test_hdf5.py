@@ -34,7 +34,7 @@ def test_a_small_file_that_claims_much_is_refused_before_memory_is_taken_for_it(
     (whole,) = predictions.read_all([path])
     assert whole.labels.tolist() == [0, 1]
     replace(path, "labels", shape=(MANY,), dtype=np.int64, chunks=chunks)
-    with pytest.raises(UserError, match=rf"damaged \(labels claims {8 * MANY} bytes, more than the file holds\); comp"):
+    with pytest.raises(UserError, match=rf"x\.h5: .*labels.* {8 * MANY} .*scripts/dump_activations\.py"):
         predictions.read_all([path])
 
 
@@ -44,13 +44,13 @@ def test_a_large_file_that_holds_less_than_it_claims_is_refused(path):
     with h5py.File(path, "a") as file:
         file["ballast"] = zeros
     replace(path, "labels", data=zeros, chunks=True, compression="gzip")
-    with pytest.raises(UserError, match="labels claims 800000 bytes, more than the file holds"):
+    with pytest.raises(UserError, match=r"x\.h5: .*labels.* 800000 "):
         predictions.read_all([path])
 
 
 def test_no_answers_are_refused(path):
     replace(path, "log_probabilities", shape=(2, 0), dtype=np.float32)
-    with pytest.raises(UserError, match="it holds no answers"):
+    with pytest.raises(UserError, match=r"x\.h5: .*answers"):
         predictions.read_all([path])
 
 
@@ -58,13 +58,13 @@ def test_texts_are_held_too(tmp_path):
     with components.creating(tmp_path / "pca.h5", ["a", "b"], 3, dumps.Origin("m", 1, "c", "test")):
         pass
     replace(tmp_path / "pca.h5", "name", shape=(MANY,), dtype=h5py.string_dtype())
-    with pytest.raises(UserError, match="name claims"):
+    with pytest.raises(UserError, match=r"pca\.h5: .*name.* bytes"):
         components.read(tmp_path / "pca.h5")
 
 
 def test_a_file_that_does_not_fit_into_memory_is_not_called_damaged(path):
     with (
-        pytest.raises(UserError, match=r"x\.h5: does not fit into the free memory; run") as no,
+        pytest.raises(UserError, match=r"x\.h5: .*memory") as no,
         hdf5.explaining_damage(path, REMEDY),
     ):
         np.empty(1 << 50)

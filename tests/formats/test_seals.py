@@ -54,7 +54,7 @@ def test_every_single_byte_counts(path):
         damaged = bytearray(content)
         damaged[position] ^= 1 << position % 8
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"x\.h5: is truncated.*; make it again\."):
+        with pytest.raises(UserError, match=r"x\.h5: .*truncated.*; make it again\."):
             seals.check(path, REMEDY)
 
 
@@ -62,10 +62,10 @@ def test_every_length_counts(path):
     content = path.read_bytes()
     for length in range(0, len(content), 7):
         path.write_bytes(content[:length])
-        with pytest.raises(UserError, match=r"x\.h5: is truncated.*; make it again\."):
+        with pytest.raises(UserError, match=r"x\.h5: .*truncated.*; make it again\."):
             seals.check(path, REMEDY)
     path.write_bytes(content + b"\0")
-    with pytest.raises(UserError, match="is truncated or damaged"):
+    with pytest.raises(UserError, match=r"x\.h5: .*damaged.*; make it again\."):
         seals.check(path, REMEDY)
 
 
@@ -74,20 +74,20 @@ def test_a_damaged_file_never_reaches_hdf5(path, monkeypatch):
     content[2000] ^= 1
     path.write_bytes(content)
     monkeypatch.setattr(h5py, "File", None)
-    with pytest.raises(UserError, match="its checksum is another one"):
+    with pytest.raises(UserError, match=r"x\.h5: .*checksum.*; make it again\."):
         hdf5.open_stamped(path, "numbers", 1, REMEDY)
 
 
 def test_a_file_of_before_there_were_seals_is_one_sentence(tmp_path):
     with h5py.File(tmp_path / "old.h5", "w") as file:
         hdf5.stamp(file, "numbers", 1)
-    with pytest.raises(UserError, match=r"of an older version \(it does not begin with a checksum\); make it again"):
+    with pytest.raises(UserError, match=r"old\.h5: .*older.*checksum.*; make it again\."):
         hdf5.open_stamped(tmp_path / "old.h5", "numbers", 1, REMEDY)
 
 
 def test_places_that_hold_no_file_are_one_sentence(tmp_path):
     for place in (tmp_path / "none", tmp_path):
-        with pytest.raises(UserError, match="no such file; make it again"):
+        with pytest.raises(UserError, match=f"{place}: no such file; make it again."):
             seals.check(place, REMEDY)
 
 
@@ -96,15 +96,15 @@ def test_a_file_that_the_system_does_not_read_is_one_sentence(path, monkeypatch)
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("builtins.open", refuse)  # root may read anything
-    with pytest.raises(UserError, match=r"x\.h5: cannot be read \(Permission denied\); make it again"):
+    with pytest.raises(UserError, match=r"x\.h5: .*Permission denied.*; make it again\."):
         seals.check(path, REMEDY)
 
 
 def test_a_seal_over_other_content_is_one_sentence(path):
     with open(path, "ab") as file:
         file.write(b"x")
-    with pytest.raises(UserError, match=r"is truncated or damaged \(its checksum is another one\); make it again"):
-        seals.check(path, "make it again")
+    with pytest.raises(UserError, match=r"x\.h5: .*checksum.*; make it again\."):
+        seals.check(path, REMEDY)
 
 
 def test_a_file_is_read_once_a_process_until_it_changes(path, monkeypatch):
@@ -114,7 +114,7 @@ def test_a_file_is_read_once_a_process_until_it_changes(path, monkeypatch):
     seals.check(path, REMEDY)
     assert not count
     path.write_bytes(path.read_bytes() + b"more")
-    with pytest.raises(UserError, match="is truncated or damaged"):
+    with pytest.raises(UserError, match=r"x\.h5: .*damaged.*; make it again\."):
         seals.check(path, REMEDY)
     assert count
 
@@ -127,5 +127,5 @@ def test_a_damaged_checkpoint_never_reaches_torch_and_a_whole_one_tells_its_epoc
     content[len(content) // 2] ^= 1  # among the weights, where torch would not notice
     checkpoint.path.write_bytes(content)
     monkeypatch.setattr(torch, "load", None)
-    with pytest.raises(UserError, match=r"its checksum is another one\); delete it to train from the beginning"):
+    with pytest.raises(UserError, match=r"checkpoint\.pt: .*checksum.*; delete it to train"):
         checkpoint.load()

@@ -30,30 +30,30 @@ def test_whole_files_pass_and_what_may_be_unknown_is_nan(drawn):
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "words"),
+    ("name", "change", "found"),
     [
-        ("G.csv", lambda content: content[:-1], "is empty, cut off, or holds what no text does"),
-        ("G.csv", lambda _: b"", "is empty, cut off"),
-        ("G.csv", lambda content: content.replace(b"0.5", b"\0"), "holds what no text does"),
-        ("G.csv", lambda content: content.replace(b"0.5", b"\xff"), "cannot be read as text"),
-        ("G.csv", lambda content: content + b'"\n', "is not a table"),
-        ("G.csv", lambda content: content + b",,,,,,,,,,,,,\n", "is not a table"),
-        ("G.csv", lambda content: content[:-1] + b",1\n", "its lines have more cells than its first one"),
-        ("G.csv", lambda content: content.replace(b"pairs", b"pears"), r"has other columns than expected \(pairs\)"),
-        ("G.csv", lambda content: content.replace(b"first,second", b"second,first"), "another order"),
-        ("G.csv", lambda content: content.replace(b"0.5", b"inf"), "holds 'inf' in column agreement, line 2"),
-        ("G.csv", lambda content: content.replace(b",4,", b",,"), "holds '' in column pairs, line 2"),
-        ("figure.pdf", lambda content: content[:-20], "is no whole PDF"),
-        ("figure.pdf", lambda content: content[1:], "is no whole PDF"),
-        ("figure.png", lambda content: content[: len(content) // 2], "is no whole PNG"),
-        ("figure.png", lambda content: content.replace(b"IDAT", b"IDAX"), "is no whole PNG"),
-        ("figure.png", lambda _: b"GIF89a", "is no whole PNG"),
+        ("G.csv", lambda content: content[:-1], "cut off"),
+        ("G.csv", lambda _: b"", "empty"),
+        ("G.csv", lambda content: content.replace(b"0.5", b"\0"), "text"),
+        ("G.csv", lambda content: content.replace(b"0.5", b"\xff"), "text"),
+        ("G.csv", lambda content: content + b'"\n', "table"),
+        ("G.csv", lambda content: content + b",,,,,,,,,,,,,\n", "table"),
+        ("G.csv", lambda content: content[:-1] + b",1\n", "more cells"),
+        ("G.csv", lambda content: content.replace(b"pairs", b"pears"), r"columns.*\(pairs\)"),
+        ("G.csv", lambda content: content.replace(b"first,second", b"second,first"), "columns.*order"),
+        ("G.csv", lambda content: content.replace(b"0.5", b"inf"), "'inf' in column agreement, line 2"),
+        ("G.csv", lambda content: content.replace(b",4,", b",,"), "'' in column pairs, line 2"),
+        ("figure.pdf", lambda content: content[:-20], "PDF"),
+        ("figure.pdf", lambda content: content[1:], "PDF"),
+        ("figure.png", lambda content: content[: len(content) // 2], "PNG"),
+        ("figure.png", lambda content: content.replace(b"IDAT", b"IDAX"), "PNG"),
+        ("figure.png", lambda _: b"GIF89a", "PNG"),
     ],
 )
-def test_damaged_files_are_one_sentence(drawn, tmp_path, name, change, words):
+def test_damaged_files_are_refused(drawn, tmp_path, name, change, found):
     path = tmp_path / name
     path.write_bytes(change((drawn / name).read_bytes()))
-    with pytest.raises(UserError, match=rf"{name}: .*{words}"):
+    with pytest.raises(UserError, match=rf"{name}: .*{found}.*; make it again\."):
         tables.check(path)
 
 
@@ -63,7 +63,7 @@ def test_truth_is_read_as_truth_and_nothing_else_passes_for_it(tmp_path):
     path.write_text("\n".join([",".join(columns), *lines, ""]))
     assert tables.read(path).in_block.tolist() == [True, False]
     path.write_text(path.read_text().replace("False", "0"))
-    with pytest.raises(UserError, match=r"E.csv: holds '0' in column in_block, line 3, where True or False is due"):
+    with pytest.raises(UserError, match=r"E\.csv: .*'0' in column in_block, line 3.*True or False"):
         tables.read(path)
 
 

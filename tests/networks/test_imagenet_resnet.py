@@ -81,19 +81,19 @@ def test_blocks_start_as_the_identity():
 @pytest.mark.parametrize(
     ("family", "depth", "words"),
     [
-        ("bottleneck", 60, r"depth 60 is not 48k \+ 2"),
-        ("stagethree", 51, r"depth 51 is not 3n \+ 32"),
-        ("stagethree", 32, r"depth 32 is not 3n \+ 32"),
-        ("resnet", 15, r"depth 15 is not 6n \+ 2"),
+        ("bottleneck", 60, r"depth 60 .*48k \+ 2"),
+        ("stagethree", 51, r"depth 51 .*3n \+ 32"),
+        ("stagethree", 32, r"depth 32 .*3n \+ 32"),
+        ("resnet", 15, r"depth 15 .*6n \+ 2"),
     ],
 )
-def test_impossible_depths_are_one_sentence(family, depth, words):
+def test_impossible_depths_are_refused(family, depth, words):
     with pytest.raises(UserError, match=words):
         families.check_depth(family, depth)
 
 
-def test_a_width_that_leaves_no_filter_is_one_sentence():
-    with pytest.raises(UserError, match="width multiplier 0.001 leaves no filter in a stage"):
+def test_a_width_that_leaves_no_filter_is_refused():
+    with pytest.raises(UserError, match="width multiplier 0.001 "):
         families.load("bottleneck").build(50, 0.001, 10, 3, 0.1)
 
 

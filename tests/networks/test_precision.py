@@ -4,6 +4,7 @@ import contextlib
 
 import numpy as np
 import pytest
+import small
 import torch
 
 from widedeep.analysis import activations, convergence, deletion, first_components, probes
@@ -14,8 +15,7 @@ from widedeep.networks import precision, tracing
 from widedeep.networks.build import build
 from widedeep.training import loop
 from widedeep.training.distributed import Group
-
-CPU = torch.device("cpu")
+from widedeep.training.recipe import ProbeRecipe
 
 
 @pytest.fixture(autouse=True)
@@ -49,31 +49,30 @@ def dump(network, folder):
     ids = minibatches.minibatches(16, 8, 1, 0)
     origin = dumps.Origin("digits-resnet8-w1-f100", 1, "", "test")
     activations.write_dump(
-        folder / "activations.h5", network, tracing.layers_of(network), IMAGES, ids, "gram", origin, CPU
+        folder / "activations.h5", network, tracing.layers_of(network), IMAGES, ids, "gram", origin, small.CPU
     )
 
 
 def probe(network, _):
     recipe = ProbeRecipe(epochs=1, batch_size=8, learning_rate=0.1, momentum=0.9, flip=False, pool=False)
-    probes.Probes(network, probes.probed(network), SPLIT, SPLIT, 2, recipe, "name", CPU).accuracies()
+    probes.Probes(network, probes.probed(network), SPLIT, SPLIT, 2, recipe, "name", small.CPU).accuracies()
 
 
 def accuracy(network, _):
-    recipe = Recipe(1, 8, 0.1, "epoch", 0.9, 0.0, 0.1, False, False)
-    loop.Training(network, SPLIT, SPLIT, recipe, "name", Group(CPU)).metrics()
+    loop.Training(network, SPLIT, SPLIT, small.recipe(batch_size=8), "name", Group(small.CPU)).metrics()
 
 
 MEASURES = {
     "dump": dump,
-    "predictions": lambda network, _: activations.log_probabilities(network, IMAGES, 8, CPU),
+    "predictions": lambda network, _: activations.log_probabilities(network, IMAGES, 8, small.CPU),
     "first components": lambda network, _: first_components.first_components(
-        network, tracing.layers_of(network)[-2:], IMAGES, 8, CPU
+        network, tracing.layers_of(network)[-2:], IMAGES, 8, small.CPU
     ),
     "accuracy of probes": probe,
     "deletion": lambda network, _: deletion.accuracies(
-        network, deletion.deletable(network, (1, 8, 8), CPU), SPLIT, 8, CPU
+        network, deletion.deletable(network, (1, 8, 8), small.CPU), SPLIT, 8, small.CPU
     ),
-    "figure A": lambda network, _: convergence.gram_of(network, tracing.layers_of(network)[-1], IMAGES, 8, CPU),
+    "figure A": lambda network, _: convergence.gram_of(network, tracing.layers_of(network)[-1], IMAGES, 8, small.CPU),
     "accuracy": accuracy,
     "CKA of running networks": lambda network, _: layer_similarity.layer_cka(network, [torch.rand(8, 1, 8, 8)]),
 }

@@ -16,6 +16,7 @@ from widedeep.runtime import files
 from widedeep.runtime.errors import UserError
 from widedeep.training.checkpoint import Checkpoint
 
+FULL = "the disk is full; make room and run again"
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
@@ -61,7 +62,7 @@ def test_two_writers_do_not_share_a_file(tmp_path, monkeypatch):
 
 def test_a_file_in_place_of_a_folder_is_explained(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"file/x: cannot be written: a part of the path is a file"):
+    with pytest.raises(UserError, match=r"file/x: .*path.*file"):
         write(tmp_path / "file" / "x")
 
 
@@ -78,7 +79,7 @@ def tiny_disk(tmp_path):
 
 
 def test_a_full_disk_is_explained_and_leaves_nothing(tiny_disk):
-    with pytest.raises(UserError, match=r"x: cannot be written: the disk is full; make room and run again"):
+    with pytest.raises(UserError, match=r"disk/x: .*disk is full"):
         write(tiny_disk / "x", "x" * 10**6)
     assert not list(tiny_disk.iterdir())
 
@@ -107,7 +108,7 @@ def test_a_disk_that_is_full_anywhere_in_a_file_is_explained(tiny_disk, write_fi
         except UserError as error:
             outcomes.add(str(error).removeprefix(str(tiny_disk)))
             assert [path.name for path in tiny_disk.iterdir()] == ["ballast"]
-    assert outcomes == {"whole", "/x: cannot be written: the disk is full; make room and run again."}
+    assert outcomes == {"whole", f"/x: cannot be written: {FULL}."}
     # HDF5 and h5py print what they cannot raise.
     assert capfd.readouterr().err == ""
 
@@ -115,29 +116,16 @@ def test_a_disk_that_is_full_anywhere_in_a_file_is_explained(tiny_disk, write_fi
 def test_room_that_is_made_too_late_does_not_hide_what_is_lost(tiny_disk):
     ballast = tiny_disk / "ballast"
     ballast.write_bytes(bytes(200 * 1024))
-    with pytest.raises(UserError, match="the disk is full"), hdf5.creating(tiny_disk / "x.h5") as file:  # noqa: PT012
+    with pytest.raises(UserError, match=FULL), hdf5.creating(tiny_disk / "x.h5") as file:  # noqa: PT012
         for number in range(30):
             file.create_dataset(f"values{number}", (4, 300), chunks=(1, 300), dtype="float32")[:] = number
         ballast.unlink()
     assert not list(tiny_disk.iterdir())
 
 
-def test_a_log_that_cannot_be_written_is_explained():
-    """Block by block, as to a file, and at once, as PYTHONUNBUFFERED has it."""
-    for unbuffered in ("", "1"):
-        words = [sys.executable, "-c", "from widedeep.runtime import command; command.run(lambda: print('finished'))"]
-        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
-        with open("/dev/full", "w") as full:
-            said = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, cwd=SCRIPTS)
-        assert said.returncode == 1
-        assert said.stderr == (
-            "error: what this program prints: cannot be written: the disk is full; make room and run again.\n"
-        )
-
-
 def test_a_read_only_file_system_is_explained(tiny_disk):
     subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
-    with pytest.raises(UserError, match="the file system is read-only"):
+    with pytest.raises(UserError, match=r"disk/x: .*read-only"):
         write(tiny_disk / "x")
 
 
@@ -146,7 +134,7 @@ def test_missing_permission_is_explained(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "no")
 
     monkeypatch.setattr(os, "replace", refuse)  # root may write anywhere, so the system's answer is played
-    with pytest.raises(UserError, match="no permission to write there"):
+    with pytest.raises(UserError, match="/x: .*permission"):
         write(tmp_path / "x")
 
 
@@ -165,7 +153,7 @@ def fill_after_all(path):
 @pytest.mark.parametrize("fill", [fill_text, fill_table, fill_after_all])
 def test_a_folder_that_vanishes_is_explained(tmp_path, fill):
     path = tmp_path / "gone/x"
-    with pytest.raises(UserError, match="its folder was removed meanwhile; run again"), files.replacing(path) as place:  # noqa: PT012
+    with pytest.raises(UserError, match="gone/x: .*folder.*removed"), files.replacing(path) as place:  # noqa: PT012
         path.parent.rmdir()
         fill(place)
 

@@ -1,21 +1,16 @@
-"""What is recorded of a run, and the page that shows it."""
+"""What is recorded of a run: code, versions, machine, times and checksums."""
 
 import hashlib
-import json
 import shutil
 import subprocess
 import sys
-import time
-from pathlib import Path
 
-import pandas as pd
 import pytest
 import small
-import tabulate_provenance
+from small_provenance import attempt_of
 
 from widedeep.runtime import provenance
 from widedeep.runtime.errors import UserError
-from widedeep.training import loop
 from widedeep.training.checkpoint import Checkpoint
 
 SETTINGS = {"model": "blobs-resnet8-w0.5-f100", "seed": 1, "epochs": 3}
@@ -63,11 +58,11 @@ def test_an_attempt_says_with_what_where_and_when(monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "123")
     attempt = provenance.Attempt()
     attempt.device = provenance.device_name(small.CPU)
-    time.sleep(0.05)
+    monkeypatch.setattr(provenance.time, "monotonic", lambda: attempt._clock + 61.5)
     facts = attempt.so_far()
     assert facts["slurm_job"] == "123"
     assert facts["started"].endswith("Z")
-    assert 0.05 <= facts["seconds"] < 5
+    assert facts["seconds"] == 61.5
     assert facts["versions"].keys() == {"python", *provenance.PACKAGES}
     assert all(facts["versions"].values())
     assert facts["device"]
@@ -86,12 +81,6 @@ def test_the_module_is_quick_to_import():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def attempt_of(commit="a" * 40, started="2030-01-01T00:00:00Z", seconds=1.5, **changes):
-    versions = {"python": "3.12", **dict.fromkeys(provenance.PACKAGES, "1.0")}
-    facts = {"started": started, "seconds": seconds, "host": "one", "slurm_job": None, "device": "CPU"}
-    return {**facts, "commit": commit, "dirty": False, "versions": versions, **changes}
-
-
 def test_the_file_sums_attempts_and_holds_checksums(tmp_path):
     (tmp_path / "out.csv").write_text("a\n1\n")
     attempts = [attempt_of(seconds=1.5), attempt_of(seconds=2.25, started="2030-01-02T00:00:00Z")]
@@ -105,27 +94,30 @@ def test_the_file_sums_attempts_and_holds_checksums(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "found"),
     [
-        (lambda text: text[:-20], "is not a provenance file"),
-        (lambda _: "[]", "is not a provenance file"),
-        (lambda text: text.replace('"kind": "provenance"', '"kind": "x"'), "holds x where provenance is expected"),
-        (lambda text: text.replace('"schema_version": 1', '"schema_version": 9'), "schema version 9 where 1"),
-        (lambda text: text.replace('"outputs"', '"others"'), "lacks outputs"),
-        (lambda text: text.replace('"commit"', '"comit"'), "lacks commit"),
+        (lambda text: text[:-20], "provenance file.*JSONDecodeError"),
+        (lambda _: "[]", "provenance file.*TypeError"),
+        (lambda text: text.replace('"kind": "provenance"', '"kind": "x"'), " x .*provenance "),
+        (lambda text: text.replace('"schema_version": 1', '"schema_version": 9'), " 9 .* 1 "),
+        (lambda text: text.replace('"outputs"', '"others"'), " outputs"),
+        (lambda text: text.replace('"commit"', '"comit"'), " commit"),
         (
             lambda text: text.replace('"settings": {', '"settings": 1, "x": {'),
-            "a value of type int for settings, which is",
+            " int .*settings",
         ),
-        (lambda text: text.replace('"versions": {', '"versions": [], "x": {'), "a value of type list for versions"),
-        (lambda _: "[" * 100_000, "is not a provenance file"),
+        (lambda text: text.replace('"versions": {', '"versions": [], "x": {'), " list .*versions"),
+        (lambda _: "[" * 100_000, "provenance file.*RecursionError"),
     ],
 )
-def test_other_files_are_refused(tmp_path, change, words):
+def test_other_files_are_refused(tmp_path, change, found):
     path = tmp_path / "provenance.json"
     provenance.write(path, "train", ("m", 1), SETTINGS, [attempt_of()], [])
     path.write_text(change(path.read_text()))
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=rf"provenance\.json: .*{found}"):
+        provenance.read(path)
+    path.unlink()
+    with pytest.raises(UserError, match=r"provenance\.json: no such file"):
         provenance.read(path)
 
 
@@ -140,51 +132,3 @@ def test_attempts_survive_in_the_checkpoint(tmp_path):
     third = Checkpoint(path, settings)
     third.load()
     assert [attempt["seconds"] for attempt in third.attempts] == [2.0, 5.0]
-
-
-def network(folder, seed, **changes):
-    """The provenance of a training and its dump, and metrics, in a folder."""
-    name = {"model": "blobs-resnet8-w0.5-f100", "seed": seed}
-    settings = loop.settings(small.MODEL, seed, small.recipe(), "sum")
-    folder.mkdir()
-    (folder / "metrics.json").write_text(json.dumps({**name, "test_accuracy": 0.5}))
-    attempts = [attempt_of(**changes)]
-    provenance.write(folder / "provenance.json", "train", tuple(name.values()), settings, attempts, [])
-    provenance.write(folder / "dump_provenance.json", "dump", tuple(name.values()), {}, [attempt_of(seconds=61)], [])
-    return str(folder)
-
-
-def tabulate(tmp_path, *folders):
-    tabulate_provenance.main([*folders, "--out", f"{tmp_path}/p.csv", f"{tmp_path}/p.html"])
-    return pd.read_csv(tmp_path / "p.csv"), (tmp_path / "p.html").read_text()
-
-
-def test_a_line_a_network_and_the_recipe_once(tmp_path):
-    folders = [network(tmp_path / f"seed{seed}", seed) for seed in (1, 2)]
-    table, page = tabulate(tmp_path, *folders)
-    assert table.seed.tolist() == [1, 2]
-    assert table.commit.tolist() == ["a" * 12] * 2
-    assert table.dump_seconds.tolist() == [61, 61]
-    assert "Attention" not in page
-    assert page.count("learning_rate 0.1") == 1
-    assert f"Code: commit {'a' * 12}." in page
-    assert "torch 1.0" in page
-    assert "0:01:01" in page
-
-
-def test_several_commits_or_versions_are_said_on_top(tmp_path):
-    folders = [network(tmp_path / "a", 1), network(tmp_path / "b", 2, commit="b" * 40, dirty=True)]
-    table, page = tabulate(tmp_path, *folders)
-    assert table.commit.tolist() == ["a" * 12, f"{'b' * 12} (changed)"]
-    assert "Attention: these results were made by 2 states of the code" in page
-    assert "sets of versions" not in page
-    versions = {**attempt_of()["versions"], "torch": "2.0"}
-    _, page = tabulate(tmp_path, folders[0], network(tmp_path / "c", 3, versions=versions))
-    assert "Attention: these results were made by 2 sets of versions" in page
-
-
-def test_files_of_different_networks_are_refused(tmp_path):
-    one, two = (Path(network(tmp_path / name, seed)) for name, seed in (("a", 1), ("b", 2)))
-    shutil.copy(one / "dump_provenance.json", two)
-    with pytest.raises(UserError, match=r"its provenance of the dump of .*/seed1; make them again"):
-        tabulate(tmp_path, str(two))

@@ -1,5 +1,6 @@
 """Trainings by several processes on the CPU, through torchrun, as GPUs would share them."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -81,7 +82,7 @@ def test_networks_with_batch_norm_train_too(place):
 def test_a_batch_that_cannot_be_shared_is_refused(place):
     result = train(place, "refused", 2, "--batch-size", "15")
     assert result.returncode != 0
-    assert "training.batch_size 15 is no multiple of the 2 processes" in result.stderr
+    assert re.search(r"error: training\.batch_size 15 .* 2 processes.*blobs-mlp2-w1-f100/seed1", result.stderr)
     assert not Path(place, "refused").exists()
 
 
@@ -97,5 +98,5 @@ def test_a_group_of_one_asks_nobody():
     assert group.any("SIGTERM")
     assert not group.any(None)
     assert group.mean(torch.tensor(3.0)) == 3
-    with pytest.raises(UserError, match="larger than the training set"):
+    with pytest.raises(UserError, match=r"training\.batch_size 64 .*50"):
         small.train(batch_size=64)

@@ -64,9 +64,10 @@ def test_a_training_and_its_probes_do_not_import_torchs_compiler():
     code = (
         "import sys; sys.path[:0] = ['scripts', 'tests']\n"
         "import small\n"
-        "from widedeep import probes\n"
+        "from widedeep.analysis import probes\n"
+        "from widedeep.training.recipe import ProbeRecipe\n"
         "network = small.train().network.eval()\n"
-        "recipe = probes.ProbeRecipe(1, 16, 0.1, 0.9, False, False)\n"
+        "recipe = ProbeRecipe(epochs=1, batch_size=16, flip=False)\n"
         "layers = probes.probed(network)\n"
         "splits = small.split(), small.split(30)\n"
         "probes.Probes(network, layers, *splits, 3, recipe, 'a', small.CPU).run(lambda _: None)\n"

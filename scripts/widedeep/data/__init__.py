@@ -1,4 +1,4 @@
-"""Data sets: what is known of each, where it comes from, and how its images reach a network.
+"""Data sets: records of the known ones, their sources, and the images on their way to a network.
 
-The paper's section 3, data sets and augmentation. Imports `formats` and what stands before it.
+Section 3 of the paper, data sets and augmentation. Imports `formats` and the packages before it.
 """

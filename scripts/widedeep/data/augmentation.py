@@ -1,4 +1,4 @@
-"""Random crops with reflection padding and random flips, drawn for each image, computed for the whole batch at once."""
+"""Random crops with reflection padding, and random flips, computed for a whole batch at once."""
 
 import numpy as np
 import torch
@@ -7,18 +7,20 @@ from widedeep.data.streaming import ImageFiles, channels_last, crops, scaled
 
 
 def crop_padding(size):
-    """Pixels of reflection padding: 4 on the 32 x 32 images of the paper, an eighth of the side elsewhere."""
+    """Return the pixels of reflection padding on each side: an eighth of the image, 4 on the paper's 32 x 32 images."""
     return size // 8
 
 
 def on_device(images, device):
-    """The images of a data.Split as the functions here take them, on `device`.
+    """Return the images of a dataset.Split on `device`, in the form that the functions of this module take.
 
     Args:
-        images: uint8 (examples, channels, height, width) array, or images that stay in their files (streaming).
+        images: uint8 (examples, channels, height, width) array, or streaming.StoredImages or streaming.ImageFiles.
+        device: torch.device.
 
     Returns:
-        uint8 (examples, height, width, channels) tensor, or what streams them
+        uint8 (examples, height, width, channels) tensor; streamed images as the same class, with their batches on
+        `device`
     """
     if isinstance(images, np.ndarray):
         return channels_last(images).to(device)
@@ -26,11 +28,11 @@ def on_device(images, device):
 
 
 def plain_batches(images, parts):
-    """The images of each part as they are, scaled to [0, 1].
+    """Yield the images of each part unchanged, scaled to [0, 1].
 
     Args:
-        images: of `on_device`.
-        parts: list of int64 tensors of indices.
+        images: from `on_device`.
+        parts: list of int64 tensors of indices, one for each batch.
 
     Yields:
         float32 (batch, channels, height, width), in channels_last layout
@@ -42,14 +44,18 @@ def plain_batches(images, parts):
 
 
 def augmented_batches(images, parts, flip, generators, share=lambda batch: batch):
-    """Randomly cropped (and mirrored) images of each part; same result as `plain_batches`.
+    """Yield randomly cropped (and mirrored) images of each part, in the form of `plain_batches`.
 
     Args:
-        images: of `on_device`.
-        parts: list of int64 tensors of indices.
-        flip: whether half of the images, at random, are mirrored left to right.
-        generators: list of torch.Generator on the CPU, one a part.
-        share: which of a part's images to yield; random numbers are drawn for all, so that they do not depend on it.
+        images: from `on_device`.
+        parts: list of int64 tensors of indices, one for each batch.
+        flip: whether a random half of the images is mirrored left to right.
+        generators: list of torch.Generator on the CPU, one for each part.
+        share: function that selects the images of a part to yield. Random numbers are drawn for the whole part, so
+            they do not depend on the selection.
+
+    Yields:
+        float32 (images, channels, height, width) in [0, 1], in channels_last layout
     """
     if isinstance(images, ImageFiles):
         random, _ = crops(images.size, flip)
@@ -64,18 +70,18 @@ def augmented_batches(images, parts, flip, generators, share=lambda batch: batch
 
 
 def augmented(images, indices, flip, generator):
-    """A batch of randomly shifted (and flipped) images, gathered straight from the data set.
+    """Return a batch of randomly shifted (and mirrored) images, gathered directly from the data set.
 
-    Padding by reflection, cropping and flipping all only choose source pixels, so one gather does the three.
+    Reflection padding, cropping and mirroring only choose source pixels, so one gather does all three.
 
     Args:
         images: uint8 (examples, height, width, channels).
-        indices: int64 (batch,), which examples.
-        flip: whether half of the images, at random, are mirrored left to right.
-        generator: torch.Generator on the CPU, so that every device draws the same numbers.
+        indices: int64 (batch,), the examples of the batch.
+        flip: whether a random half of the images is mirrored left to right.
+        generator: torch.Generator on the CPU, so that the numbers do not depend on the device.
 
     Returns:
-        float32 (batch, channels, height, width) in [0, 1], in channels_last layout.
+        float32 (batch, channels, height, width) in [0, 1], in channels_last layout
     """
     batch, (_, height, width, _) = len(indices), images.shape
     rows = _shifted(height, torch.randint(0, 2 * crop_padding(height) + 1, (batch, 1), generator=generator))
@@ -88,11 +94,11 @@ def augmented(images, indices, flip, generator):
 
 
 def plain(images, indices):
-    """The images as they are; same arguments and result as `augmented`."""
+    """Return a batch of images unchanged; arguments and result as in `augmented`."""
     return scaled(images[indices])
 
 
 def _shifted(size, offsets):
-    """Source positions (batch, size) of a crop at `offsets` (batch, 1) from an axis that is padded by reflection."""
+    """Return the source positions (batch, size) of crops at `offsets` (batch, 1) of an axis padded by reflection."""
     positions = (torch.arange(size) + offsets - crop_padding(size)).abs()
     return torch.where(positions < size, positions, 2 * (size - 1) - positions)

@@ -1,6 +1,7 @@
-"""What is known of data sets before their images are there: one record each, in a file of data/known/.
+"""Records of the known data sets, one each, in the files of data/known/; they need no images.
 
-Data sets of one's own need no record: a folder of images, or a file scripts/datasets/NAME.py (sources.own_file).
+A new known data set is one more file there. A user's own data set needs no record: it comes from a folder of images,
+or from a file scripts/datasets/NAME.py (sources.own_file).
 """
 
 import importlib
@@ -10,17 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-# Data sets of one's own: scripts/datasets/NAME.py with a function load().
+# The folder of data sets of users: NAME.py with a function load().
 OWN_FILES = Path(__file__).parents[2] / "datasets"
 
 
 class Fetched(NamedTuple):
-    """The content of a data set as it comes from a source.
+    """The content of a data set from one of its sources.
 
     Attributes:
         train, test: dataset.Split.
-        classes: their names; labels count from 0 in their order.
-        downloads: paths of the files that were downloaded for it, which are removed once the content is verified.
+        classes: list of class names; labels count from 0 in their order.
+        downloads: paths of the downloaded files, which are removed once the content is verified.
     """
 
     train: object
@@ -36,12 +37,13 @@ class DataSet:
     Attributes:
         name: in configs, paths and file attributes.
         train_examples, test_examples: numbers of images.
-        channels, side: of an image, in pixels; the images are square.
+        channels: of an image.
+        side: of an image, in pixels; images are square.
         classes: number of classes.
         sources: dict from the name of a source to a function (folder for downloads, mirrors, archive) that returns
-            Fetched; the first is the default. Empty where the images come from a folder of the user's.
+            Fetched; the first source is the default. Empty if the images come from a folder of the user.
         checksums: dataset.content_checksum of the training and the test split, the same for all sources.
-        archive: file name of the official archive, where it is one file.
+        archive: file name of the official archive, if it is one file.
         mirrored: whether a mirrored image belongs to the same class.
     """
 
@@ -67,22 +69,22 @@ def _records():
 
 
 KNOWN = _records()
-# Those that need no folder of the user's.
+# The known data sets that need no folder of the user.
 WITH_SOURCES = {name: record for name, record in KNOWN.items() if record.sources}
 
 
 def own_file(name):
-    """The path of the file that loads a data set of one's own; None if there is none, or the data set is a known one."""
+    """Return the path of the file of a user's data set; None if there is none, or the name is that of a known one."""
     path = OWN_FILES / f"{name}.py"
     return path if name not in WITH_SOURCES and path.exists() else None
 
 
 @dataclass(frozen=True)
 class Images:
-    """How many images a data set has, their shape and the number of their classes; without the images.
+    """The numbers of a data set that costs depend on: images, their shape, and classes.
 
     Attributes:
-        train_examples, test_examples: of both splits.
+        train_examples, test_examples: numbers of images.
         shape: (channels, height, width).
         classes: number of classes.
     """
@@ -94,11 +96,11 @@ class Images:
 
     @classmethod
     def described(cls, found):
-        """From the dataset.Description of a data set's file."""
+        """Return the Images of a dataset.Description."""
         return cls(found.train_examples, found.test_examples, found.image_shape, len(found.classes))
 
     @classmethod
     def of(cls, record, side=None):
-        """From a DataSet, whose images may be scaled to another side."""
+        """Return the Images of a DataSet, downscaled to `side` pixels unless this is None."""
         shape = (record.channels, side or record.side, side or record.side)
         return cls(record.train_examples, record.test_examples, shape, record.classes)

@@ -1,6 +1,7 @@
-"""Images of one's own, a folder a class: which there are, in which order, and what they become.
+"""Data sets from a folder of images, with one folder for each class.
 
-No checksum verifies them, so the rule `download` has this file's fingerprint: an edit makes their data sets again.
+No checksum verifies their content. So the rule `download` has the fingerprint of this file, and an edit makes these
+data sets again.
 """
 
 import hashlib
@@ -12,21 +13,21 @@ from widedeep.formats.dataset import Split
 from widedeep.names import random_seed
 from widedeep.runtime.errors import UserError
 
-# Those that torchvision takes for images; to import it takes seconds.
+# The suffixes that torchvision accepts, repeated here because importing it takes seconds.
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"})
 
 
 def image_folder(folder, size):
-    """Images of one's own, a folder a class: FOLDER/train/CLASS and FOLDER/test/CLASS, or FOLDER/CLASS alone.
+    """Read all images of a folder with one folder for each class; see `listing`.
 
-    Images become RGB, are resized so that the shorter side is `size`, and cropped in the middle.
+    Images are converted to RGB, resized so that the shorter side is `size`, and cropped to their centre.
 
     Args:
         folder: see `listing`.
         size: side in pixels.
 
     Returns:
-        (train, test, classes)
+        (train, test, classes): two dataset.Split, and the list of class names
 
     Raises:
         UserError: see `listing`; or an image cannot be read.
@@ -36,15 +37,15 @@ def image_folder(folder, size):
 
 
 def listing(folder):
-    """The image files of a folder, a folder a class: FOLDER/train/CLASS and FOLDER/test/CLASS, or FOLDER/CLASS alone.
+    """List the image files of a folder: FOLDER/train/CLASS and FOLDER/test/CLASS, or FOLDER/CLASS alone.
 
     In the second form every fifth image of a class, by name, is a test image. Classes are mixed (`mixed`).
 
     Args:
-        folder: of the images; `val` stands for `test` where that is missing.
+        folder: of the images; without `test`, its folder `val` is used.
 
     Returns:
-        (train, test, classes): two lists of (path relative to the folder, label)
+        (train, test, classes): two lists of (path relative to the folder, label), and the list of class names
 
     Raises:
         UserError: there is no class, a class is empty, or the splits differ in classes.
@@ -54,9 +55,9 @@ def listing(folder):
 
 
 def checksum(folder):
-    """SHA-256 over the names and sizes of a folder's images: it shows that the folder changed, as long as it is there.
+    """Return the SHA-256 over the names and file sizes of a folder's images, which detects changes of the folder.
 
-    Dates do not count, as a copy has others, and the images are not read.
+    It depends on no dates, which differ in a copy, and reads no images.
 
     Raises:
         UserError: see `listing`.
@@ -69,37 +70,39 @@ def checksum(folder):
 
 
 def _found(folder):
-    """What `listing` returns, in the order of the names."""
+    """Return the result of `listing`, in the order of the names."""
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; give the folder that holds one folder a class.")
+        raise UserError(f"{folder}: no such folder; give a folder with one folder for each class.")
     if not (folder / "train").is_dir():
         classes, samples = _samples(folder)
         train, test = [s for s in samples if s[2] % 5 != 4], [s for s in samples if s[2] % 5 == 4]
         if {label for _, label, _ in test} != set(range(len(classes))):
-            raise UserError(f"{folder}: a class has fewer than 5 images, so none for the test set; add images.")
+            raise UserError(f"{folder}: a class has fewer than 5 images, so it has no test image; add images.")
         return _relative(folder, train), _relative(folder, test), classes
     test_folder = next((folder / name for name in ("test", "val") if (folder / name).is_dir()), None)
     if test_folder is None:
-        raise UserError(f"{folder}: holds train but neither test nor val; add one, or put the classes into {folder}.")
+        raise UserError(f"{folder}: has train but neither test nor val; add one, or put the classes into {folder}.")
     (classes, train), (test_classes, test) = _samples(folder / "train"), _samples(test_folder)
     if classes != test_classes:
         different = sorted(set(classes) ^ set(test_classes))[0]
-        raise UserError(f"{folder}: class {different} is not in both train and {test_folder.name}; give both the same.")
+        raise UserError(
+            f"{folder}: class {different} is only in one of train and {test_folder.name}; both need the same classes."
+        )
     return _relative(folder, train), _relative(folder, test), classes
 
 
 def mixed(labels, names):
-    """An order of examples in which each first part has every class in about its share of all.
+    """Return an order of examples in which the first k, for every k, hold each class in about its overall share.
 
-    Shares of the training set, and the examples of dumps, are first parts. Within a class the order is random, but
-    fixed: it follows from the names, so that one example more leaves the others in their order.
+    Fractions of the training set and the examples of dumps are the first k. Within a class the order is random but
+    fixed: it follows from the names, so adding an example does not reorder the others.
 
     Args:
         labels: (examples,) whole numbers from 0.
-        names: (examples,) list of what tells an example from all others.
+        names: (examples,) list of unique names.
 
     Returns:
-        (examples,) int64: which example comes where
+        (examples,) int64: the index of the example at each position
     """
     labels = np.asarray(labels, np.int64)
     drawn = np.array([random_seed("order of images", name) for name in names])
@@ -119,19 +122,19 @@ def _relative(folder, samples):
 
 
 def _samples(folder):
-    """(classes, [(path, label, position in its class)]) of a folder of classes."""
+    """Return (classes, [(path, label, position in its class)]) of a folder of classes."""
     classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     if not classes:
-        raise UserError(f"{folder}: holds no folder, and one a class is expected.")
+        raise UserError(f"{folder}: has no folders; give a folder with one folder for each class.")
     samples = []
     for label, name in enumerate(classes):
         paths = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in SUFFIXES)
         if not paths:
-            raise UserError(f"{folder / name}: holds no image; add images, or remove the folder.")
+            raise UserError(f"{folder / name}: has no image; add images, or remove the folder.")
         for path in paths:
             try:
                 str(path).encode()
-            except UnicodeEncodeError:  # neither HDF5 nor a checksum takes it
+            except UnicodeEncodeError:  # HDF5 and checksums need UTF-8
                 raise UserError(f"{str(path)!r}: its name is not UTF-8; rename it.") from None
         samples += [(path, label, position) for position, path in enumerate(paths)]
     return classes, samples

@@ -1,4 +1,4 @@
-"""The images of a data set's file in memory, or read from it a minibatch at a time; all of them checked."""
+"""Reading the images of a data set's file, all at once or one minibatch at a time, after checking them."""
 
 import contextlib
 from pathlib import Path
@@ -9,26 +9,26 @@ from widedeep.formats import dataset
 from widedeep.formats.dataset import Split
 from widedeep.runtime.errors import UserError
 
-# Images that are read at once to be checked.
+# Images that `opened` reads at once to check them.
 _BLOCK = 1000
 
 
 def read(path, split, fraction=1.0, workers=0):
-    """Load a split to memory, and check that it is what was written.
+    """Load a split into memory, and compare it with its checksum.
 
     Args:
         path: of the data set file.
         split: `train` or `test`.
-        fraction: keep the first round(fraction * examples). The paper's subsets are the first 50, 25 and 6 %; the
-            official order of the files takes the place of the order of the authors' data loader; one's own images have
-            the order of folders.mixed.
-        workers: processes that decode images, where they are streamed.
+        fraction: share of the split to keep: the first round(fraction * examples). The paper keeps the first 50, 25
+            and 6 %, in the order of the authors' data loader; here that is the order of the official files, or
+            folders.mixed for a user's own images.
+        workers: processes that decode streamed images.
 
     Returns:
         dataset.Split
 
     Raises:
-        UserError: the file is missing, damaged, something else, or its content was altered.
+        UserError: the file is missing, damaged or something else, or its content was altered.
     """
     with dataset.reading(path, split) as stored:
         examples = round(fraction * len(stored.labels))
@@ -41,12 +41,12 @@ def read(path, split, fraction=1.0, workers=0):
 
 @contextlib.contextmanager
 def opened(path, split, workers=0):
-    """Check a split as `read` does, in blocks, and keep its images in the file, so that they take no memory.
+    """Check a split as `read` does, in blocks, and leave its images in the file, so that they take no memory.
 
     Args:
         path: of the data set file.
         split: `train` or `test`.
-        workers: processes that decode images, where they are streamed.
+        workers: processes that decode streamed images.
 
     Yields:
         dataset.Split, whose images are streaming.StoredImages or streaming.ImageFiles.
@@ -61,7 +61,7 @@ def opened(path, split, workers=0):
             if stored.listing:
                 found = _streamed(stored, len(stored.labels), workers)
             else:
-                # Held open, so that it is this file that is read even where another takes its place.
+                # Kept open, so that the checked file is read even after another one has replaced it.
                 file = files.enter_context(open(path, "rb", buffering=0))
                 images = StoredImages(file, stored.images.id.get_offset(), stored.images.shape)
                 blocks = (images.read(range(len(images))[start:][:_BLOCK]) for start in range(0, len(images), _BLOCK))
@@ -72,7 +72,7 @@ def opened(path, split, workers=0):
 
 
 def check(path, split):
-    """Read a split completely and compare it with its checksum; of streamed images names, labels and sizes.
+    """Compare a whole split with its checksum; for streamed images, their names, labels and file sizes.
 
     Raises:
         UserError: the file or an image is missing, the file is damaged or something else, or the content was altered.
@@ -82,18 +82,21 @@ def check(path, split):
             found = dataset.listing_checksum(listing.folder, listing.paths, stored.labels, listing.size)
             if found != stored.checksum:
                 raise UserError(
-                    f"{path}: the images of {split} in {listing.folder} are not those that it lists; {dataset.REMEDY}."
+                    f"{path}: the images of {split} in {listing.folder} differ from its list; {dataset.REMEDY}."
                 )
             return
     read(path, split)
 
 
 def downscaled(split, size):
-    """The split with smaller images: each pixel the rounded mean of a square of pixels.
+    """Return a split with smaller images, in which each pixel is the rounded mean of a square of pixels.
 
     Args:
-        split: dataset.Split with square images.
-        size: side in pixels; it divides the images' side.
+        split: dataset.Split of square images.
+        size: side in pixels of the smaller images, a divisor of the side of the images.
+
+    Returns:
+        dataset.Split
     """
     examples, channels, side, _ = split.images.shape
     factor = side // size
@@ -103,13 +106,13 @@ def downscaled(split, size):
 
 
 def _streamed(stored, examples, workers):
-    """The first `examples` of a listed split, whose images stay in their files."""
+    """Return the first `examples` of a split whose images are streamed from their files."""
     from widedeep.data.streaming import ImageFiles
 
     listing = stored.listing
     if not Path(listing.folder, listing.paths[0]).exists():
         raise UserError(
-            f"{listing.folder}: its images are gone, as {listing.paths[0]}; put them back, or {dataset.REMEDY}."
+            f"{listing.folder}: image {listing.paths[0]} is missing; put the images back, or {dataset.REMEDY}."
         )
     images = ImageFiles(listing.folder, listing.paths[:examples], listing.size, workers)
     return Split(images, stored.labels[:examples])

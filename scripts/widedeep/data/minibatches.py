@@ -7,16 +7,22 @@ from widedeep.runtime.errors import UserError
 
 
 def minibatches(examples, batch_size, passes, seed):
-    """The sample ids of all minibatches: each pass goes through all examples in a fresh order, without replacement.
+    """Return the sample ids of all minibatches; each pass takes all examples in a new order, without replacement.
 
-    The order follows from the study's seed, never from a network's, so that all networks see the same minibatches. The
+    The order follows from the seed of the dumps, not of a network, so all networks see the same minibatches. The
     incomplete minibatch at the end of a pass is dropped.
+
+    Args:
+        examples: number of examples.
+        batch_size: examples in a minibatch, at least 4, which unbiased HSIC needs.
+        passes: number of passes.
+        seed: of the order.
 
     Returns:
         (minibatches, batch_size) int64
 
     Raises:
-        UserError: there is no complete minibatch, or it has fewer than 4 examples.
+        UserError: a minibatch would have fewer than 4 examples, or more than there are.
     """
     if not 4 <= batch_size <= examples:
         raise UserError(

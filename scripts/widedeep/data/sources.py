@@ -1,4 +1,4 @@
-"""The content of data sets from their sources. All sources of a data set yield the same content, which is verified."""
+"""The content of data sets from their sources; all sources of a known data set yield the same, verified content."""
 
 import contextlib
 import importlib.util
@@ -16,20 +16,20 @@ from widedeep.runtime.errors import UserError
 
 
 def known(record, source, folder, mirrors=(), archive=None):
-    """A known data set, verified; what was downloaded for it is removed then.
+    """Fetch a known data set, verify its content, and remove the downloads.
 
     Args:
         record: catalogue.DataSet.
-        source: one of its sources.
+        source: name of one of its sources.
         folder: for downloads.
         mirrors: addresses of folders that hold the official archive.
-        archive: a local copy of it, or None.
+        archive: local copy of the official archive, or None.
 
     Returns:
         Fetched
 
     Raises:
-        UserError: the source cannot be had, or holds something else.
+        UserError: the source fails, or holds other content.
     """
     fetched = record.sources[source](folder, mirrors, archive)
     for split, checksum in zip(("train", "test"), record.checksums, strict=False):
@@ -37,7 +37,7 @@ def known(record, source, folder, mirrors=(), archive=None):
         if found != checksum:
             raise UserError(
                 f"{record.name}: the content of {split} has checksum {found[:12]} where {checksum[:12]} is expected; "
-                "the source holds other images or labels, use another one."
+                "use another source, since this one has other images or labels."
             )
     for path in fetched.downloads:
         path.unlink()
@@ -45,27 +45,30 @@ def known(record, source, folder, mirrors=(), archive=None):
 
 
 def own_file(name):
-    """A data set of one's own, from scripts/datasets/NAME.py.
+    """Load a user's own data set from scripts/datasets/NAME.py.
 
-    That file has a function
+    The file has a function
 
         load() -> (train_images, train_labels, test_images, test_labels, classes)
 
-    with images as uint8 (examples, channels, side, side), labels that count the names in `classes` from 0. Its order,
-    which may be by class, gives way to that of folders.mixed.
+    Images are uint8 arrays (examples, channels, side, side). Labels are positions in `classes`, the list of class
+    names. Examples may come in any order, also by class: they get the order of folders.mixed.
+
+    Args:
+        name: of the data set.
 
     Returns:
         Fetched
 
     Raises:
-        UserError: the file has no such function, or it returns something else.
+        UserError: the file has no such function, or the function returns something else.
     """
     path = catalogue.OWN_FILES / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"datasets.{name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not hasattr(module, "load"):
-        raise UserError(f"{path}: has no function load(); add it (see sources.own_file).")
+        raise UserError(f"{path}: has no function load(); add it as data/sources.py says.")
     train_images, train_labels, test_images, test_labels, classes = module.load()
     splits = [
         Split(np.asarray(x), np.asarray(y)) for x, y in ((train_images, train_labels), (test_images, test_labels))
@@ -74,12 +77,13 @@ def own_file(name):
         images, labels = split.images, split.labels
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[2] != images.shape[3]:
             raise UserError(
-                f"{path}: load() gives images of type {images.dtype} and shape {images.shape}; "
-                "uint8 (examples, channels, side, side) is expected."
+                f"{path}: load() returns images of type {images.dtype} and shape {images.shape}; "
+                "return uint8 (examples, channels, side, side)."
             )
         if labels.shape != images.shape[:1] or not np.isin(labels, np.arange(len(classes))).all():
             raise UserError(
-                f"{path}: load() gives labels that are not one number below {len(classes)} for each image; mend it."
+                f"{path}: load() returns labels of shape {labels.shape} for {len(images)} images; return one whole "
+                f"number from 0 to {len(classes) - 1} for each."
             )
     train, test = (_mixed(split) for split in splits)
     return Fetched(train, test, list(classes))
@@ -91,13 +95,19 @@ def _mixed(split):
 
 
 def addresses(mirrors, official, filename):
-    """Where a file may be downloaded from, the official address last."""
+    """Return the addresses to try for a file: on the mirrors, then the official one.
+
+    Args:
+        mirrors: addresses of folders.
+        official: address of the file.
+        filename: name of the file on the mirrors.
+    """
     return [f"{mirror.rstrip('/')}/{filename}" for mirror in mirrors] + [official]
 
 
 @contextlib.contextmanager
 def workplace(folder):
-    """A temporary folder below `folder`, where there is room for a data set; older ones, of killed processes, go."""
+    """Yield a temporary folder below `folder`, which has room for a data set; removes those of killed processes."""
     unpacked = Path(folder, "unpacked")
     place = files.unfinished_of(unpacked, os.getpid())
     with files.explaining_os_errors(folder):

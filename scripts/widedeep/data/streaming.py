@@ -1,4 +1,4 @@
-"""Images that stay in their files: a minibatch at a time from a data set's file, or decoded and cropped by workers."""
+"""Images that stay in their files: read by minibatch from a data set's file, or decoded and cropped by workers."""
 
 import math
 import os
@@ -9,16 +9,17 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
+from widedeep.formats import dataset
 from widedeep.runtime.errors import UserError
 
 
 class StoredImages:
-    """The images of a data set's file in the place of an array of them; a slice of it is one of fewer images.
+    """The images in a data set's file, to be used like an array; a slice is a StoredImages of fewer images.
 
     Args:
-        file: open for reading, unbuffered, as long as images are asked for.
+        file: open for reading, unbuffered; it stays open while images are read.
         offset: bytes before the first image.
-        shape: (examples, channels, height, width) of the uint8 images, which lie one behind the other.
+        shape: (examples, channels, height, width) of the uint8 images, which are contiguous in the file.
         device: torch.device of the batches.
     """
 
@@ -37,16 +38,16 @@ class StoredImages:
         return StoredImages(self.file, self.offset, self.shape, device)
 
     def plain_batches(self, parts):
-        """As augmentation.plain_batches."""
+        """See augmentation.plain_batches."""
         for part in parts:
             yield scaled(channels_last(self.read(part.tolist())).to(self.device))
 
     def read(self, indices):
-        """uint8 (indices, channels, height, width) array of some images."""
+        """Read some images: uint8 (indices, channels, height, width) array."""
         images = np.empty((len(indices), *self.shape[1:]), np.uint8)
         for image, index in zip(images, indices, strict=True):
             if os.preadv(self.file.fileno(), [image], self.offset + index * self._size) != self._size:
-                raise UserError(f"{self.file.name}: was cut short while it was read; make it again.")
+                raise UserError(f"{self.file.name}: was truncated while it was read; {dataset.REMEDY}.")
         return images
 
     @property
@@ -55,15 +56,15 @@ class StoredImages:
 
 
 class ImageFiles:
-    """A list of image files in the place of an array of images; a slice of it is one of fewer files.
+    """A list of image files, to be used like an array of images.
 
-    One of them, by its number, is its central crop, uint8 (3, size, size).
+    A slice is an ImageFiles of fewer files. A single index gives the central crop of an image, uint8 (3, size, size).
 
     Args:
-        folder: that the paths are relative to.
-        paths: (examples,) of str.
+        folder: folder of the images.
+        paths: (examples,) str, relative to the folder.
         size: side in pixels of the crops.
-        workers: processes that decode; with none this one does it.
+        workers: number of processes that decode; 0 decodes in this process.
         device: torch.device of the batches.
     """
 
@@ -88,16 +89,16 @@ class ImageFiles:
         return ImageFiles(self.folder, self.paths, self.size, self.workers, device)
 
     def plain_batches(self, parts):
-        """As augmentation.plain_batches, of central crops."""
+        """See augmentation.plain_batches; the images are central crops."""
         _, central = crops(self.size)
         yield from self.batches([[(index, 0) for index in part.tolist()] for part in parts], central)
 
     def batches(self, parts, crop):
-        """Float32 (batch, 3, size, size) in [0, 1] on the device, one a part.
+        """Yield a batch for each part: float32 (batch, 3, size, size) in [0, 1], on the device.
 
         Args:
-            parts: list of lists of (index, seed of its random crop).
-            crop: one of the two of `crops`.
+            parts: list of lists of (index, seed of the random crop).
+            crop: one of the two transforms of `crops`.
         """
         loader = DataLoader(
             _Decoded(self.folder, self.paths, crop),
@@ -111,30 +112,33 @@ class ImageFiles:
 
 
 def crops(size, flip=False):
-    """(random crop for training, central crop for evaluation), the standard ones of ImageNet.
+    """Return (random crop for training, central crop for evaluation), the standard transforms of ImageNet.
 
     Args:
-        size: side in pixels of the crop; 8/7 of it is the shorter side before the central crop.
+        size: side in pixels of the crop. Before the central crop, the shorter side is resized to 8/7 of it.
         flip: whether the random crop is mirrored half of the time.
     """
-    from torchvision.transforms import v2  # here, for it takes a second to import
+    from torchvision.transforms import v2  # here, because importing it takes a second
 
     random = [v2.RandomResizedCrop(size, antialias=True), *([v2.RandomHorizontalFlip()] if flip else [])]
     return v2.Compose(random), v2.Compose([v2.Resize(round(size * 8 / 7), antialias=True), v2.CenterCrop(size)])
 
 
 def channels_last(images):
-    """uint8 (batch, channels, height, width) array to (batch, height, width, channels) tensor."""
+    """Convert a uint8 array (batch, channels, height, width) to a tensor (batch, height, width, channels)."""
     return torch.from_numpy(images).permute(0, 2, 3, 1).contiguous()
 
 
 def scaled(images):
-    """uint8 (batch, height, width, channels) to float32 (batch, channels, height, width) in [0, 1], channels_last."""
+    """Scale uint8 (batch, height, width, channels) to float32 (batch, channels, height, width) in [0, 1].
+
+    The result is in channels_last layout.
+    """
     return images.permute(0, 3, 1, 2).to(torch.float32).div_(255)
 
 
 class _Decoded(Dataset):
-    """One image at a time, by (index, seed): the crop follows from the seed, whichever process draws it."""
+    """Decodes and crops one image by (index, seed); the crop follows from the seed, in any process."""
 
     def __init__(self, folder, paths, crop):
         self.folder, self.paths, self.crop = folder, paths, crop

@@ -1,4 +1,4 @@
-"""Getting archives: downloads that resume, checksums, and extraction that trusts nothing."""
+"""Archives: downloads that resume, checksums, and safe extraction."""
 
 import gzip
 import hashlib
@@ -15,25 +15,25 @@ from widedeep.runtime.errors import UserError
 
 _TIMEOUT = 60
 _CHUNK = 1 << 20
-# Bytes that an archive may have, packed and unpacked, and its number of members; the official ones stay far below.
+# Largest archive in bytes, packed and unpacked, and most members of an archive; the official ones are far smaller.
 LARGEST = 1 << 30
 _MEMBERS = 1000
-# What Python raises where it unpacks damaged archives.
+# The exceptions of Python for damaged archives.
 DAMAGED = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError, MemoryError)
 
 
 def fetch(addresses, path, md5):
-    """Download a file from the first address that delivers it whole.
+    """Download a file from the first address that delivers the whole file.
 
-    What arrived of an interrupted download stays beside `path` as `NAME.partial`, and the next call goes on from there.
+    The part from an interrupted download stays beside `path` as `NAME.partial`, and the next call goes on from there.
 
     Args:
         addresses: list of URLs, tried in order.
-        path: where to put the file.
-        md5: hexadecimal digest that the file must have.
+        path: of the file to write.
+        md5: MD5 that the file must have, in hexadecimal.
 
     Raises:
-        UserError: no address delivered the file; the sentence says why, address by address.
+        UserError: no address delivered the file; the message gives the reason for each address.
     """
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
@@ -44,19 +44,20 @@ def fetch(addresses, path, md5):
         resumed = partial.exists()
         failure = _transfer(address, partial) or _wrong_content(partial, md5)
         if failure and resumed and not partial.exists():
-            # What was there before may be the start of another file.
+            # The part from before may have been the start of another file.
             failure = _transfer(address, partial) or _wrong_content(partial, md5)
         if not failure:
             partial.replace(path)
             return
         failures.append(f"{address} {failure}")
     raise UserError(
-        f"{path.name}: could not be downloaded: {'; '.join(failures)}. "
-        "Run again to go on, or give another --mirror or a local --archive."
+        f"{path.name}: could not be downloaded: {'; '.join(failures)}; "
+        "run again to go on, or give another --mirror or a local --archive."
     )
 
 
 def md5_of(path):
+    """Return the MD5 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
 
@@ -64,15 +65,17 @@ def md5_of(path):
 def extract(archive, members, folder):
     """Copy the named regular files out of a gzipped tar archive, and nothing else.
 
-    Each is written under its own last name, so no path, link or device in the archive has any effect.
+    Each is written into the folder under the last part of its name, so paths, links and devices in the archive have no
+    effect.
 
     Args:
         archive: path of a .tar.gz.
         members: names in the archive.
-        folder: where the files go; it must exist.
+        folder: for the files; it must exist.
 
     Raises:
-        UserError: the archive is damaged or unpacks to more than LARGEST, or a member is missing or no regular file.
+        UserError: the archive is missing or damaged, unpacks to more than LARGEST bytes, or a member is missing or not
+            a regular file.
     """
     try:
         with gzip.open(archive) as unpacked, tarfile.open(fileobj=_AtMost(unpacked, LARGEST), mode="r:") as tar:
@@ -80,10 +83,10 @@ def extract(archive, members, folder):
             for member in tar:
                 present[member.name] = member
                 if len(present) > _MEMBERS:
-                    raise UserError(f"{archive}: holds more than {_MEMBERS} files; give the official archive.")
+                    raise UserError(f"{archive}: has more than {_MEMBERS} files; give the official archive.")
             for name in members:
                 if name not in present or not present[name].isreg():
-                    raise UserError(f"{archive}: holds no regular file {name}; give the official archive.")
+                    raise UserError(f"{archive}: has no regular file {name}; give the official archive.")
                 unpacked = Path(folder, Path(name).name)
                 with files.explaining_os_errors(unpacked), open(unpacked, "wb") as file:
                     shutil.copyfileobj(tar.extractfile(present[name]), file)
@@ -92,13 +95,13 @@ def extract(archive, members, folder):
     except UserError:
         raise
     except DAMAGED as error:
-        raise UserError(f"{archive}: is truncated or no tar archive ({error}); get it again.") from error
+        raise UserError(f"{archive}: is truncated or not a tar archive ({error}); download it again.") from error
 
 
 class _AtMost:
-    """An open file of which no more than so many bytes are read: a small archive can unpack to more than a disk holds.
+    """An open file that refuses to read beyond `most` bytes: a small archive can unpack to more than a disk holds.
 
-    Of the methods of files those that tarfile needs.
+    It has the methods that tarfile needs.
     """
 
     def __init__(self, file, most):
@@ -116,11 +119,11 @@ class _AtMost:
 
     def _check(self, number):
         if not 0 <= number <= self._most:
-            raise ValueError(f"it asks for byte {number} where it may have {self._most}")
+            raise ValueError(f"byte {number} is outside the {self._most} bytes allowed")
 
 
 def _transfer(address, partial):
-    """Append to `partial` what it lacks of the file at the address; return what went wrong, or nothing."""
+    """Download the missing rest of a file, and append it to `partial`; return the reason of a failure, or None."""
     from tqdm import tqdm
 
     have = partial.stat().st_size if partial.exists() else 0
@@ -156,7 +159,7 @@ def _transfer(address, partial):
 
 
 def _wrong_content(partial, md5):
-    """Remove a complete download that is not the file, and say what it is; return nothing where it is right."""
+    """Compare a complete download with its MD5; remove a wrong one and return what it is, or return None."""
     if not partial.exists():
         return "sent nothing"
     found = md5_of(partial)

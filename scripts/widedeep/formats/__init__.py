@@ -1,4 +1,4 @@
-"""The files of a study, a module each: what is in it, how it is written, read and checked.
+"""The files of a study, one module each: content, writer, reader and checks.
 
-Computes nothing. Imports `runtime`, `names`, `networks` and `measures`.
+Computes no results. Imports `runtime`, `names`, `paper`, `networks` and `measures`.
 """

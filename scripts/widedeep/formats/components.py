@@ -1,10 +1,10 @@
-"""First principal components of all layers of one network, their file, and what is computed from them.
+"""pca.h5: the first principal components of all layers of one network over the whole evaluation set.
 
 pca.h5          attributes: kind, schema_version, model, seed, data_checksum, split
-    share       (layers,) float64: first eigenvalue over the sum of all, of the covariance over the whole evaluation set
-    residual    (layers,) float64: of the eigenvalue equation, relative to the eigenvalue
+    share       (layers,) float64: the largest eigenvalue of the covariance, divided by the sum of all
+    residual    (layers,) float64: residual of the eigenvalue equation, relative to the eigenvalue
     values      (layers, examples) float64: the component's value for each example, in the order of the data set
-    name        (layers,) of the layers in forward order
+    name        (layers,) str: names of the layers, in forward order
 """
 
 import contextlib
@@ -16,8 +16,8 @@ import numpy as np
 from widedeep.formats import hdf5
 from widedeep.names import label
 
-# The residual at which a first component counts as found. It bounds the relative error of the eigenvalue; 1e-3 was seen
-# to end at the second eigenvector where the two largest eigenvalues differ by 0.4 %.
+# A first component has converged below this residual, which bounds the relative error of the eigenvalue. With 1e-3, the
+# iteration ended at the second eigenvector where the two largest eigenvalues differ by 0.4 %.
 TOLERANCE = 1e-4
 KIND = "first components"
 SCHEMA_VERSION = 2
@@ -30,9 +30,9 @@ class FirstComponents:
 
     Attributes:
         names: of the layers, in forward order.
-        share: (layers,) float64 in (0, 1]: the first component's share of the variance; NaN for a constant layer.
-        residual: (layers,) ||C v - lambda v|| / lambda of the covariance C.
-        values: (layers, examples) float64 unit vectors; the entry of largest size is positive.
+        share: (layers,) float64 in (0, 1], the first component's share of the variance; NaN for a constant layer.
+        residual: (layers,) float64, ||C v - lambda v|| / lambda for the covariance C.
+        values: (layers, examples) float64 unit vectors; the entry of largest magnitude is positive.
     """
 
     names: list
@@ -42,30 +42,30 @@ class FirstComponents:
 
     @classmethod
     def unfilled(cls, names, examples):
-        """In memory, to be filled."""
+        """Return FirstComponents with uninitialised arrays in memory."""
         return cls(names, np.empty(len(names)), np.empty(len(names)), np.empty((len(names), examples)))
 
     @property
     def agreement(self):
-        """Squared cosines between the first components of all pairs of layers (paper, figure 3).
+        """(layers, layers) float64: squared cosines between the layers' first components (paper, figure 3).
 
-        (layers, layers) float64 in [0, 1]; NaN where a layer is constant.
+        They are in [0, 1], and NaN where a layer is constant.
         """
         return np.minimum((self.values @ self.values.T) ** 2, 1.0)
 
 
 @contextlib.contextmanager
 def creating(path, names, examples, origin):
-    """Make a file of first components that is filled while they are computed, so that they take no memory.
+    """Create a file of first components, to be filled in place, so that they take no memory.
 
     Args:
-        path: of the HDF5 file, which takes its place when the block ends well.
+        path: of the HDF5 file, which appears when the block ends without an error.
         names: of the layers.
-        examples: their number.
+        examples: number of examples.
         origin: dumps.Origin.
 
     Yields:
-        FirstComponents whose arrays are the file's datasets, to be filled.
+        FirstComponents whose arrays are the datasets of the open file.
     """
     with hdf5.creating(path) as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
@@ -80,7 +80,7 @@ def creating(path, names, examples, origin):
 
 
 def read(path):
-    """(label of the network, FirstComponents) of a pca.h5.
+    """Read a pca.h5; return (label of the network, FirstComponents).
 
     Raises:
         UserError: the file is missing, damaged or something else.

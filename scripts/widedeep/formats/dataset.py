@@ -1,11 +1,12 @@
-"""dataset.h5, the canonical file of a data set, whatever it was made from: verified uint8 images and labels.
+"""dataset.h5: the verified uint8 images and labels of a data set, from any source.
 
-/               attributes: kind, schema_version, name, classes (JSON list), source; listed, where it is from a folder
-                (folders.checksum); folder and size of a listing
+/               attributes: kind, schema_version, name, classes (JSON list), source;
+                listed (folders.checksum), if the images come from a folder;
+                folder and size, if the images are streamed from their files
 /train, /test   attribute: checksum
     images      (examples, channels, height, width) uint8
     labels      (examples,) int64
-    paths       (examples,) of str, relative to the folder: in place of images, where these are streamed
+    paths       (examples,) str, relative to the folder, in place of images if these are streamed
 """
 
 import contextlib
@@ -35,11 +36,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Listing:
-    """The images of a split that stay where they are.
+    """The images of a split that stay in their files.
 
     Attributes:
-        folder: that the paths are relative to.
-        paths: (examples,) of str.
+        folder: folder of the images.
+        paths: (examples,) str, relative to the folder.
         size: side in pixels of the crops that networks see.
     """
 
@@ -54,9 +55,9 @@ class Stored:
 
     Attributes:
         labels: int64 (examples,).
-        images: h5py.Dataset of uint8 (examples, channels, height, width); None of a listing.
-        listing: Listing, or None.
-        checksum: as it was recorded when the file was written.
+        images: h5py.Dataset of uint8 (examples, channels, height, width); None if the images are streamed.
+        listing: Listing of streamed images, or None.
+        checksum: the checksum that was recorded when the file was written.
     """
 
     labels: np.ndarray
@@ -67,7 +68,16 @@ class Stored:
 
 @dataclass(frozen=True)
 class Description:
-    """What a data set file says of itself, without its images."""
+    """What a data set file records beside its images.
+
+    Attributes:
+        name: of the data set.
+        classes: list of class names; labels count from 0 in their order.
+        image_shape: (channels, height, width).
+        train_examples, test_examples: numbers of images.
+        train_checksum, test_checksum: of the splits (content_checksum or listing_checksum).
+        listed: folders.checksum of the folder that the images come from; empty for other sources.
+    """
 
     name: str
     classes: list
@@ -80,12 +90,18 @@ class Description:
 
 
 def content_checksum(split):
-    """SHA-256 over shape, images and labels: the same for every source of the same content, whatever its container."""
+    """Return the SHA-256 over shape, images and labels of a Split: the same for all sources of the same content."""
     return checksum_of_blocks(split.images.shape, [split.images], split.labels)
 
 
 def checksum_of_blocks(shape, blocks, labels):
-    """The content_checksum of images that come in blocks."""
+    """Return the content_checksum of images that come in blocks.
+
+    Args:
+        shape: of all images, (examples, channels, height, width).
+        blocks: iterable of uint8 arrays, which together are the images.
+        labels: (examples,) whole numbers.
+    """
     digest = hashlib.sha256(repr(shape).encode())
     for block in blocks:
         digest.update(np.ascontiguousarray(block, dtype=np.uint8))
@@ -101,8 +117,8 @@ def write(path, name, train, test, classes, source, listed=""):
         name: of the data set.
         train, test: Split.
         classes: list of class names; labels count from 0 in their order.
-        source: where the images come from, in words.
-        listed: folders.checksum of the folder that they come from.
+        source: name of the source that the images come from, as `official` or `folder`.
+        listed: folders.checksum of the folder that they come from; empty for other sources.
     """
     with hdf5.creating(path) as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
@@ -116,7 +132,7 @@ def write(path, name, train, test, classes, source, listed=""):
 
 
 def write_listing(path, name, folder, size, train, test, classes):
-    """Write the file of a data set whose images stay where they are.
+    """Write the file of a data set whose images stay in their files.
 
     Args:
         path: of the HDF5 file.
@@ -139,7 +155,7 @@ def write_listing(path, name, folder, size, train, test, classes):
 
 
 def listing_checksum(folder, paths, labels, size):
-    """SHA-256 over names, labels and sizes of image files, and the size of the crops; their content is not read."""
+    """Return the SHA-256 over names, labels and file sizes of images, and the side of the crops; reads no image."""
     digest = hashlib.sha256(f"{size}".encode())
     for path, label in zip(paths, labels, strict=True):
         digest.update(f"{path}\0{label}\0{Path(folder, path).stat().st_size}\n".encode())
@@ -148,7 +164,7 @@ def listing_checksum(folder, paths, labels, size):
 
 @contextlib.contextmanager
 def reading(path, split):
-    """Open a split of a data set file; damage that shows while the block reads is explained.
+    """Open a split of a data set file; damage that is found in the block becomes a UserError.
 
     Args:
         path: of the data set file.
@@ -168,12 +184,18 @@ def reading(path, split):
             paths = hdf5.values(group, "paths", str, (len(labels),))
             listing = Listing(file.attrs["folder"], paths, int(file.attrs["size"]))
         else:
-            images = hdf5.held(group, "images", np.uint8, (len(labels), None, None, None))
+            images = hdf5.checked(group, "images", np.uint8, (len(labels), None, None, None))
         yield Stored(labels, images, listing, group.attrs["checksum"])
 
 
 def compare_checksum(path, split, found, recorded):
-    """Refuse a split whose content is not what was written.
+    """Refuse a split whose content is not the one that was written.
+
+    Args:
+        path: of the data set file.
+        split: `train` or `test`.
+        found: checksum of the content.
+        recorded: checksum in the file.
 
     Raises:
         UserError: the checksums differ.
@@ -183,7 +205,7 @@ def compare_checksum(path, split, found, recorded):
 
 
 def describe(path):
-    """The Description of a data set file; reads no images.
+    """Read the Description of a data set file, without its images.
 
     Raises:
         UserError: the file is missing, damaged or something else.
@@ -203,7 +225,7 @@ def describe(path):
 
 
 def _shape(file):
-    """(channels, height, width) of an image."""
+    """Return (channels, height, width) of the images in an open file."""
     if "paths" in file["train"]:
         return (3, int(file.attrs["size"]), int(file.attrs["size"]))
     return tuple(int(size) for size in file["train"]["images"].shape[1:])

@@ -1,17 +1,18 @@
-"""Activation dumps: what a network computes on fixed minibatches, one HDF5 file a network.
+"""activations.h5: a dump of a network's activations on fixed minibatches, or of their Gram matrices.
 
     /                       attributes: kind, schema_version, form, model, seed, data_checksum, split, versions
     /sample_ids             (minibatches, n) int64: which examples, in which order
     /layers/NAME            attributes: kind, stage, block, shape; groups in forward order
-        gram                (minibatches, n (n - 1) / 2) float32: centred Gram, strict upper triangle row by row
-        diagonal            (minibatches, n) float32: its diagonal
-        squared_norms       (minibatches, n) float64: of the uncentred features
-        first_scores        (minibatches, n) float32: of the first component, NaN where the layer is constant
-        activations         (minibatches, n, ...): in the raw forms, in place of the four
+        gram                (minibatches, n (n - 1) / 2) float32: centred Gram matrix, strict upper triangle by rows
+        diagonal            (minibatches, n) float32: diagonal of the centred Gram matrix
+        squared_norms       (minibatches, n) float64: squared norms of the uncentred features
+        first_scores        (minibatches, n) float32: scores of the first component, NaN where the layer is constant
+        activations         (minibatches, n, ...): in the raw forms, in place of the four datasets above
 
-The `gram` form is exact to rounding for CKA, its deflation, and smaller minibatches, whatever the width; the raw forms
-are for everything else, on small networks. Both are read through Dump, and give the same CKA. The scores could be had
-from the Gram matrix, in about the time that made it: kept here, they are computed once and not again for every pair.
+The `gram` form gives CKA, deflated CKA, and both for smaller minibatches, exact to rounding, at a size that does not
+depend on the width. The raw forms serve every other analysis, on small networks. Dump reads all forms, which give the
+same CKA. Scores follow from the Gram matrix, but take about as long to compute: stored, they are computed once and not
+again for every pair of networks.
 """
 
 import json
@@ -29,18 +30,19 @@ from widedeep.runtime.errors import UserError, first_line
 
 KIND = "activations"
 SCHEMA_VERSION = 3
+_REMEDY = "dump the activations again (scripts/dump_activations.py)"
 FORMS = {"gram": None, "raw": np.float32, "raw16": np.float16}
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a dump was made from; the dump carries it.
+    """The network and the examples that a dump was made from, recorded in the dump.
 
     Attributes:
         model: name of the configuration, as `cifar10-resnet38-w10-f100`.
         seed: of the network.
         data_checksum: of the evaluation split.
-        split: its name.
+        split: name of the evaluation split.
     """
 
     model: str
@@ -50,13 +52,13 @@ class Origin:
 
 
 class Writer:
-    """Fills an open HDF5 file, a layer and minibatch at a time.
+    """Writes a dump to an open HDF5 file, one minibatch of one layer at a time.
 
     Args:
         file: h5py.File, writable.
         form: one of FORMS.
         origin: Origin.
-        sample_ids: (minibatches, n).
+        sample_ids: (minibatches, n) int64.
         versions: dict of package versions.
     """
 
@@ -71,12 +73,19 @@ class Writer:
         self._datasets = {}
 
     def add_layer(self, layer):
-        """Declare the next layer in forward order (LayerInfo)."""
+        """Add the group of a LayerInfo; call it for the layers in forward order."""
         group = self._layers.create_group(layer.name)
         group.attrs.update({"kind": layer.kind, "stage": layer.stage, "block": layer.block, "shape": layer.shape})
 
     def put_gram(self, name, minibatch, gram, scores=None):
-        """Store a gram_matrices.PackedGram, and the scores of its first component, (n,); None: they are computed here."""
+        """Write the Gram matrix of a layer on a minibatch.
+
+        Args:
+            name: of the layer.
+            minibatch: number of the minibatch.
+            gram: gram_matrices.PackedGram.
+            scores: (n,) scores of its first component; None computes them here.
+        """
         self._put(name, "gram", minibatch, gram.triangle, np.float32)
         self._put(name, "diagonal", minibatch, gram.diagonal, np.float32)
         self._put(name, "squared_norms", minibatch, gram.squared_norms, np.float64)
@@ -85,7 +94,7 @@ class Writer:
         self._put(name, "first_scores", minibatch, scores, np.float32)
 
     def put_activations(self, name, minibatch, activations):
-        """Store activations (n, ...).
+        """Write the activations (n, ...) of a layer on a minibatch.
 
         Raises:
             UserError: a value is too large for float16.
@@ -103,7 +112,7 @@ class Writer:
         if (layer, name) not in self._datasets:
             shape, chunk = (self._minibatches, *values.shape), (1, *values.shape)
             self._datasets[layer, name] = self._layers[layer].create_dataset(name, shape, dtype, chunks=chunk)
-        # A chunk is a minibatch, so it can go to the file as it is, without h5py's selections.
+        # A chunk is a whole minibatch, so it is written directly, without h5py's selections.
         with np.errstate(over="ignore"):
             chunk = np.ascontiguousarray(values, dtype=dtype)
         self._datasets[layer, name].id.write_direct_chunk((minibatch,) + (0,) * values.ndim, chunk)
@@ -112,8 +121,13 @@ class Writer:
 class Dump:
     """A dump that is open for reading; a context manager.
 
+    Args:
+        path: of the file.
+
     Attributes:
-        path, form, model, seed, data_checksum, split: as written.
+        path: of the file.
+        form: one of FORMS.
+        model, seed, data_checksum, split: see Origin.
         layers: list of LayerInfo in forward order.
         sample_ids: (minibatches, n) int64.
 
@@ -123,8 +137,8 @@ class Dump:
 
     def __init__(self, path):
         self.path = path
-        self._file = hdf5.open_stamped(path, KIND, SCHEMA_VERSION, "dump the activations again")
-        with hdf5.explaining_damage(path, "dump the activations again"):
+        self._file = hdf5.open_stamped(path, KIND, SCHEMA_VERSION, _REMEDY)
+        with hdf5.explaining_damage(path, _REMEDY):
             attributes = self._file.attrs
             words = (attributes[name] for name in ("form", "model", "split", "data_checksum"))
             self.form, self.model, self.split, self.data_checksum = words
@@ -147,18 +161,18 @@ class Dump:
 
     @property
     def label(self):
-        """Which network this is, as `cifar10-resnet38-w10-f100/seed3`."""
+        """Label of the network, as `cifar10-resnet38-w10-f100/seed3`."""
         return label(self.model, self.seed)
 
     def read(self, minibatch, grams, scores):
         """Read one minibatch of all layers into arrays.
 
         Args:
-            minibatch: its number.
+            minibatch: number of the minibatch.
             grams: gram_matrices.Grams to fill.
             scores: (layers, n) float64 array to fill with the scores of the first components.
         """
-        with hdf5.explaining_damage(self.path, "dump the activations again"):
+        with hdf5.explaining_damage(self.path, _REMEDY):
             n = grams.n
             for index, layer in enumerate(self.layers):
                 if self.form == "gram":
@@ -173,13 +187,13 @@ class Dump:
             scores[:] = deflation.scores_of(grams)
 
     def activations(self, minibatch, layer):
-        """(n, ...) float32 activations of one layer; raw forms only."""
-        with hdf5.explaining_damage(self.path, "dump the activations again"):
+        """Read the float32 activations (n, ...) of a layer on a minibatch, from a dump in a raw form."""
+        with hdf5.explaining_damage(self.path, _REMEDY):
             shape = (self.sample_ids.shape[1], *self._shapes[layer])
             return self._chunk(layer, "activations", minibatch, FORMS[self.form], shape).astype(np.float32)
 
     def _chunk(self, layer, name, minibatch, dtype, shape):
-        # Opened once and not by self._file["layers"][layer][name]: either takes longer than what follows.
+        # Opened once, and not as self._file["layers"][layer][name]: both take longer than reading the chunk.
         if (layer, name) not in self._opened:
             dataset = h5py.h5d.open(self._file.id, f"layers/{layer}/{name}".encode(), _without_cache())
             if dataset.dtype != dtype or dataset.shape != (len(self.sample_ids), *shape):
@@ -191,14 +205,17 @@ class Dump:
 
 @cache
 def _without_cache():
-    """How to open a dataset whose chunks are read whole: its cache would take 64 kB and hold nothing."""
+    """Return the access properties of a dataset without a chunk cache; chunks are read whole, so it would be unused."""
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
     access.set_chunk_cache(1, 0, 1.0)
     return access
 
 
 def check_aligned(dumps):
-    """Refuse to compare dumps that do not hold the same examples in the same order.
+    """Refuse dumps that do not hold the same examples in the same order.
+
+    Args:
+        dumps: list of Dump.
 
     Raises:
         UserError: data, split, sample ids or their order differ.

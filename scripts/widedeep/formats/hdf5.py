@@ -1,4 +1,4 @@
-"""What all HDF5 files of the workflow share: a stamp that says what they are, and clear words when they are damaged."""
+"""Writing and opening HDF5 files: a stamp with their kind and version, a seal, and messages for damaged files."""
 
 import contextlib
 import io
@@ -14,15 +14,15 @@ from widedeep.runtime.errors import UserError, first_line
 
 @contextlib.contextmanager
 def creating(path):
-    """Yield a new HDF5 file that is sealed and takes its place at `path` when the block ends well (files.replacing).
+    """Yield a new HDF5 file, which is sealed and appears at `path` when the block ends without an error.
 
-    The seal lies in what HDF5 calls a user block, which its readers skip.
+    The seal (seals.py) is in HDF5's user block, which readers of HDF5 skip.
 
     Yields:
         h5py.File, writable.
 
     Raises:
-        UserError: the place cannot be written to (full, read-only, no permission).
+        UserError: the file cannot be written; see files.replacing.
     """
     with files.replacing(path) as unfinished:
         with open(unfinished, "w+b", buffering=0) as file:
@@ -37,11 +37,10 @@ def creating(path):
 
 
 class _Disk(io.RawIOBase):
-    """What HDF5 writes to: a file, until the first error, which it keeps; later writes are dropped.
+    """The file that HDF5 writes to. It hides the first error from HDF5, keeps it, and drops all later writes.
 
-    HDF5 writes late, also while datasets are closed, where h5py drops errors with a printed traceback: a chunk would be
-    lost and the file would look whole. A file that cannot be closed can even crash the process. So HDF5 never learns of
-    an error, and `creating` raises it in the end.
+    HDF5 also writes while it closes datasets, where h5py prints errors and goes on: a chunk would be lost and the file
+    would look whole. A file that cannot be closed can even crash the process. `creating` raises the error at the end.
     """
 
     def __init__(self, file):
@@ -65,7 +64,7 @@ class _Disk(io.RawIOBase):
 
     def readinto(self, buffer):
         if self.error:
-            raise self.error  # what was dropped cannot be read
+            raise self.error  # dropped content cannot be read
         return self._file.readinto(buffer)
 
     def truncate(self, size):
@@ -74,19 +73,19 @@ class _Disk(io.RawIOBase):
 
 
 def stamp(file, kind, schema_version):
-    """Write what `open_stamped` will ask for."""
+    """Write the kind and the schema version of a file, which `open_stamped` checks."""
     file.attrs["kind"] = kind
     file.attrs["schema_version"] = schema_version
 
 
 def open_stamped(path, kind, schema_version, remedy):
-    """Open an HDF5 file for reading if it is as it was written, and of the expected kind and version.
+    """Open an HDF5 file for reading, after checking that it is undamaged and of the expected kind and version.
 
     Args:
         path: of the file.
-        kind: what the file must say that it is.
-        schema_version: which version its layout must have.
-        remedy: what the user can do, for the error's last words.
+        kind: the kind that the file must have, as `cka`.
+        schema_version: the version that its layout must have.
+        remedy: what the user can do; the error ends with it.
 
     Returns:
         h5py.File
@@ -111,32 +110,32 @@ def open_stamped(path, kind, schema_version, remedy):
 
 
 def values(group, name, dtype, shape):
-    """A whole dataset as it was written, or one that is no such thing is refused, before memory is taken for it.
+    """Read a whole dataset, after checking its type and shape, before any memory is allocated for it.
 
     Args:
-        group: h5py.Group that holds it.
+        group: h5py.Group of the dataset.
         name: of the dataset.
         dtype: numpy's, or str for texts.
-        shape: of the array; None for a size that may be any.
+        shape: of the array; None for a size that is free.
 
     Returns:
         array; of str objects for texts.
 
     Raises:
-        ValueError, KeyError, AttributeError: of damage; see explaining_damage.
+        ValueError, KeyError, AttributeError: the file is damaged; see explaining_damage.
     """
-    dataset = held(group, name, dtype, shape)
+    dataset = checked(group, name, dtype, shape)
     return dataset.asstr()[:] if dtype is str else dataset[:]
 
 
-def held(group, name, dtype, shape):
-    """The h5py.Dataset itself, for what is too large to be read at once; the rest as of `values`."""
+def checked(group, name, dtype, shape):
+    """Return the h5py.Dataset itself, to be read in parts, after the same checks as `values`."""
     dataset = group[name]
     right_type = h5py.check_string_dtype(dataset.dtype) if dtype is str else dataset.dtype == dtype
     sizes = dataset.shape or ()
     if not right_type or len(sizes) != len(shape) or any(b not in (a, None) for a, b in zip(sizes, shape, strict=True)):
         raise ValueError(f"{name} is of type {dataset.dtype} and shape {sizes}")
-    # Ours are written whole and without compression.
+    # The workflow writes datasets whole and without compression.
     claimed = math.prod(sizes) * dataset.id.get_type().get_size()
     if claimed > min(dataset.id.get_storage_size(), Path(dataset.file.filename).stat().st_size):
         raise ValueError(f"{name} claims {claimed} bytes, more than the file holds")
@@ -145,7 +144,12 @@ def held(group, name, dtype, shape):
 
 @contextlib.contextmanager
 def explaining_damage(path, remedy):
-    """Turn what h5py and numpy raise on a truncated or altered file into a UserError; a UserError passes."""
+    """Turn the exceptions of h5py and numpy on a truncated or altered file into a UserError; a UserError passes.
+
+    Args:
+        path: of the file.
+        remedy: what the user can do; the error ends with it.
+    """
     try:
         yield
     except UserError:

@@ -1,4 +1,4 @@
-"""metrics.json, which scripts/train.py writes: final losses and accuracies of one network, and what it is."""
+"""metrics.json of scripts/train.py: the configuration of one network, its final losses and accuracies."""
 
 import json
 from pathlib import Path
@@ -11,10 +11,12 @@ _WORDS = ("model", "dataset", "family")
 
 
 def read(paths):
-    """Metrics by the label of the network, as `digits-resnet14-w1-f100/seed1`.
+    """Read metrics.json files; return a dict from the label of each network to the content of its file.
+
+    A label is, for example, `digits-resnet14-w1-f100/seed1`.
 
     Raises:
-        UserError: a file is not a metrics.json.
+        UserError: a file is missing, or not a metrics.json.
     """
     metrics = {}
     for path in paths:
@@ -28,25 +30,31 @@ def read(paths):
     return metrics
 
 
-def values_of(network, keys, path):
-    """Some keys of a metrics.json, as a dict: words of `model`, `dataset` and `family`, else numbers.
+def values_of(content, keys, path):
+    """Return some values of a metrics.json as a dict, after checking them.
 
     Args:
-        network: what it says, as of `read`.
-        keys: of the dict.
-        path: of the file, for what is said where it is wrong.
+        content: content of the file, as from `read`.
+        keys: of the values: `model`, `dataset` and `family` must be texts, all others numbers.
+        path: of the file, for the message.
 
     Raises:
-        UserError: the file lacks one of them, or has another kind of value there.
+        UserError: a value is missing or of another type.
     """
-    wrong = [key for key in keys if not isinstance(network.get(key), str if key in _WORDS else int | float)]
+    wrong = [key for key in keys if not isinstance(content.get(key), str if key in _WORDS else int | float)]
     if wrong:
-        raise UserError(f"{path}: lacks a right value of {wrong[0]}; train the network again.")
-    return {key: network[key] for key in keys}
+        raise UserError(f"{path}: has no valid value of {wrong[0]}; train the network again.")
+    return {key: content[key] for key in keys}
 
 
 def network_title(label, metrics, seed=True):
-    """`ResNet-14 1x, seed 1` where the metrics are given, else the label itself; both without the seed on request."""
+    """Return the name of a network in figures, as `ResNet-14 1x, seed 1`; without its metrics, the label.
+
+    Args:
+        label: of the network.
+        metrics: dict of `read`.
+        seed: False leaves out the seed.
+    """
     if label not in metrics:
         return label if seed else names.parsed(label)[0]
     name = configuration_title(metrics[label])
@@ -54,5 +62,5 @@ def network_title(label, metrics, seed=True):
 
 
 def accuracy(label, metrics):
-    """On the test set, in words."""
+    """Return the accuracy of a network on the test set as text, as `93.1%`, or `unknown` without its metrics."""
     return f"{metrics[label]['test_accuracy']:.1%}" if label in metrics else "unknown"

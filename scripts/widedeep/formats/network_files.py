@@ -1,11 +1,14 @@
-"""Files of one network read together; apart from their own modules, so that the stages that write them need neither."""
+"""Readers that combine several files of one network.
+
+They are not in the modules of these files, so that a program that writes one file does not depend on the others.
+"""
 
 from widedeep.formats import components, hdf5, similarities
 from widedeep.runtime.errors import UserError
 
 
 def components_and_cka(path, cka_path):
-    """The components of a network together with its CKA.
+    """Read the first components of a network together with its CKA.
 
     Args:
         path: of its pca.h5.
@@ -15,7 +18,7 @@ def components_and_cka(path, cka_path):
         (components.FirstComponents, similarities.Comparison)
 
     Raises:
-        UserError: a file is missing, damaged or something else, or they are of different networks or layers.
+        UserError: a file is missing, damaged or something else, or the files are of different networks or layers.
     """
     comparison = similarities.read(cka_path)
     label, first = components.read(path)
@@ -29,14 +32,14 @@ def components_and_cka(path, cka_path):
 
 
 def check_data(path, description, data_path):
-    """Refuse a data set on which the components of a network were not computed.
+    """Refuse a data set other than the one on which a network's components were computed.
 
     Args:
         path: of its pca.h5.
-        description: data.Description of the data set at `data_path`.
+        description: dataset.Description of the data set at `data_path`.
 
     Raises:
-        UserError: the checksums differ, or the file is none of components.
+        UserError: the checksums differ, or the file is not a pca.h5.
     """
     stamp, remedy = (components.KIND, components.SCHEMA_VERSION), "compute it again (scripts/dump_activations.py)"
     with hdf5.open_stamped(path, *stamp, remedy) as file, hdf5.explaining_damage(path, remedy):
@@ -49,14 +52,12 @@ def check_data(path, description, data_path):
 
 
 def positions(layers, side, path):
-    """Where layers that have a probe, or end a residual block, are among those of a network.
+    """Return the positions of layers among all layers of a network, a list of int.
 
     Args:
-        layers: names.
+        layers: names of layers that have a probe, or are the output of a residual block.
         side: similarities.Side of the network in the cka.h5 at `path`.
-
-    Returns:
-        list of int
+        path: of the cka.h5, for the message.
 
     Raises:
         UserError: the file lacks one of the layers.
@@ -65,20 +66,21 @@ def positions(layers, side, path):
     unknown = sorted({*layers} - {*places})
     if unknown:
         raise UserError(
-            f"{path}: has no layer {unknown[0]}, which has a probe or a block; dump all layers of the network."
+            f"{path}: has no layer {unknown[0]}, which has a probe or ends a residual block; dump all layers of the "
+            "network (scripts/dump_activations.py)."
         )
     return [places[name] for name in layers]
 
 
 def outputs(side, stages, blocks):
-    """The names of the layers at which residual blocks stand: their last ones, which are their outputs.
+    """Return the names of the output layers of residual blocks, that is of their last layers.
 
     Args:
         side: similarities.Side of a network.
-        stages, blocks: of the residual blocks.
+        stages, blocks: numbers of the stage and the block of each residual block.
 
     Returns:
-        list of str; as `stage3.block2` where the network has no such block
+        list of str; `stage3.block2` for a block that the network does not have
     """
     last = dict(zip(zip(side.stages, side.blocks, strict=True), side.names, strict=True))
     return [last.get(place, "stage{}.block{}".format(*place)) for place in zip(stages, blocks, strict=True)]

@@ -1,4 +1,4 @@
-"""What a network answers on the whole evaluation set, and its file.
+"""predictions.h5: the predictions of a network on the whole evaluation set.
 
 predictions.h5          attributes: kind, schema_version, model, seed, data_checksum, split
     log_probabilities   (examples, classes) float32, in the order of the data set
@@ -20,11 +20,11 @@ _REMEDY = "compute it again (scripts/dump_activations.py --predictions)"
 
 @dataclass(frozen=True)
 class Predictions:
-    """The answers of one network.
+    """The predictions of one network.
 
     Attributes:
         path: of the file.
-        model, seed: which network.
+        model, seed: name of the network's configuration, and its seed.
         data_checksum: of the evaluation split.
         log_probabilities: (examples, classes) float32.
         labels: (examples,) int64.
@@ -39,17 +39,24 @@ class Predictions:
 
     @property
     def label(self):
-        """Which network this is, as `cifar10-resnet38-w10-f100/seed3`."""
+        """Label of the network, as `cifar10-resnet38-w10-f100/seed3`."""
         return label(self.model, self.seed)
 
     @property
     def classes(self):
-        """(examples,) int64, the most probable class of each; -1, which is never right, where they are not numbers."""
+        """(examples,) int64: the most probable class of each example; -1, which is never right, where one is NaN."""
         return np.where(np.isnan(self.log_probabilities).any(axis=1), -1, self.log_probabilities.argmax(axis=1))
 
 
 def write(path, log_probabilities, labels, origin):
-    """Write the predictions of the network that `origin` (dumps.Origin) names."""
+    """Write the predictions of a network.
+
+    Args:
+        path: of the HDF5 file.
+        log_probabilities: (examples, classes).
+        labels: (examples,).
+        origin: dumps.Origin.
+    """
     with hdf5.creating(path) as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
         file.attrs.update(vars(origin))
@@ -58,7 +65,7 @@ def write(path, log_probabilities, labels, origin):
 
 
 def read_all(paths):
-    """Predictions of several networks on the same examples.
+    """Read the Predictions of several networks on the same examples, a list.
 
     Raises:
         UserError: a file is missing, damaged or something else, or was made from other data than the first.

@@ -1,8 +1,8 @@
-"""A checksum in front of a file, compared before anything in the file is believed.
+"""Seals: a checksum at the start of a file, compared before any other part of the file is read.
 
 HDF5 crashes the process on some damaged files instead of raising an error, and torch does not compare the checksums in
-its own. So the first 512 bytes of such a file are ours: text that tells how many bytes follow and their CRC-32, which
-takes half a second a gigabyte. A seal shows damage; against someone who seals a file of bad intent it is no help.
+its files. So the first 512 bytes of these files are a seal: a text with the number of the bytes that follow and their
+CRC-32, which takes half a second a gigabyte. A seal detects damage, not attacks: anyone can seal a file.
 """
 
 import os
@@ -18,7 +18,7 @@ _checked = set()
 
 
 def write(path):
-    """Write the seal of a finished file, whose first SIZE bytes are kept free for it."""
+    """Write the seal of a finished file into its first SIZE bytes."""
     with open(path, "r+b", buffering=0) as file:
         seal = _seal_of(file)
         file.seek(0)
@@ -26,11 +26,11 @@ def write(path):
 
 
 def check(path, remedy):
-    """Refuse a file that is not what it was when it was sealed; one that stays as it is is read once a process.
+    """Refuse a file that has changed since it was sealed; a process reads an unchanged file only once.
 
     Args:
         path: of the file.
-        remedy: what the user can do, for the error's last words.
+        remedy: what the user can do; the error ends with it.
 
     Raises:
         UserError: the file is missing, truncated or damaged, or has no seal.
@@ -50,14 +50,14 @@ def check(path, remedy):
                     f"{remedy}."
                 )
             if found != _seal_of(file):
-                raise UserError(f"{path}: is truncated or damaged (its checksum is another one); {remedy}.")
+                raise UserError(f"{path}: is truncated or damaged (its checksum does not match); {remedy}.")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); {remedy}.") from error
     _checked.add(identity)
 
 
 def _seal_of(file):
-    """The SIZE bytes that belong in front of what follows them in an open file."""
+    """Return the seal, SIZE bytes, for the rest of an open file."""
     file.seek(SIZE)
     buffer = memoryview(bytearray(_CHUNK))
     crc = size = 0

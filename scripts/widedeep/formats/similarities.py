@@ -1,17 +1,17 @@
-"""cka.h5 and pairs/*.h5: similarity between all layers of two networks, one HDF5 group a pair of networks.
+"""cka.h5 and pairs/*.h5: similarity between all layers of two networks, one HDF5 group for each pair of networks.
 
 cka.h5          the root is the group of the network with itself
-pairs/*.h5      one group a pair, named `seed1--seed2`
+pairs/*.h5      one group for each pair, named `seed1--seed2`
 /               attributes: kind, schema_version
 
 group           attributes: first, second (labels), minibatches, batch_size
     cka         (layers of first, layers of second) float64, NaN where undefined
-    deflated    the same without each layer's first component, taken away in each minibatch
-    squared_cosine    the same shape: between the first components of a minibatch, mean over minibatches
+    deflated    the same shape: CKA without each layer's first component, removed in each minibatch
+    squared_cosine    the same shape: of the first components in a minibatch, mean over minibatches
     ...         further measures, each under its name (measures/kinds/)
-    first, second    groups of arrays over layers: name, kind, stage, block, undefined and undefined_deflated (why cka
-                     and deflated are NaN, or empty), and first_component_share of the variance of a minibatch, mean
-                     over minibatches
+    first, second    a group for each network, of arrays (layers,): name, kind, stage, block; undefined and
+                     undefined_deflated, the reason why cka and deflated are NaN, or empty; first_component_share of the
+                     variance in a minibatch, mean over minibatches
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _TEXT = h5py.string_dtype()
 
 @dataclass(frozen=True)
 class Side:
-    """One network of a comparison: its label and, over its layers, what the file's groups hold."""
+    """One network of a comparison: its label, and for its layers the content of the file's group (see above)."""
 
     label: str
     names: list
@@ -47,7 +47,7 @@ class Comparison:
     Attributes:
         measures: dict from the name of a measure to (layers of first, layers of second) values, NaN where undefined.
         first, second: Side.
-        minibatches, batch_size: over which the values were computed.
+        minibatches, batch_size: number of the minibatches, and of the examples in each.
     """
 
     measures: dict
@@ -58,17 +58,17 @@ class Comparison:
 
     @property
     def cka(self):
-        """Minibatch CKA."""
+        """Minibatch CKA, (layers of first, layers of second)."""
         return self.measures["cka"]
 
     @property
     def deflated(self):
-        """Minibatch CKA without each layer's first component."""
+        """Minibatch CKA without each layer's first component, of the same shape."""
         return self.measures["deflated"]
 
     @property
     def squared_cosine(self):
-        """Between the first components of a minibatch, mean over minibatches."""
+        """Squared cosines of the first components in a minibatch, mean over minibatches, of the same shape."""
         return self.measures["squared_cosine"]
 
 
@@ -94,7 +94,11 @@ def write(path, groups):
 
 
 def read(path, name="/"):
-    """The Comparison in group `name` of a file.
+    """Read the Comparison in a group of a file.
+
+    Args:
+        path: of the file.
+        name: of the group, as `seed1--seed2`; `/` in a cka.h5.
 
     Raises:
         UserError: the file is missing, damaged or something else.
@@ -113,7 +117,7 @@ def read(path, name="/"):
 
 
 def names(path):
-    """Names of the pairs in a file, in the order in which they were written, empty where the root is the only one."""
+    """Return the names of the pairs in a file, as `seed1--seed2`; an empty list for a cka.h5."""
     remedy = "compute it again (scripts/compute_pairs.py)"
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, remedy) as file:
         return [name for name in file if "--" in name]

@@ -1,4 +1,4 @@
-"""The CSV tables, JSON and figures of a study: what is in them, and whether a file is one of them and whole."""
+"""The columns of a study's CSV tables, and checks of tables, pages and figures."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from widedeep.paper import FIGURES
 from widedeep.runtime.errors import UserError, first_line
 
 _SPREADS = ("equal_depth", "best_inside", "best_outside")
-# The columns of each table: numbers; with * words, with ? numbers that may be unknown, with ! True and False.
+# The columns of each table. They hold numbers; with * texts, with ? numbers or nothing, with ! True and False.
 COLUMNS = {
     "history.csv": "epoch learning_rate train_loss train_accuracy test_loss? test_accuracy?",
     "probes.csv": "layer* kind* stage block features train_accuracy test_accuracy",
@@ -27,19 +27,19 @@ _REMEDY = "make it again"
 
 
 def columns(name):
-    """The names of the columns of a table."""
+    """Return the names of the columns of a table in COLUMNS."""
     return [word.rstrip("*?!") for word in COLUMNS[name].split()]
 
 
 def read(path, name=None):
-    """A table of COLUMNS as a DataFrame, all of it checked.
+    """Read a table as a pandas.DataFrame, and check all of it.
 
     Args:
         path: of the file.
-        name: which of COLUMNS it must be; that of the file if None.
+        name: key of COLUMNS; None takes the name of the file.
 
     Raises:
-        UserError: it is missing, cut off, has other columns, or holds anything but a finite number where one is due.
+        UserError: the file is missing, cut off, has other columns, or a cell holds no finite number where one must be.
     """
     import numpy as np
     import pandas as pd
@@ -75,26 +75,29 @@ def read(path, name=None):
 
 
 def _truths(path, name, words):
-    """A column of `True` and `False` as bool."""
+    """Return a column of `True` and `False` as bool."""
     for line, word in enumerate(words, start=2):
         if word not in ("True", "False"):
             raise UserError(
-                f"{path}: holds {word!r} in column {name}, line {line}, where True or False is due; {_REMEDY}."
+                f"{path}: holds {word!r} in column {name}, line {line}, where True or False is expected; {_REMEDY}."
             )
     return words == "True"
 
 
 def check(path):
-    """Refuse a table, page or figure that is missing, cut off or damaged, as far as its form tells.
+    """Refuse a table, page or figure that is missing, cut off or damaged, as far as its format shows this.
+
+    Args:
+        path: of a .csv, .md, .html, .pdf or .png.
 
     Raises:
-        UserError: see above.
+        UserError: the file is refused.
     """
     {".csv": read, ".pdf": _check_pdf, ".png": _check_png, ".md": _text, ".html": _text}[Path(path).suffix](path)
 
 
 def _text(path):
-    """The text of a file that ends with a line's end, as all of ours do."""
+    """Return the text of a file, which must end with a newline, as all files of the workflow do."""
     try:
         text = Path(path).read_text()
     except FileNotFoundError:
@@ -102,14 +105,14 @@ def _text(path):
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as text ({error}); {_REMEDY}.") from error
     if not text.endswith("\n") or "\0" in text:
-        raise UserError(f"{path}: is empty, cut off, or holds what no text does; {_REMEDY}.")
+        raise UserError(f"{path}: is empty, cut off, or not a text; {_REMEDY}.")
     return text
 
 
 def _check_pdf(path):
     content = Path(path).read_bytes()
     if not content.startswith(b"%PDF-") or not content.rstrip().endswith(b"%%EOF"):
-        raise UserError(f"{path}: is no whole PDF; {_REMEDY}.")
+        raise UserError(f"{path}: is not a complete PDF; {_REMEDY}.")
 
 
 def _check_png(path):
@@ -117,6 +120,6 @@ def _check_png(path):
 
     try:
         with Image.open(path, formats=["PNG"]) as image:
-            image.verify()  # the checksum of each of its parts
+            image.verify()  # compares the checksum of each chunk
     except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path}: is no whole PNG ({error}); {_REMEDY}.") from error
+        raise UserError(f"{path}: is not a complete PNG ({error}); {_REMEDY}.") from error

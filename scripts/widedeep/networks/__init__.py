@@ -1,4 +1,4 @@
-"""The network families, the layers of a network by name, and the precision in which a network is run.
+"""Network families, the layers of a network by name, and the precision in which networks run.
 
-The paper's section 3, models. Imports `runtime` and `names`.
+Section 3 of the paper, models. Imports `runtime` and `names`.
 """

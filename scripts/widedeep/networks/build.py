@@ -1,4 +1,4 @@
-"""Networks built from the name of their family, with initial weights from a seed, or on no device at all."""
+"""Networks built by the name of their family, with initial weights from a seed or without any."""
 
 import inspect
 
@@ -11,17 +11,21 @@ from widedeep.networks import families
 def build(family, depth, width, classes, channels, batchnorm_momentum=0.01, generator=None, image_size=None):
     """Build a network; Conv2d and Linear get He-normal weights and zero biases, unless the family initialises itself.
 
-    What a family draws from torch's global generator follows from the seed of `generator` too.
+    Random numbers that a family draws from torch's global generator follow from the seed of `generator` too.
 
     Args:
         family: one of families.names().
         depth, width, classes, channels, batchnorm_momentum: see networks/families.py.
-        generator: torch.Generator of the initial weights; None leaves the network to be filled with saved ones.
-        image_size: (height, width), for families whose build asks for it.
+        generator: torch.Generator of the initial weights; None for a network that gets saved weights.
+        image_size: (height, width), for families whose `build` has this parameter.
+
+    Returns:
+        torch.nn.Module
 
     Raises:
         UserError: unknown family, or impossible depth or width.
     """
+    families.check_depth(family, depth)
     file = families.load(family)
     asked = {"image_size": image_size} if "image_size" in inspect.signature(file.build).parameters else {}
     with torch.random.fork_rng(devices=[]):
@@ -44,18 +48,21 @@ def build_for(configuration, image_shape, classes, batchnorm_momentum=0.01, gene
         configuration: names.Configuration.
         image_shape: (channels, height, width).
         classes: number of classes.
-        batchnorm_momentum: in torch's sense, the weight of the new batch.
+        batchnorm_momentum: weight of the new batch (torch's convention).
         generator: torch.Generator of the initial weights, or None.
     """
     channels, *size = image_shape
-    of = configuration
-    return build(of.family, of.depth, of.width, classes, channels, batchnorm_momentum, generator, tuple(size))
+    family, depth, width = configuration.family, configuration.depth, configuration.width
+    return build(family, depth, width, classes, channels, batchnorm_momentum, generator, tuple(size))
 
 
 def without_weights(configuration, image_shape, classes):
-    """The network of a names.Configuration on torch's meta device, which knows shapes and holds no numbers.
+    """Build the network of a names.Configuration on torch's meta device, which has shapes and no numbers.
 
-    In evaluation mode; a grid of hundreds of networks takes seconds.
+    It is in evaluation mode. Hundreds of networks take seconds.
+
+    Args:
+        configuration, image_shape, classes: see `build_for`.
     """
     with torch.device("meta"):
         return build_for(configuration, image_shape, classes).eval()

@@ -1,7 +1,7 @@
-"""The CIFAR ResNet family (He et al. 2016, section 4.2) as the paper scales it: by depth and by width.
+"""The CIFAR ResNets (He et al. 2016, section 4.2), scaled in depth and width as in the paper.
 
-Every operation is a module of its own with a name (`stage2.block3.add`), nothing is done in place, and modules are
-defined in the order in which they run: the layers of a network are a list that can be read, hooked and compared.
+Each operation is a named module (`stage2.block3.add`), works out of place, and is defined in the order in which it
+runs. So the layers of a network are a list that can be read, hooked and compared.
 """
 
 from torch import nn
@@ -12,10 +12,10 @@ from widedeep.runtime.errors import UserError
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions, conv-BN-ReLU, the second ReLU after the addition.
+    """A residual block of two 3x3 convolutions, conv-BN-ReLU, with the second ReLU after the addition.
 
-    The convolutions have no bias: before a batch norm it is cancelled, and in the shortcut it is redundant with the
-    shift of `bn2` (the authors' code has one everywhere). The shortcut of a block that changes the shape is a 1x1
+    The convolutions have no bias; the authors' code has one everywhere. A batch norm cancels a bias before it, and the
+    shift of `bn2` does the work of a bias in the shortcut. The shortcut of a block that changes the shape is a 1x1
     convolution without batch norm.
     """
 
@@ -42,15 +42,15 @@ class BasicBlock(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    """Three stages of n blocks with 16, 32, 64 filters times the width multiplier; depth = 6n + 2.
+    """Three stages of n residual blocks, with 16, 32 and 64 filters times the width multiplier; depth = 6n + 2.
 
     Args:
         depth: 8, 14, 20, ...
-        width: width multiplier, on all filters, the stem's too; filters are rounded to whole numbers.
+        width: width multiplier of all filters, also the stem's; numbers of filters are rounded.
         classes: number of logits.
-        channels: of the input images; their size is free.
+        channels: of the input images, which may have any size.
         residual: False leaves out all additions (paper, appendix C).
-        batchnorm_momentum: in torch's sense, the weight of the new batch.
+        batchnorm_momentum: weight of the new batch (torch's convention).
 
     Raises:
         UserError: the depth is not 6n + 2, or the width leaves no filter.

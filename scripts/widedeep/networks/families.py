@@ -1,23 +1,26 @@
-"""Families of networks, one file each: scripts/families/NAME.py, which a study names as `family`.
+"""Families of networks, one file each: scripts/families/NAME.py. A config names the family in `grid[].family`.
 
-Such a file has a function
+A family's file has a function
 
     build(depth, width, classes, channels, batchnorm_momentum) -> torch.nn.Module
 
-whose result turns float32 (batch, channels, height, width) in [0, 1] into (batch, classes) logits. A build with one
-more parameter, `image_size`, is also told (height, width). Every operation that is a module of its own is a layer: it
-runs once in a forward pass, returns one tensor, and is defined where it runs; anything else is refused before the
-training. Modules named `stage2.block3` give the stage borders of figures. Figure 4 asks for more: that the network is
-`stem`, such blocks, `pool`, flatten and `logits`, one after the other, and that the blocks hold batch norms or
-additions (networks.modules.Add).
+The network maps float32 images (batch, channels, height, width) in [0, 1] to logits (batch, classes). If `build` has
+one more parameter, `image_size`, it gets (height, width).
 
-Conv2d and Linear get He-normal initial weights and zero biases, as in the paper. All other modules keep what `build`
-made of them with torch's random numbers, which follow from the network's name and seed. A file that says
-`initialises_itself = True` keeps all weights that it made. Dropout and the like follow from the name and the step.
+Layers: each module without submodules is a layer. It must run exactly once in a forward pass, return one tensor with a
+row for each image, and be defined in the order in which it runs. Other networks are refused before their training.
+Modules named `stage2.block3` are residual blocks and mark the stage borders in figures. Figure 4 needs networks of
+`stem`, such blocks, `pool`, flatten and `logits`, in this order, whose blocks hold batch norms or additions
+(networks.modules.Add).
 
-A file may also have `check_depth(depth)`, which raises UserError for impossible depths before anything runs, and
-`title`, the family's name in figures (else the file's name). Files import torch inside `build`: they are also read
-where no network is built.
+Initial weights: Conv2d and Linear get He-normal weights and zero biases, as in the paper. Other modules keep the
+weights that `build` gave them; torch's random numbers in `build` follow from the network's name and seed. With
+`initialises_itself = True` in the file, all modules keep their weights. Random numbers in the forward pass, as of
+dropout, follow from the network's name, its seed and the step.
+
+Two names in the file are optional. `check_depth(depth)` raises UserError for an impossible depth before anything runs.
+`title` is the family's name in figures; without it, that is the name of the file. The file imports torch inside
+`build`, since it is also read where no network is built.
 """
 
 import functools
@@ -30,15 +33,15 @@ FOLDER = Path(__file__).parents[2] / "families"
 
 
 def names():
-    """All families that have a file."""
+    """Return the sorted names of all families that have a file."""
     return sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
 def path_of(name):
-    """The file of a family.
+    """Return the path of a family's file.
 
     Raises:
-        UserError: it has none.
+        UserError: there is no such file.
     """
     if name not in names():
         raise UserError(f"family '{name}' is unknown; it must be one of {', '.join(names())}, the files in {FOLDER}.")
@@ -46,10 +49,10 @@ def path_of(name):
 
 
 def load(name):
-    """The module of a family.
+    """Run a family's file and return its module.
 
     Raises:
-        UserError: it has no file, or the file has no function `build`.
+        UserError: there is no such file, or it has no function `build`.
     """
     path = path_of(name)
     spec = importlib.util.spec_from_file_location(f"families.{name}", path)
@@ -61,10 +64,10 @@ def load(name):
 
 
 def check_depth(name, depth):
-    """Refuse a depth that a family does not have.
+    """Refuse a depth that is impossible for a family.
 
     Raises:
-        UserError: from the family's own check, or there is no such family.
+        UserError: the family's own check refuses it, or there is no such family.
     """
     check = getattr(load(name), "check_depth", None)
     if check:
@@ -73,11 +76,16 @@ def check_depth(name, depth):
 
 @functools.cache
 def title_of(name):
-    """The name of a family in figures; of one without a file, its own."""
+    """Return the name of a family in figures; for a family without a file, `name` itself."""
     return getattr(load(name), "title", name) if name in names() else name
 
 
-def configuration_title(network):
-    """`ResNet-14 6x, 25% of data` of a mapping with family, depth, width and fraction."""
-    data = "" if network["fraction"] == 1 else f", {100 * network['fraction']:g}% of data"
-    return f"{title_of(network['family'])}-{network['depth']} {network['width']:g}x{data}"
+def configuration_title(configuration):
+    """Return the name of a configuration in figures, as `ResNet-14 6x, 25% of data`.
+
+    Args:
+        configuration: mapping with family, depth, width and fraction.
+    """
+    family, depth, width, fraction = (configuration[key] for key in ("family", "depth", "width", "fraction"))
+    data = "" if fraction == 1 else f", {100 * fraction:g}% of data"
+    return f"{title_of(family)}-{depth} {width:g}x{data}"

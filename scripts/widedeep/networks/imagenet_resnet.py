@@ -1,4 +1,4 @@
-"""The ImageNet ResNet family with bottleneck blocks, each stage scaled in depth and width of its own."""
+"""ImageNet ResNets of bottleneck blocks, with a depth and a width for each stage."""
 
 from torch import nn
 
@@ -7,10 +7,10 @@ from widedeep.runtime.errors import UserError
 
 
 class BottleneckBlock(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions, conv-BN-ReLU, the last ReLU after the addition.
+    """A residual block of 1x1, 3x3 and 1x1 convolutions, conv-BN-ReLU, with the last ReLU after the addition.
 
-    The stride is in the 3x3 convolution, the shortcut of a block that changes the shape has a batch norm, and the last
-    batch norm starts at 0, so that a block starts as the identity.
+    The 3x3 convolution has the stride. The shortcut of a block that changes the shape is a 1x1 convolution with batch
+    norm. The scale of the last batch norm starts at 0, so that a block starts as the identity.
     """
 
     expansion = 4
@@ -42,14 +42,15 @@ class BottleneckBlock(nn.Module):
 
 
 class ImagenetResNet(nn.Module):
-    """Four stages of bottleneck blocks; with blocks 3, 4, 6, 3 and widths 1 it is torchvision's resnet50.
+    """Four stages of bottleneck blocks; with 3, 4, 6, 3 blocks and widths 1 this is torchvision's resnet50.
 
     Args:
-        blocks: of each stage.
-        widths: multiplier of each stage's filters 64, 128, 256, 512 (times 4 at a block's end), rounded.
+        blocks: number of residual blocks of each stage.
+        widths: multiplier of the filters of each stage: 64, 128, 256, 512, and four times as many at a block's end.
+            Numbers of filters are rounded.
         classes: number of logits.
-        channels: of the input images; their size is free.
-        batchnorm_momentum: in torch's sense, the weight of the new batch.
+        channels: of the input images, which may have any size.
+        batchnorm_momentum: weight of the new batch (torch's convention).
 
     Raises:
         UserError: a width leaves no filter.

@@ -1,8 +1,8 @@
-"""What is known of a layer, without torch."""
+"""The description of a layer in files; without torch."""
 
 from dataclasses import dataclass
 
-# dense: a linear layer that is not the last one; other: what a family of one's own may have.
+# dense: a linear layer other than the last one; other: any further module of a user's own family.
 KINDS = ("conv", "bn", "relu", "add", "pool", "dense", "other", "logits")
 
 
@@ -13,8 +13,8 @@ class LayerInfo:
     Attributes:
         name: of the module, as `stage2.block3.add`.
         kind: one of KINDS.
-        stage, block: 0 outside the stages.
-        shape: of one example's output, as (channels, height, width).
+        stage, block: numbers of its stage and residual block; 0 outside the stages.
+        shape: of the output for one example, as (channels, height, width).
     """
 
     name: str

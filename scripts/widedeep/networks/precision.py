@@ -1,8 +1,7 @@
-"""In which precision devices compute: float32 that is float32, also on GPUs that may round factors to TF32's 10 bits.
+"""Full float32 precision on GPUs, which may round the factors of a product to the 10 bits of TF32.
 
-torch takes TF32 for convolutions by default, and for products where a program asks for it. Trainings may use it: what
-they make is a network like another. What is measured of a trained network is to be the same on every device, to
-rounding in float32.
+torch uses TF32 for convolutions by default, and for matrix products if a program asks for it. Trainings may use it.
+Measurements of a trained network must not: they agree on all devices up to the rounding of float32.
 """
 
 import contextlib
@@ -11,13 +10,13 @@ import torch
 
 
 def widest(device):
-    """The widest floating-point type of a torch.device: float64, which mps has not."""
+    """Return the widest floating-point type of a torch.device: float64, or float32 on mps."""
     return torch.float32 if device.type == "mps" else torch.float64
 
 
 @contextlib.contextmanager
 def full_products():
-    """Matrix products of float32 tensors in float32; the setting before comes back."""
+    """Compute matrix products of float32 tensors in full float32; the setting is restored afterwards."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
@@ -28,7 +27,10 @@ def full_products():
 
 @contextlib.contextmanager
 def full_float32():
-    """The same of matrix products and convolutions. Decorates what runs a trained network."""
+    """Compute matrix products and convolutions in full float32; the settings are restored afterwards.
+
+    It also decorates functions: those that measure a trained network.
+    """
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False
     try:

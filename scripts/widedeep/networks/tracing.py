@@ -1,4 +1,4 @@
-"""The layers of a network in forward order, and a way to see their outputs while it runs."""
+"""The layers of a network in forward order, and their outputs while it runs."""
 
 import collections
 import contextlib
@@ -19,15 +19,19 @@ _KINDS = {
     nn.AdaptiveAvgPool2d: "pool",
     nn.MaxPool2d: "pool",
 }
-# They change nothing in evaluation, or only the shape.
+# Modules that change nothing in evaluation mode, or only the shape.
 _NO_LAYERS = (nn.Identity, nn.Dropout, nn.Flatten)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One operation of a network: its module name, kind (one of layers.KINDS), stage and block.
+    """One operation of a network.
 
-    Stage and block are 0 outside the stages.
+    Attributes:
+        name: of the module, as `stage2.block3.add`.
+        kind: one of layers.KINDS.
+        stage, block: numbers of its stage and residual block; 0 outside the stages.
+        module: torch.nn.Module.
     """
 
     name: str
@@ -38,10 +42,10 @@ class Layer:
 
 
 def layers_of(network):
-    """All layers of a network in forward order.
+    """Return all layers of a network in forward order, a list of Layer.
 
-    Works for any module that gives each operation a submodule and defines them in the order in which they run;
-    `described` refuses others.
+    The order is right for networks that have a module for each operation, defined in the order in which they run;
+    `described` refuses other networks.
     """
     return [
         Layer(name, _kind(name, module), _number(name, "stage"), _number(name, "block"), module)
@@ -51,7 +55,7 @@ def layers_of(network):
 
 
 def is_layer(module):
-    """Whether a module is an operation of its own: it has no submodules, and changes more than the shape."""
+    """Return whether a module is a layer: it has no submodules, and changes more than the shape."""
     return not (list(module.children()) or isinstance(module, (*_NO_LAYERS, nn.Sequential)))
 
 
@@ -63,9 +67,13 @@ def _kind(name, module):
 
 @contextlib.contextmanager
 def watching(layers, callback):
-    """While the block runs, call `callback(index, output)` with every layer's output as soon as it is computed.
+    """Call `callback(index, output)` with the output of every layer, while the block runs.
 
-    The callback must not keep the tensor if memory is to stay bounded by one layer.
+    A callback that keeps no tensor keeps memory bounded by one layer.
+
+    Args:
+        layers: list of Layer; `index` is the position in it.
+        callback: function that is called as soon as a layer has run.
     """
 
     def hook(index):
@@ -84,9 +92,9 @@ def watching(layers, callback):
 
 @torch.no_grad()
 def described(network, layers, image_shape, device):
-    """What files say of each layer, from a forward pass of two black images.
+    """Describe the layers of a network, from a forward pass of two black images.
 
-    Whoever follows layers asks this first: a layer that runs twice or out of order would give numbers that look right.
+    Call it before measuring layers: one that runs twice or out of order would give wrong numbers that look right.
 
     Args:
         network: in evaluation mode, on `device`.
@@ -98,8 +106,8 @@ def described(network, layers, image_shape, device):
         list of LayerInfo
 
     Raises:
-        UserError: a layer does not run exactly once and in its place, or returns something else than a tensor with a
-            row for each image.
+        UserError: a layer does not run exactly once, or not in the order of the definitions, or does not return a
+            tensor with a row for each image.
     """
     images, order, outputs = 2, [], {}
 
@@ -113,18 +121,18 @@ def described(network, layers, image_shape, device):
     for index, layer in enumerate(layers):
         if runs[index] != 1:
             raise UserError(
-                f"module {layer.name} runs {runs[index]} times in a forward pass, and a layer runs once; give each "
-                "call a module of its own, and leave out modules that never run."
+                f"module {layer.name} runs {runs[index]} times in a forward pass, and must run once; define a module "
+                "for each call, and leave out modules that never run."
             )
         if outputs[index][:1] != (images,):
             raise UserError(
-                f"module {layer.name} returns {outputs[index]} for {images} images, and a layer returns a tensor with "
-                "a row for each; let a subclass of the module return that."
+                f"module {layer.name} returns {outputs[index]} for {images} images, and must return a tensor with a "
+                "row for each; let a subclass of the module return that tensor."
             )
     for index, ran in enumerate(order):
         if index != ran:
             raise UserError(
-                f"module {layers[ran].name} runs before {layers[index].name}, and is defined after it; define modules "
+                f"module {layers[ran].name} runs before {layers[index].name} but is defined after it; define modules "
                 "in the order in which they run."
             )
     return [
@@ -134,10 +142,12 @@ def described(network, layers, image_shape, device):
 
 
 def features(output):
-    """A layer's output as (n, p) float32.
+    """Return a layer's output as float32 (n, p), its features in the order of memory, so that nothing is copied.
 
-    In the memory order that the output has, so that nothing is copied; neither CKA nor a component's value depends on
-    the order of features.
+    Neither CKA nor the values of a component depend on the order of features.
+
+    Args:
+        output: tensor (n, ...).
     """
     if output.ndim == 4 and not output.is_contiguous():  # channels_last
         output = output.permute(0, 2, 3, 1)
@@ -145,7 +155,7 @@ def features(output):
 
 
 def _number(name, part):
-    """The number behind `part` in a dotted module name: 2 for `stage` in `stage2.block3.add`, 0 where it is absent."""
+    """Return the number after `part` in a module's name: 2 for `stage` in `stage2.block3.add`; 0 without it."""
     for word in name.split("."):
         if word.startswith(part) and word.removeprefix(part).isdigit():
             return int(word.removeprefix(part))

@@ -1,5 +1,4 @@
-"""What every program needs, whatever it computes: command line, atomic files, locks, interruption, provenance.
+"""Command lines, atomic files, locks, interruption, logs and provenance: the needs of every program.
 
-Imports nothing of the project but its own modules. Nothing here decides a number, so an edit reruns no job
-(study/fingerprint.py).
+Imports nothing else of the project. Nothing here decides a number, so an edit reruns no job (study/fingerprint.py).
 """

@@ -1,4 +1,4 @@
-"""The command line that all programs have in common: help, thread counts, one writer a file, errors in one sentence."""
+"""The command line of every program: help, thread counts, one writer for each file, errors in one sentence."""
 
 import argparse
 import contextlib
@@ -9,16 +9,16 @@ import sys
 from widedeep.runtime import endings, files, locking, process, timing
 from widedeep.runtime.errors import UserError
 
-# Each library of linear algebra reads its own variable, once, when it is loaded.
+# Each library of linear algebra reads its own variable once, when it is loaded.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # The exit status after Ctrl-C.
 INTERRUPTED = 128 + signal.SIGINT
 _held = contextlib.ExitStack()
-_timings = []  # files to write when this job has ended well
+_timings = []  # files to write when this job ends without an error
 
 
 def parser(doc):
-    """An argument parser whose help is the script's docstring as it is written, with the options of all programs."""
+    """Return an argument parser with the options of all programs, whose help shows the script's docstring as it is."""
     process.collect_garbage_rarely()
     result = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     result.add_argument("--threads", type=positive_int, default=1, help="threads for linear algebra (default: 1)")
@@ -27,36 +27,39 @@ def parser(doc):
 
 
 def add_workers(parser):
-    """The option of all programs that read images, which may be streamed."""
+    """Add the option of all programs that read images, which may be streamed."""
     parser.add_argument("--workers", type=int, default=0, help="processes that decode streamed images (default: 0)")
 
 
 def add_device(parser):
-    """The option of all programs that run networks."""
+    """Add the option of all programs that run networks."""
     parser.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
 
 
 def add_checkpoint_minutes(parser):
-    """The option of all programs that write checkpoints."""
-    parser.add_argument("--checkpoint-minutes", type=float, default=10, help="between two checkpoints (default: 10)")
+    """Add the option of all programs that write checkpoints."""
+    parser.add_argument(
+        "--checkpoint-minutes", type=float, default=10, help="minutes between two checkpoints (default: 10)"
+    )
 
 
 def add_figure_options(parser):
-    """The options of all programs that draw networks."""
+    """Add the options of all programs that draw networks."""
     parser.add_argument("--metrics", nargs="+", default=[], metavar="FILE", help="metrics.json of the networks")
     parser.add_argument("--colour-map", default="magma", help="of matplotlib or seaborn (default: magma)")
     parser.add_argument("--out", nargs="+", required=True, metavar="FILE", help="files to write: .pdf, .png, .csv")
 
 
 def start(parser, argv=None, writes=()):
-    """Parse `argv` and set the thread counts, so call it before numpy, scipy or torch is imported.
+    """Parse the command line, set the thread counts, and lock the files to write.
 
-    From then until it ends, this process is the only one that writes the files of its job: it waits for another one.
+    Call it before numpy, scipy or torch is imported: they read the thread counts once. If another process writes the
+    same files, this one waits for it; then it holds the lock until it ends.
 
     Args:
         parser: from `parser`.
-        argv: list of words; those of the process if None.
-        writes: names of the arguments that hold the files to write, a path, a list of paths or None each.
+        argv: list of words; None takes those of the process.
+        writes: names of the arguments that hold files to write: each a path, a list of paths or None.
 
     Returns:
         argparse.Namespace
@@ -76,14 +79,14 @@ def start(parser, argv=None, writes=()):
 
 
 def release():
-    """Let other processes write the files of this job; its lock files go."""
+    """Release the lock of this job's files and remove the lock file."""
     _held.close()
 
 
 def run(main):
-    """Call `main()` and exit: with its return value as status, or with 1 and one sentence after a UserError."""
+    """Call `main()` and exit with the status that it returns; a UserError is printed as one sentence, with status 1."""
     try:
-        # Files are written where their errors are explained, so only what goes to a log is left.
+        # Files explain their own errors, so only the printed output is left to explain here.
         with files.explaining_os_errors("the output of this program", only=files.NO_ROOM):
             status = main()
             sys.stdout.flush()
@@ -94,8 +97,8 @@ def run(main):
             process.end_at_once()
         sys.exit(status)
     except UserError as error:
-        sys.stdout = None  # what it could not write, it would try to write again
-        sys.exit(endings.error_line(error))  # sys.exit prints to stderr, status 1
+        sys.stdout = None  # Python would try again to write what is left in its buffer
+        sys.exit(endings.error_line(error))  # printed to stderr, with status 1
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:
@@ -103,6 +106,7 @@ def run(main):
 
 
 def positive_int(text):
+    """The type of a command-line option that is a whole number of at least 1."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")

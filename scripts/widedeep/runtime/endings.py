@@ -1,7 +1,7 @@
-"""How a program ends its log, so that others can tell what became of its job: written and read here.
+"""The last line of a job's log, which says how the job ended.
 
-The last line of the log of a job that did not finish is `error: ...`, or `stopped: ...` if it was told to stop and is to
-be started again. A traceback is an error too.
+A job that failed ends its log with `error: ...` or a traceback. A job that was told to stop, and has to be started
+again, ends it with `stopped: ...`.
 """
 
 import os
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 _ERROR, _STOPPED = "error: ", "stopped: "
 _TRACEBACK, _INTERRUPTED = "Traceback (most recent call last)", "KeyboardInterrupt"
-# Bytes of a log that are read.
+# Bytes at the end of a log that are read.
 _TAIL = 20_000
 
 
 def error_line(error):
-    """The last line of a program that ends with a UserError."""
+    """Return the last line of a program that ends with a UserError."""
     return f"{_ERROR}{error}"
 
 
 def stopped_line(sentence):
-    """The last line of a program that was told to stop."""
+    """Return the last line of a program that was told to stop."""
     return f"{_STOPPED}{sentence}"
 
 
@@ -28,11 +28,11 @@ class Log:
     """The end of a log.
 
     Attributes:
-        path: of the log; None if there is none, or it cannot be read.
+        path: of the log; None if it does not exist or cannot be read.
         changed: seconds since the epoch, or None.
-        last_line: the last one that is not empty.
-        was_stopped: whether the job was told to stop, and ended for that reason.
-        has_error: whether it tells of an error.
+        last_line: the last line that is not empty.
+        was_stopped: whether the job ended because it was told to stop.
+        has_error: whether the log reports an error.
     """
 
     path: object = None
@@ -43,7 +43,7 @@ class Log:
 
 
 def read_log(path):
-    """The Log at a path; an empty one if there is no file, or path is None."""
+    """Read the Log at a path; an empty Log if there is no file, or the path is None."""
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
@@ -52,8 +52,8 @@ def read_log(path):
     except (OSError, TypeError):
         return Log()
     last_line = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    # The second is what a Python writes that was interrupted before it listened to signals.
+    # Python writes KeyboardInterrupt if a signal comes before the program handles signals.
     was_stopped = last_line.startswith(_STOPPED) or last_line == _INTERRUPTED
-    # argparse writes the name of the program before.
+    # argparse puts the name of the program before `error:`.
     errors = any(line.startswith((_ERROR, _TRACEBACK)) or f".py: {_ERROR}" in line for line in lines)
     return Log(path, status.st_mtime, last_line, was_stopped, errors and not was_stopped)

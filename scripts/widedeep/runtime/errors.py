@@ -1,25 +1,26 @@
-"""The one exception for mistakes that a user can mend, and words for those of libraries."""
+"""The exception for mistakes that a user can correct, and short texts for the exceptions of libraries."""
 
 
 class UserError(ValueError):
-    """Bad input or a full disk: one sentence that names the file or key, what was found, what was expected, what to do.
+    """A mistake that the user can correct, as bad input or a full disk.
 
+    Its text is one sentence that names the file or key first, then the value found, the value expected, and the remedy.
     `command.run` prints it without a traceback and exits with status 1.
     """
 
 
 def lacks_memory(error):
-    """Whether an exception says that there is too little main memory."""
-    # The second is in the plain RuntimeError that torch makes of it.
+    """Return whether an exception reports too little main memory."""
+    # torch raises a plain RuntimeError with this text.
     return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
 
 
 def first_line(error):
-    """The first line of what an exception of a library, or a value in a file, says; its type where that is nothing."""
+    """Return the first line of an exception's or a value's text; its type if the text is empty."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def shortened(text):
-    """The text on one line, its end left out where it is long."""
+    """Return the text on one line, cut after 200 characters."""
     line = " ".join(text.split())
     return line if len(line) <= 200 else f"{line[:200]}..."

@@ -1,14 +1,15 @@
-"""events.jsonl: what Snakemake does with the jobs of a study, a line an event, for those who follow a run.
+"""events.jsonl: the jobs of a study that Snakemake starts and ends, one event a line.
 
-    run         a run began that has jobs to do: total
+    run         a run with jobs to do began: total (number of jobs)
     started     a job began: rule, wildcards
-    finished, failed    it ended: rule, wildcards; a job that failed may start again
-    progress    done and total, numbers of jobs
-    end         the run ended; a killed one has no such line
+    finished    a job ended: rule, wildcards
+    failed      a job failed, and may start again: rule, wildcards
+    progress    numbers of jobs: done, total
+    end         the run ended; missing if the run was killed
 
-Every line has its event and its time in seconds since the epoch. The Snakefile attaches the handler to Snakemake's
-logger, so that the file is written however Snakemake was started. Its records are those of Snakemake's interface for
-logger plugins, which name the event and its job: nothing is read from printed words.
+Each line also has its time, in seconds since the epoch. The Snakefile attaches `Handler` to Snakemake's logger, so the
+file is written however Snakemake was started. The handler reads the fields that Snakemake's records have for logger
+plugins, not the printed text.
 """
 
 import contextlib
@@ -19,14 +20,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-# Another place for the events, as of a dry run, which writes none otherwise.
+# The environment variable that names another file for the events. A dry run writes events only if it is set.
 ELSEWHERE = "WIDEDEEP_EVENTS"
-# Values of snakemake_interface_logger_plugins.common.LogEvent, and what is written for them.
+# The event that is written for each value of snakemake_interface_logger_plugins.common.LogEvent.
 _OF_JOBS = {"job_info": "started", "job_finished": "finished", "job_error": "failed"}
 
 
 class Handler(logging.Handler):
-    """A handler of Snakemake's logger that appends events to a file; what cannot be written is left out.
+    """A handler of Snakemake's logger that appends events to a file.
+
+    Events that cannot be written, as on a full disk, are dropped: they must not stop the run.
 
     Args:
         path: of the file; its folder is made with the first event.
@@ -62,6 +65,8 @@ class Handler(logging.Handler):
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = open(self._path, "a")  # noqa: SIM115 (closed in close)
+                if self._file.tell():
+                    self._file.write("\n")  # a run that was killed may have left half a line
             self._file.write(json.dumps({"event": event, "time": time.time(), **more}) + "\n")
             self._file.flush()
 
@@ -71,10 +76,10 @@ class Run:
     """The newest run in a file of events.
 
     Attributes:
-        started, changed: seconds since the epoch: its beginning, and its newest event.
+        started, changed: times of its first and its newest event, in seconds since the epoch.
         ended: whether the run is over.
         done, total: numbers of jobs.
-        jobs: dict from the key of each job that began (`key`) to its last event.
+        jobs: dict from the `key` of each job that began to its last event: started, finished or failed.
     """
 
     started: float
@@ -86,12 +91,12 @@ class Run:
 
 
 def key(rule, wildcards):
-    """What identifies a job: its rule and wildcards."""
+    """Return the key of a job, from its rule and its dict of wildcards."""
     return rule, tuple(sorted((name, str(value)) for name, value in wildcards.items()))
 
 
 def newest_run(path):
-    """The newest Run in a file of events; None if there is none, or nothing whole."""
+    """Read the newest Run from a file of events; None if there is no file, or no run in it."""
     run = None
     for event in events_in(path):
         if event["event"] == "run":
@@ -109,7 +114,7 @@ def newest_run(path):
 
 
 def events_in(path):
-    """The events of a file in their order; a line that is cut off, or anything else, is left out."""
+    """Yield the events of a file as dicts, in order; lines that are cut off or hold anything else are skipped."""
     try:
         lines = Path(path).read_text(errors="replace").splitlines()
     except OSError:
@@ -125,5 +130,5 @@ def events_in(path):
 
 
 def path_from_environment(path):
-    """Where a run writes its events: `path`, unless the environment names another place."""
+    """Return the file for the events of a run: `path`, unless the environment names another one."""
     return os.environ.get(ELSEWHERE, path)

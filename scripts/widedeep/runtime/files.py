@@ -27,19 +27,20 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 @contextlib.contextmanager
 def replacing(path):
-    """Yield a temporary path beside `path`, which takes its place when the block ends well.
+    """Yield a temporary path, whose file replaces `path` when the block ends without an error.
 
-    The name is unique to the process, so that two writers never share one file, and the content is on disk before the
-    rename, so that a power cut leaves the old file or the new one. If the block raises, nothing remains.
+    The temporary name belongs to this process, so two writers never share a file. The content is on disk before the
+    rename, so a power cut leaves the old file or the new one. If the block raises, the temporary file is removed.
 
     Args:
         path: the file to write; its folder is made if it does not exist.
 
     Yields:
-        pathlib.Path of the file to fill.
+        pathlib.Path of the temporary file, beside `path`.
 
     Raises:
-        UserError: the place cannot be written to (full, read-only, no permission, removed meanwhile).
+        UserError: the file cannot be written: the disk is full or read-only, the permission is missing, or the folder
+            was removed meanwhile.
     """
     path = Path(path)
     unfinished = unfinished_of(path, f"{os.uname().nodename}.{os.getpid()}")
@@ -59,12 +60,15 @@ def replacing(path):
 
 
 def unfinished_of(path, process):
-    """Where a process writes what will become `path`."""
+    """Return the temporary path of a file that a process is writing."""
     return path.with_name(f".{path.name}.{process}.unfinished{path.suffix}")
 
 
 def remove_unfinished(path):
-    """Remove what killed processes left of `path`, a file or a folder; only its sole writer may (locking.py)."""
+    """Remove the temporary files and folders that killed processes left of `path`.
+
+    Call it only while holding the lock of `path` (locking.py): another writer's file may be among them.
+    """
     path = Path(path)
     for left in path.parent.glob(unfinished_of(Path(glob.escape(path)), "*").name):
         if left.is_dir():
@@ -75,11 +79,14 @@ def remove_unfinished(path):
 
 @contextlib.contextmanager
 def explaining_os_errors(path, only=frozenset(_MENDABLE)):
-    """Turn the operating system's refusals to write `path` into a UserError; other errors pass.
+    """Turn an OSError that the user can mend, as of a full disk, into a UserError; other errors pass.
 
     Args:
-        path: for the error's words.
-        only: numbers of the errors to explain.
+        path: the file that the message names.
+        only: numbers (errno) of the errors to explain.
+
+    Raises:
+        UserError: one of these errors was raised in the block.
     """
     try:
         yield
@@ -92,24 +99,24 @@ def explaining_os_errors(path, only=frozenset(_MENDABLE)):
 
 
 def checksum(path):
-    """SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path, value):
-    """Write `value` to `path` as indented JSON, whole or not at all."""
+    """Write `value` to `path` as indented JSON, whole or not at all; NaN raises a ValueError."""
     with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def write_csv(path, lines, floats="{}"):
-    """Write a table without pandas, whose import takes longer than the table.
+    """Write a CSV table, without pandas, which takes longer to import than to write it.
 
     Args:
         path: of the file.
-        lines: list of dicts with the same keys, at least one; NaN becomes an empty cell.
-        floats: the format of floats; as they are, they are read back with the same bits.
+        lines: list of at least one dict, all with the same keys; NaN becomes an empty cell.
+        floats: format of floats; the default keeps all bits.
     """
     with replacing(path) as unfinished, open(unfinished, "w", newline="") as file:
         writer = csv.DictWriter(file, lines[0].keys(), lineterminator="\n")

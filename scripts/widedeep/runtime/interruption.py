@@ -1,4 +1,7 @@
-"""Being told to stop, and the clock; nothing here imports torch, so that handlers are set before that takes seconds."""
+"""Signals that stop a program, and a clock for its checkpoints.
+
+Nothing here imports torch, so that a program handles signals before the seconds that this import takes.
+"""
 
 import signal
 import time
@@ -7,13 +10,16 @@ STOPPED = 75  # EX_TEMPFAIL, the exit status: nothing is wrong, start it again
 
 
 class Interrupted(Exception):
-    """A stage was asked to stop and has written a checkpoint."""
+    """A stage was told to stop, and has saved its state or had none to save."""
 
 
 class StopSignal:
-    """Remembers SIGTERM and SIGINT, so that training stops between two steps, where its state is whole.
+    """Remembers SIGTERM and SIGINT, so that a training can stop between two steps, where its state is whole.
 
-    Until it is made, a signal simply ends the process.
+    Before the first StopSignal is made, these signals end the process.
+
+    Attributes:
+        name: of the signal that came, as `SIGTERM`, or None.
     """
 
     def __init__(self):
@@ -22,18 +28,19 @@ class StopSignal:
             signal.signal(number, self._remember)
 
     def _remember(self, number, _frame):
-        # Only a note, and the same for a second signal: Slurm often sends two.
+        # A second signal changes nothing: Slurm often sends two.
         self.name = signal.Signals(number).name
 
 
 class Clock:
-    """Says when `seconds` have passed since it last said so."""
+    """A clock that is due every `seconds`."""
 
     def __init__(self, seconds):
         self.seconds = seconds
         self._last = time.monotonic()
 
     def is_due(self):
+        """Return whether `seconds` have passed since this last returned True, or since the clock was made."""
         now = time.monotonic()
         if now - self._last < self.seconds:
             return False

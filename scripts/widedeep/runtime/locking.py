@@ -1,7 +1,7 @@
-"""One writer for the files of a job: a second process with the same job waits until the first has ended.
+"""One writer for the files of a job: a second process with the same job waits until the first one ends.
 
-A Snakemake that was killed (`kill -9`) leaves its jobs running, and the next one starts them again, perhaps with
-another config. The one that began later has to write last.
+A Snakemake that is killed (`kill -9`) leaves its jobs running. The next Snakemake starts them again, perhaps with
+another config, and its results must be the ones that remain.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ _NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def path_of(written):
-    """The lock file of the job whose first file is `written`."""
+    """Return the path of the lock file of the job whose first file is `written`."""
     return Path(written).with_name(f".{Path(written).name}.lock")
 
 
@@ -27,19 +27,20 @@ def path_of(written):
 def only_writer(paths, stop=None):
     """Hold the lock of a job; wait while another process, on this or another node, holds it.
 
-    The system releases a lock when its process dies, however it dies. What such a process left half written of `paths`
-    is removed; the lock file, and folders that were made for it, go when the block ends and hold nothing else.
+    The system releases the lock of a process that dies. Temporary files that such a process left of `paths` are removed
+    once the lock is held. When the block ends, the lock file goes, and the folders that were made for it if they are
+    empty.
 
     Args:
-        paths: list of the files that the job writes; the first one stands for the job, and its folder is made if it
-            does not exist.
-        stop: interruption.StopSignal that ends the waiting; without one, a signal ends the process as usual.
+        paths: list of the files that the job writes. The first one identifies the job; its folder is made if it does
+            not exist.
+        stop: interruption.StopSignal that ends the waiting; None leaves signals as they are.
 
     Yields:
-        whether another process was waited for.
+        bool: whether this process had to wait for another one.
 
     Raises:
-        Interrupted: told to stop while it waited.
+        Interrupted: `stop` was told to stop while it waited.
         UserError: the folder cannot be written to.
     """
     first = Path(paths[0])
@@ -72,7 +73,7 @@ def only_writer(paths, stop=None):
 
 
 def _is_locked(file):
-    """Whether the lock is ours now; None where the file system has no locks."""
+    """Try to take the lock: True if it is ours, False if another process has it, None if there are no locks here."""
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -86,7 +87,7 @@ def _is_locked(file):
 
 
 def _is_at(path, file):
-    """Whether an open file is still the one at its path: the process that held it before may have removed it."""
+    """Return whether an open file is still the one at its path; the process that held the lock may have removed it."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
     except FileNotFoundError:
@@ -94,7 +95,7 @@ def _is_at(path, file):
 
 
 def _remove(path, folders):
-    """Remove the lock file while it is locked, and the folders, innermost first, as far as they are empty."""
+    """Remove the lock file while it is locked, then the folders, innermost first, until one is not empty."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
         for folder in folders:

@@ -1,7 +1,6 @@
-"""Groups of options, written once: a section of a config, a group of a command line, and an entry of the reference.
+"""Options that are written once, for the config, the command line and the documentation.
 
-An option is a field of a class below `Options`: its type, default, bounds and description are all that config, command
-line and documentation need.
+An option is a field of a subclass of `Options`, with its type, default, bounds and description.
 """
 
 import argparse
@@ -16,17 +15,17 @@ from widedeep.runtime.errors import UserError, shortened
 
 
 class Options(BaseModel):
-    """Options with nothing unknown beside them; a number is a number and not a text, and finite."""
+    """Base class: unknown options are refused, numbers are finite, and a text never counts as a number."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def add_arguments(parser, options, without=()):
-    """Add the options of a class to a command line, as --batch-size for `batch_size`.
+    """Add the options of a class to a command line: --batch-size for `batch_size`.
 
     Args:
-        parser: argparse's parser, or a group of it.
-        options: class below Options.
+        parser: argparse.ArgumentParser, or a group of its arguments.
+        options: subclass of Options.
         without: names of fields to leave out.
     """
     for name, field in options.model_fields.items():
@@ -35,10 +34,14 @@ def add_arguments(parser, options, without=()):
 
 
 def from_arguments(options, args):
-    """The options of a class from a parsed command line.
+    """Return the options of a class from a parsed command line.
+
+    Args:
+        options: subclass of Options.
+        args: argparse.Namespace; fields that it lacks keep their defaults.
 
     Raises:
-        UserError: it names the first option that is out of bounds.
+        UserError: an option is out of bounds; the first one is named.
     """
     given = {name: getattr(args, name) for name in options.model_fields if hasattr(args, name)}
     try:
@@ -49,16 +52,20 @@ def from_arguments(options, args):
 
 
 def words(options, without=()):
-    """The options as words of a command line, in the order of their names, whatever order a config has them in.
+    """Return options as words of a command line, sorted by name, so that the order in a config does not matter.
 
-    Options without a value are left out.
+    Options that are None are left out.
+
+    Args:
+        options: an instance of a subclass of Options.
+        without: names of fields to leave out.
     """
     values = {name: value for name, value in options if name not in without and value is not None}
     return " ".join(option(name, values[name]) for name in sorted(values))
 
 
 def option(name, value):
-    """One option as words of a command line; true and false become --name and --no-name."""
+    """Return one option as words of a command line; true and false become --name and --no-name."""
     if isinstance(value, bool):
         return flag(name) if value else flag(f"no_{name}")
     values = value if isinstance(value, list | tuple) else [value]
@@ -66,26 +73,30 @@ def option(name, value):
 
 
 def flag(name):
-    """`--batch-size` for `batch_size`."""
+    """Return the flag of an option: `--batch-size` for `batch_size`."""
     return f"--{name.replace('_', '-')}"
 
 
 def sentence(error):
-    """What is wrong with a value, in a few words, for one of pydantic's errors: what is expected, and what was found."""
+    """Return the part of a sentence that describes one of pydantic's errors: the value expected and the value found.
+
+    Args:
+        error: dict of ValidationError.errors().
+    """
     expected = error["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
     found = "" if error["type"] == "missing" else f", and is {shortened(repr(error['input']))}"
     return f"{expected[:1].lower()}{expected[1:]}{found}"
 
 
 def _argument(field):
-    """The keywords of add_argument for a field."""
+    """Return the keyword arguments of add_argument for one of pydantic's fields."""
     required = field.default is PydanticUndefined
     shown = "" if required or field.default is None else f" (default: {_shown(field.default)})"
     common = {"help": f"{field.description.rstrip('.')}{shown}".replace("%", "%%")}
     common |= {"required": True} if required else {"default": field.default}
     kind = kind_of(field.annotation)
     if kind is bool:
-        return {**common, "action": argparse.BooleanOptionalAction, "help": field.description.rstrip(".")}
+        return {**common, "action": argparse.BooleanOptionalAction}
     if typing.get_origin(kind) is typing.Literal:
         return {**common, "choices": typing.get_args(kind)}
     if typing.get_origin(kind) is list:
@@ -94,11 +105,13 @@ def _argument(field):
 
 
 def kind_of(annotation):
-    """The type itself of one that may be None, and of one with bounds; of a list that of its items."""
+    """Return the type of an annotation without `| None` and without bounds; of a list with bounds, the list type."""
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         (annotation,) = (part for part in typing.get_args(annotation) if part is not type(None))
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation
 
 
 def _shown(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else value

@@ -1,17 +1,17 @@
-"""Where results come from: code, packages, machine and time, as one JSON file beside what a job wrote.
+"""provenance.json: the code, packages, machine and times behind the files of one job.
 
-provenance.json     kind, schema_version
+    kind, schema_version
     stage           train, dump or probe
-    model, seed     which network
-    settings        what identifies the work: recipe, and checksums of what it was made from
-    started         of the first attempt, ISO 8601, UTC
+    model, seed     the network: name of its configuration, and its seed
+    settings        settings that identify the work: recipe, and checksums of its inputs
+    started         start of the first attempt, ISO 8601, UTC
     seconds         sum over all attempts
-    attempts        one a process, of which all but the last were interrupted: started, seconds, host, slurm_job,
-                    device, commit, dirty, versions
+    attempts        a list with an entry for each process, all but the last interrupted: started, seconds, host,
+                    slurm_job, device, commit, dirty, versions
     outputs         SHA-256 of each file that the job wrote, by its name in this folder
-    epoch_seconds   of a training
+    epoch_seconds   seconds of each epoch, for a training
 
-Times and machines differ from run to run. They stand in these files alone, so that all others are equal bit for bit.
+Times and machines differ from run to run. Only these files record them, so all other files are equal bit for bit.
 """
 
 import datetime
@@ -54,21 +54,21 @@ _KINDS_OF_ATTEMPTS = {
 
 
 class Attempt:
-    """One process that works on a job, from its construction on.
+    """One process that works on a job; its time counts from the construction of this object.
 
     Attributes:
-        device: name of what it computes on; to be set once it is known.
+        device: name of the device; to be set once it is known.
     """
 
     def __init__(self):
         self.device = None
         self._started = datetime.datetime.now(datetime.UTC)
         self._clock = time.monotonic()
-        # At the start: the code that runs is that of now, whatever is checked out later.
+        # Now: another commit may be checked out while the job runs.
         self._code = {**commit_of(Path(__file__).parents[3]), "versions": versions()}
 
     def so_far(self):
-        """What is known of this attempt as of now, a JSON-able dict."""
+        """Return the record of this attempt until now, a JSON-able dict; see `attempts` above."""
         return {
             "started": self._started.isoformat(timespec="seconds").replace("+00:00", "Z"),
             "seconds": round(time.monotonic() - self._clock, 3),
@@ -85,8 +85,8 @@ def write(path, stage, network, settings, attempts, outputs, **more):
     Args:
         path: of the JSON file.
         stage: train, dump or probe.
-        network: (name of the model, seed).
-        settings: JSON-able dict of what identifies the work.
+        network: (name of the configuration, seed).
+        settings: JSON-able dict of settings that identify the work.
         attempts: list of Attempt.so_far(), the last one of this process.
         outputs: paths of the files that the job wrote, in the folder of `path`.
         more: further JSON-able entries.
@@ -108,7 +108,7 @@ def write(path, stage, network, settings, attempts, outputs, **more):
 
 
 def read(path):
-    """The content of a provenance file, a dict.
+    """Read a provenance file; return its content, a dict.
 
     Raises:
         UserError: the file is missing, damaged, something else, or of another version.
@@ -139,15 +139,15 @@ def _check_kinds(path, content, kinds, remedy):
             raise UserError(f"{path}: lacks {key}; {remedy}.")
         if not isinstance(content[key], kind):
             found = type(content[key]).__name__
-            raise UserError(f"{path}: holds a value of type {found} for {key}, which is no such thing; {remedy}.")
+            raise UserError(f"{path}: holds a value of type {found} for {key}; {remedy}.")
 
 
 def commit_of(folder):
-    """The git commit of the workflow in a folder, and whether tracked files differ from it.
+    """Return the git commit of the workflow in a folder, and whether tracked files differ from it.
 
     Returns:
-        {"commit": hexadecimal, "dirty": bool}; None for both where there is no git, no repository, or a repository that
-        does not know the workflow, as one around a copied folder.
+        {"commit": hexadecimal, "dirty": bool}. Both are None without git, without a repository, or if the repository
+        does not track the workflow, as where it was copied into another one.
     """
     known = _git(folder, "ls-files", "--error-unmatch", "scripts/widedeep/runtime/provenance.py")
     commit = _git(folder, "rev-parse", "HEAD") if known else None
@@ -156,8 +156,8 @@ def commit_of(folder):
 
 
 def _git(folder, *words):
-    """What git says, or None where it fails."""
-    # No optional locks: many jobs ask at once, beside a user who may commit.
+    """Return the output of a git command, or None if it fails."""
+    # No optional locks: many jobs ask at once, while the user may commit.
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
         said = subprocess.run(
@@ -169,7 +169,7 @@ def _git(folder, *words):
 
 
 def versions():
-    """Versions of Python and of the packages that decide numbers and files; None for one that is not installed."""
+    """Return the versions of Python and of the packages that decide numbers and files; None if not installed."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -180,11 +180,11 @@ def versions():
 
 
 def device_name(device, processes=1):
-    """What a job computes on, as `NVIDIA H100 80GB HBM3`, `4 x ...` for several processes, or the processor's name.
+    """Return the name of a device, as `NVIDIA H100 80GB HBM3`, or `4 x ...` for several processes.
 
     Args:
         device: torch.device.
-        processes: how many share the work, each with a device of its own kind.
+        processes: number of processes that share the work, each with a device of this kind.
     """
     if device.type == "cuda":
         import torch

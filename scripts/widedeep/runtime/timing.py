@@ -1,7 +1,7 @@
-"""The time and memory that a job took, which it notes itself.
+"""Time and memory of a job, which the job writes itself.
 
-Snakemake's `benchmark:` would ask every process of a job for its memory twice a second, and take a tenth of the processor
-time of a study of short jobs.
+Snakemake's `benchmark:` polls the memory of every process twice a second, which takes a tenth of the processor time in
+a study of short jobs.
 """
 
 import contextlib
@@ -16,11 +16,11 @@ _started = time.monotonic()
 
 
 def write(path):
-    """Write a TSV with what this process took: s and cpu_time in seconds, max_rss in MB (2**20 bytes).
+    """Write a TSV of this process's time and memory: s and cpu_time in seconds, max_rss in MB (2**20 bytes).
 
-    A timing that cannot be written is no reason to lose what was computed.
+    A file that cannot be written is left out: the results of the job matter more.
     """
-    # Of processes that train one network together the first one notes it.
+    # Of several processes that train one network, only the first one writes.
     if os.environ.get("RANK", "0") != "0":
         return
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -31,8 +31,8 @@ def write(path):
 
 
 def _peak_memory():
-    """MB (2**20 bytes) of this process."""
-    # Linux: what getrusage says begins with the peak of the process that started this one.
+    """Return the peak memory of this process, in MB (2**20 bytes)."""
+    # On Linux, getrusage starts from the peak of the parent process.
     with contextlib.suppress(OSError), open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS: bytes

@@ -1,4 +1,4 @@
-"""Training of one network: the recipe, the loop, the optimiser, checkpoints, several devices.
+"""Training of one network: recipe, loop, optimiser, checkpoints, several devices.
 
-The paper's section 3 and its appendix B. Imports `data` and what stands before it.
+Section 3 of the paper and its appendix B. Imports `data` and the packages before it.
 """

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: atomic, sealed (seals.py), free of code, and refused by any other training."""
+"""Checkpoints: atomic, sealed (seals.py), without code, and only for the work that they belong to."""
 
 import io
 from pathlib import Path
@@ -11,14 +11,14 @@ from widedeep.runtime.errors import UserError, lacks_memory
 
 
 class Checkpoint:
-    """The checkpoint file of one training.
+    """The checkpoint file of one training, or of the training of probes.
 
     Args:
-        path: of the file; it need not exist.
-        settings: dict that identifies the training; a checkpoint with other settings is refused.
+        path: of the file, which may not exist yet.
+        settings: dict that identifies the work; a checkpoint with other settings is refused.
 
     Attributes:
-        attempts: what is known of the processes that wrote it, oldest first, once it is loaded (provenance.py).
+        attempts: records of the processes that wrote the loaded checkpoint, oldest first (provenance.Attempt).
     """
 
     def __init__(self, path, settings):
@@ -26,9 +26,17 @@ class Checkpoint:
         self.attempts = []
 
     def save(self, state, *attempt):
-        """Write the state, and what is known of this attempt so far."""
+        """Write a checkpoint.
+
+        Args:
+            state: in types that `torch.load(weights_only=True)` accepts.
+            attempt: the record of this process, from provenance.Attempt.so_far(); none in tests.
+
+        Raises:
+            UserError: the file cannot be written; see files.replacing.
+        """
         content = {"settings": self.settings, "attempts": [*self.attempts, *attempt], "state": state}
-        # By way of memory: torch's own writer says nothing of why a file cannot be written.
+        # Through memory: torch's own writer does not report why a file cannot be written.
         buffer = io.BytesIO()
         buffer.write(bytes(seals.SIZE))
         torch.save(content, buffer)
@@ -37,10 +45,13 @@ class Checkpoint:
             seals.write(unfinished)
 
     def resume(self, work):
-        """Put a training or probes (training.Training, probes.Probes) where the checkpoint is, if there is one.
+        """Restore the state of the checkpoint, if there is one.
+
+        Args:
+            work: loop.Training or analysis.probes.Probes.
 
         Raises:
-            UserError: as `load`, or the state is not one of such work: of a network that was changed, for example.
+            UserError: see `load`; or the state does not fit, as after a change of the network's code.
         """
         state = self.load()
         if state is None:
@@ -48,19 +59,19 @@ class Checkpoint:
         differing = _difference(state, work.state())
         if differing:
             raise UserError(
-                f"{self.path}: does not fit what is trained here, which may have been changed meanwhile ({differing}); "
+                f"{self.path}: does not fit the network or its training, whose code may have changed ({differing}); "
                 "delete it to train from the beginning."
             )
         work.restore(state)
 
     def load(self):
-        """The saved state, or None if there is no checkpoint.
+        """Return the saved state, or None if there is no checkpoint.
 
-        Its tensors are in main memory, whatever they were on: so that what a full GPU refuses is never taken for damage
-        of the file, and that there is no second copy on the GPU.
+        The tensors are in main memory, on whatever device they were. So a full GPU is not mistaken for a damaged file,
+        and the GPU never holds a second copy.
 
         Raises:
-            UserError: the file is damaged, of another training, or larger than the free memory.
+            UserError: the file is damaged, of other work, or larger than the free memory.
         """
         if not self.path.exists():
             return None
@@ -69,10 +80,10 @@ class Checkpoint:
             saved = io.BytesIO(self.path.read_bytes()[seals.SIZE :])
             content = torch.load(saved, map_location="cpu", weights_only=True)
             settings, state, attempts = dict(content["settings"]), content["state"], list(content.get("attempts", []))
-        except Exception as error:  # torch.load raises many kinds for damaged or hostile files
+        except Exception as error:  # torch.load raises many types for damaged or hostile files
             if lacks_memory(error):
                 raise UserError(
-                    f"{self.path}: does not fit into the free memory; the file is kept, run again where more is free."
+                    f"{self.path}: does not fit into the free memory; run again with more memory, the file is kept."
                 ) from error
             raise UserError(
                 f"{self.path}: is not a readable checkpoint ({type(error).__name__}); "
@@ -83,20 +94,20 @@ class Checkpoint:
             found = ", ".join(f"{key}={settings.get(key)}" for key in keys)
             expected = ", ".join(f"{key}={self.settings.get(key)}" for key in keys)
             raise UserError(
-                f"{self.path}: is the checkpoint of another configuration ({found} where {expected} is expected); "
+                f"{self.path}: is the checkpoint of other work ({found} where {expected} is expected); "
                 "delete it to train from the beginning."
             )
         self.attempts = attempts
         return state
 
     def remove(self):
-        """Remove the file, and what an attempt that was killed in `save` left; for its sole writer (locking.py)."""
+        """Remove the file and the temporary files of killed attempts; call it only with the lock held (locking.py)."""
         self.path.unlink(missing_ok=True)
         files.remove_unfinished(self.path)
 
 
 def _difference(saved, own, place="state"):
-    """Where two states are not of one form: keys, kinds, shapes and types of tensors, numbers of entries."""
+    """Return the first difference in form between two states, as text: keys, types, shapes, lengths; empty if none."""
     if type(saved) is not type(own):
         return f"{place} is {type(saved).__name__}"
     if isinstance(own, torch.Tensor):
@@ -106,7 +117,7 @@ def _difference(saved, own, place="state"):
         if saved.keys() != own.keys():
             return f"{place} has other entries"
         parts = ((saved[key], own[key], f"{place}.{key}") for key in own)
-    elif isinstance(own, list) and own:  # what is empty at first grows
+    elif isinstance(own, list) and own:  # lists that are empty in the beginning grow
         if len(saved) != len(own):
             return f"{place} has {len(saved)} entries"
         parts = ((one, other, f"{place}.{index}") for index, (one, other) in enumerate(zip(saved, own, strict=True)))

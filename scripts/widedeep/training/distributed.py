@@ -1,4 +1,4 @@
-"""One training on several GPUs: torchrun starts a process for each, and what they have in common is here."""
+"""One training on several GPUs, with a process for each, started by torchrun."""
 
 import contextlib
 import os
@@ -14,9 +14,9 @@ class Group:
     """The processes of one training.
 
     Attributes:
-        device: torch.device of this one.
-        rank: number of this one; 0 writes the files.
-        size: how many there are.
+        device: torch.device of this process.
+        rank: number of this process; process 0 writes the files.
+        size: number of processes.
     """
 
     device: torch.device
@@ -24,21 +24,21 @@ class Group:
     size: int = 1
 
     def share(self, indices):
-        """This process's part of a batch."""
+        """Return the part of a batch, an int64 tensor of indices, for this process."""
         return indices[self.rank :: self.size]
 
     def workers(self, number):
-        """This process's part of `number` processes that help all of them."""
+        """Return how many of `number` decoding processes belong to this process."""
         return (number + self.size - 1 - self.rank) // self.size
 
     def parallel(self, network):
-        """The network for the forward pass of training: its gradients are means over all processes."""
+        """Wrap the network for the forward pass of training, so that gradients are means over all processes."""
         if self.size == 1:
             return network
         return DistributedDataParallel(network, [self.device] if self.device.type == "cuda" else None)
 
     def mean(self, values):
-        """The mean of a tensor over all processes."""
+        """Return the mean of a tensor over all processes; all must call it."""
         if self.size == 1:
             return values
         values = values.clone()
@@ -46,23 +46,23 @@ class Group:
         return values / self.size
 
     def any(self, flag):
-        """Whether `flag` is true in any of the processes; all must ask."""
-        return (
-            bool(flag) if self.size == 1 else bool(self.mean(torch.tensor(float(bool(flag)), device=self.device)) > 0)
-        )
+        """Return whether `flag` is true in any of the processes; all must call it."""
+        if self.size == 1:
+            return bool(flag)
+        return bool(self.mean(torch.tensor(float(bool(flag)), device=self.device)) > 0)
 
 
 def is_first():
-    """Whether this process writes the files: it is alone, or the first of those that torchrun started."""
+    """Return whether this process writes the files: it is alone, or the first one of torchrun."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextlib.contextmanager
 def group(device):
-    """The Group of this process: alone, or one of those that torchrun started.
+    """Yield the Group of this process, which is alone or one of several started by torchrun.
 
     Args:
-        device: torch.device; of several cuda devices each process takes its own.
+        device: torch.device; with several processes on cuda, each takes a device of its own.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:

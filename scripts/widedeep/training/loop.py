@@ -1,4 +1,4 @@
-"""The paper's training recipe for one network, resumable at any step with the same final bits."""
+"""The training of one network by the paper's recipe, resumable at any step with the same final bits."""
 
 import math
 import time
@@ -15,24 +15,31 @@ from widedeep.networks.precision import full_float32, widest
 from widedeep.runtime.errors import UserError
 from widedeep.training.optimizer import SGD
 
+# Convolutions with fewer output channels are refused; see refuse_few_channels.
 _FEWEST_CHANNELS = 8
 
 
 class Training:
     """The state of one network's training: weights, optimiser, position and history.
 
-    Nothing random is kept between steps: the order of an epoch, the crops of a step and what the network itself draws
-    in it follow from the network's name, so the position (epoch, step) is all that a resumed training must know.
+    No random state is kept between steps. The order of an epoch, the crops of a step and the network's own random
+    numbers, as of dropout, follow from the network's name, the epoch and the step. So a resumed training needs only its
+    position (epoch, step).
 
     Args:
         network: on `device`, with initial weights.
-        train, test: data.Split.
+        train, test: dataset.Split.
         recipe: recipe.Recipe.
-        name: what the random streams follow from, as `digits-resnet14-w1-f100/seed1`.
-        group: distributed.Group of processes that train it together, each on its share of every batch.
+        name: label of the network, which seeds all random numbers, as `digits-resnet14-w1-f100/seed1`.
+        group: distributed.Group of the processes that train it, each on its share of every batch.
+
+    Attributes:
+        epoch, step: completed epochs, and completed steps of the current one.
+        history: list of dicts, one for each epoch: columns of history.csv.
+        epoch_seconds: list of the seconds of each epoch.
 
     Raises:
-        UserError: the batch is larger than the training set or no multiple of the processes, or mixed precision is
+        UserError: the batch is larger than the training set or not a multiple of the processes, or mixed precision is
             asked for without cuda.
     """
 
@@ -44,10 +51,10 @@ class Training:
                 f"({len(train.labels)} examples); use a smaller batch or a larger fraction."
             )
         if recipe.mixed_precision and device.type != "cuda":
-            raise UserError(f"mixed precision needs a cuda device, and this is {device.type}; switch it off.")
+            raise UserError(f"training.mixed_precision needs a cuda device, and this is {device.type}; switch it off.")
         if recipe.batch_size % group.size:
             raise UserError(
-                f"training.batch_size {recipe.batch_size} is no multiple of the {group.size} processes that train "
+                f"training.batch_size {recipe.batch_size} is not a multiple of the {group.size} processes that train "
                 f"{name}; change one of them."
             )
         self.network, self.recipe, self.name, self.device, self.group = network, recipe, name, device, group
@@ -60,10 +67,14 @@ class Training:
 
     @property
     def steps_per_epoch(self):
+        """Number of complete batches in the training set."""
         return len(self.train[1]) // self.recipe.batch_size
 
     def run(self, after_step):
-        """Train to the end, or until `after_step(self)` raises; it is called between steps, where the state is whole.
+        """Train to the end, or until `after_step` raises.
+
+        Args:
+            after_step: function that is called with this Training between steps, where its state is whole.
 
         Raises:
             UserError: the loss is not finite.
@@ -85,7 +96,7 @@ class Training:
             self._finish_epoch(started)
 
     def state(self):
-        """All that `restore` needs, in types that `torch.load(weights_only=True)` accepts."""
+        """Return the state for `restore`, in types that `torch.load(weights_only=True)` accepts."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -98,6 +109,7 @@ class Training:
         }
 
     def restore(self, state):
+        """Go on from a state of `state`."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.step = state["epoch"], state["step"]
@@ -107,7 +119,7 @@ class Training:
 
     @full_float32()
     def metrics(self):
-        """Loss and accuracy of the network as it is, on the plain training and test images."""
+        """Return loss and accuracy on the training and the test images, without augmentation, as a dict."""
         train_loss, train_accuracy = evaluate(self.network, *self.train, self.recipe.batch_size)
         test_loss, test_accuracy = evaluate(self.network, *self.test, self.recipe.batch_size)
         return {
@@ -118,19 +130,19 @@ class Training:
         }
 
     def running_loss_and_accuracy(self):
-        """Mean cross-entropy and accuracy over the steps of this epoch so far (waits for the device)."""
+        """Return mean cross-entropy and accuracy over this epoch's steps so far; waits for the device."""
         loss, correct = (self._sums / max(self.step, 1)).tolist()
         return loss, correct * self.group.size / self.recipe.batch_size
 
     def _start_epoch(self):
         self.step = 0
         self._seconds = 0.0
-        # Summed on the device and read once an epoch: reading a loss at each step would make a GPU wait.
+        # Summed on the device and read once an epoch: reading the loss at each step would stall a GPU.
         self._sums = torch.zeros(2, dtype=widest(self.device), device=self.device)
 
     def _train_on(self, batch, labels):
         self.optimizer.zero_grad()
-        # What the network itself draws, as in dropout; each process draws numbers of its own.
+        # For the network's own random numbers, as of dropout; they differ between processes.
         _seed_torch(self.device, random_seed(self.name, "dropout", self.epoch, self.step, self.group.rank))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed_precision):
             logits = self._parallel(batch)
@@ -145,8 +157,8 @@ class Training:
         loss, accuracy = self.running_loss_and_accuracy()
         if not math.isfinite(loss):
             raise UserError(
-                f"{self.name}: the training loss became {loss} in epoch {self.epoch + 1} of {self.recipe.epochs}; "
-                "no model is written; lower training.learning_rate."
+                f"{self.name}: the training loss is {loss} in epoch {self.epoch + 1} of {self.recipe.epochs}, so no "
+                "weights are written; lower training.learning_rate."
             )
         test_loss = test_accuracy = math.nan
         if self._is_evaluated():
@@ -161,14 +173,15 @@ class Training:
                 "test_accuracy": test_accuracy,
             }
         )
-        # Apart from the history, which is the same in every run.
+        # Not in the history, which is the same in every run.
         self.epoch_seconds.append(round(self._seconds + time.monotonic() - started, 3))
         self.epoch += 1
         self._start_epoch()
 
     def _is_evaluated(self):
-        """Whether this epoch ends with the test set: the last one does, of the others as many as cost a tenth more."""
-        # An example costs a third in evaluation. On small shares of the data every epoch would cost more than training.
+        """Return whether this epoch ends with an evaluation: the last one does, others as far as that is cheap."""
+        # Evaluations may add a tenth to the time; evaluating an example costs a third of training on it. With a small
+        # fraction of the training set, evaluations after every epoch would cost more than the training.
         every = math.ceil(10 * len(self.test[1]) / (3 * len(self.train[1])))
         return self.epoch + 1 == self.recipe.epochs or (self.epoch + 1) % every == 0
 
@@ -181,45 +194,48 @@ class Training:
 
 
 def refuse_few_channels(network, name):
-    """Raise a UserError if a convolution has fewer than 8 output channels.
+    """Refuse a network with a convolution of fewer than 8 output channels.
 
-    Its backward pass in torch 2.14.1 writes beyond its memory in the layout channels_last (seen on CPUs): the training
-    crashes, or goes on with what it has destroyed.
+    In channels_last layout the backward pass of such a convolution in torch 2.14.1 writes beyond its memory (seen on
+    CPUs). The training crashes, or goes on with corrupted memory.
+
+    Raises:
+        UserError: there is such a convolution.
     """
     fewest = min((m.out_channels for m in network.modules() if isinstance(m, nn.Conv2d)), default=_FEWEST_CHANNELS)
     if fewest < _FEWEST_CHANNELS:
         raise UserError(
-            f"{name}: has a convolution of {fewest} channels, and torch corrupts memory in trainings of fewer than "
+            f"{name}: has a convolution of {fewest} channels, and torch corrupts memory when it trains fewer than "
             f"{_FEWEST_CHANNELS}; choose a larger width."
         )
 
 
 @torch.no_grad()
 def check_network(network, name, image_shape, classes, device):
-    """Refuse, before it is trained, a network that cannot be evaluated or whose layers cannot be followed.
+    """Refuse a network that cannot be evaluated, or whose layers cannot be followed, before it is trained.
 
     Args:
         network: on `device`; it is left in evaluation mode.
-        name: of the network.
+        name: label of the network, for the message.
         image_shape: (channels, height, width).
         classes: number of classes.
         device: torch.device.
 
     Raises:
-        UserError: its answer has another shape than (batch, classes), it has no layer, or see tracing.described.
+        UserError: its output does not have the shape (batch, classes), it has no layers, or see tracing.described.
     """
     network.eval()
     answer = network(torch.zeros(2, *image_shape, device=device))
     found = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
     if found != (2, classes):
         raise UserError(
-            f"{name}: the network answers {found} to 2 images, and logits of the shape (2, {classes}) are expected; "
-            "mend its family's file."
+            f"{name}: the network returns {found} for 2 images, and must return logits of shape (2, {classes}); "
+            "correct the file of its family."
         )
     layers = tracing.layers_of(network)
     if not layers:
         raise UserError(
-            f"{name}: no operation of the network is a module, so it has no layers; mend its family's file."
+            f"{name}: the network has no layers, as no operation is a module; correct the file of its family."
         )
     try:
         tracing.described(network, layers, image_shape, device)
@@ -228,27 +244,27 @@ def check_network(network, name, image_shape, classes, device):
 
 
 def train_network(network_of_study, train, test, classes, recipe, group, checkpoint, after_step):
-    """Train one network of the grid from its first step, or from its checkpoint.
+    """Train one network of the grid from the beginning, or from its checkpoint.
 
     Args:
-        network_of_study: names.Network, whose name decides initial weights, order, augmentation and dropout.
+        network_of_study: names.Network, whose label seeds initial weights, order, augmentation and dropout.
         train, test: dataset.Split.
         classes: number of classes.
         recipe: recipe.Recipe.
         group: distributed.Group.
         checkpoint: Checkpoint.
-        after_step: called with the Training between two steps; it may raise Interrupted.
+        after_step: function that is called with the Training between steps; it may raise Interrupted.
 
     Returns:
-        the finished Training.
+        the finished Training
 
     Raises:
         UserError: see check_network, Training, Training.run and Checkpoint.resume.
     """
     name, image_shape = str(network_of_study), train.images.shape[1:]
     generator = torch.Generator().manual_seed(random_seed(name, "init"))
-    of = network_of_study.configuration
-    network = build_for(of, image_shape, classes, recipe.batchnorm_momentum, generator)
+    configuration, momentum = network_of_study.configuration, recipe.batchnorm_momentum
+    network = build_for(configuration, image_shape, classes, momentum, generator)
     refuse_few_channels(network, name)
     network.to(group.device, memory_format=torch.channels_last)
     check_network(network, name, image_shape, classes, group.device)
@@ -260,14 +276,16 @@ def train_network(network_of_study, train, test, classes, recipe, group, checkpo
 
 @torch.inference_mode()
 def evaluate(network, images, labels, batch_size):
-    """Mean cross-entropy and accuracy in evaluation mode; the network's mode is as before afterwards.
+    """Return mean cross-entropy and accuracy in evaluation mode; the network's mode is restored.
 
     Args:
-        images: uint8 (examples, height, width, channels), on the network's device.
-        labels: int64 (examples,).
+        network: torch.nn.Module.
+        images: of augmentation.on_device, on the network's device.
+        labels: int64 (examples,), on the network's device.
+        batch_size: images in a forward pass.
 
     Returns:
-        (loss, accuracy) as floats.
+        (loss, accuracy) as floats
     """
     was_training = network.training
     network.eval()
@@ -282,24 +300,24 @@ def evaluate(network, images, labels, batch_size):
 
 
 def labels_on(split, device):
-    """int64 (examples,) labels of a data.Split on `device`."""
+    """Return the int64 labels (examples,) of a dataset.Split on `device`."""
     return torch.from_numpy(split.labels).to(device)
 
 
 def settings(network_of_study, recipe, data_checksum):
-    """What identifies a training: a checkpoint may only be resumed where all of it is equal.
+    """Return the settings that identify a training, a JSON-able dict; a checkpoint with others is not resumed.
 
     Args:
         network_of_study: names.Network.
         recipe: recipe.Recipe.
         data_checksum: of the training split.
     """
-    of = network_of_study
-    return {"model": str(of.configuration), "seed": of.seed, "data_checksum": data_checksum, **recipe.model_dump()}
+    configuration, seed = network_of_study.configuration, network_of_study.seed
+    return {"model": str(configuration), "seed": seed, "data_checksum": data_checksum, **recipe.model_dump()}
 
 
 def _sgd(network, recipe):
-    """SGD whose decay is the gradient of l2 * ||w||^2, so twice l2 in torch's convention, on kernels only."""
+    """Return the SGD of a recipe. Its decay of kernels is the gradient of l2 * ||w||^2: 2 l2 in torch's convention."""
     kernels = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
     return SGD([(kernels, 2 * recipe.l2), (others, 0.0)], recipe.momentum)
@@ -308,7 +326,7 @@ def _sgd(network, recipe):
 def _seed_torch(device, seed):
     """Seed torch's global generators of the CPU and of `device`.
 
-    As torch.manual_seed, which takes a millisecond a call where cuda is there and not in use.
+    torch.manual_seed does the same, but takes a millisecond a call where cuda is available and unused.
     """
     torch.default_generator.manual_seed(seed)
     if device.type != "cpu":
@@ -316,5 +334,5 @@ def _seed_torch(device, seed):
 
 
 def _on_device(split, device):
-    """(images as (examples, height, width, channels), labels) of a data.Split, on the device for the whole training."""
+    """Return (images of augmentation.on_device, labels) of a dataset.Split, on the device for the whole training."""
     return augmentation.on_device(split.images, device), labels_on(split, device)

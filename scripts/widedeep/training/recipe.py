@@ -1,6 +1,6 @@
-"""The recipes of networks and of linear probes: every option once, for config, command line and reference.
+"""The recipes of networks and of linear probes: each option once, for config, command line and documentation.
 
-Without torch, since the config of a study is read where nothing is trained.
+Without torch, since configs are read where nothing is trained.
 """
 
 from typing import Literal
@@ -17,13 +17,13 @@ class Recipe(Options):
         300, ge=1, le=1_000_000, description="Passes over the training set, the same number for every fraction."
     )
     batch_size: int = Field(
-        128, ge=1, le=1_000_000, description="Examples a step; the last, incomplete batch of an epoch is dropped."
+        128, ge=1, le=1_000_000, description="Examples in a step; the last, incomplete batch of an epoch is dropped."
     )
     learning_rate: float = Field(
         0.01, gt=0, le=1000, description="Learning rate at the start; it decays to 0 along half a cosine."
     )
     schedule: Literal["epoch", "step"] = Field(
-        "epoch", description="The cosine is stepped once an epoch (CIFAR) or at every step (ImageNet)."
+        "epoch", description="The learning rate changes after each epoch (CIFAR) or after each step (ImageNet)."
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
     l2: float = Field(
@@ -36,11 +36,13 @@ class Recipe(Options):
         0.01,
         gt=0,
         le=1,
-        description="Weight of the new batch in the running means (torch's sense; 0.01 is Keras' 0.99).",
+        description="Weight of the new batch in the running means (torch's convention; 0.01 is Keras' 0.99).",
     )
-    flip: bool = Field(True, description="Mirror half of the training images left to right; not for digits.")
+    flip: bool = Field(
+        True, description="Mirror a random half of the training images left to right; not for digits and letters."
+    )
     mixed_precision: bool = Field(
-        False, description="Forward pass and loss in bfloat16 where that is safe; on cuda devices only."
+        False, description="Compute forward pass and loss in bfloat16 where that is safe; on cuda devices only."
     )
 
 
@@ -49,14 +51,14 @@ class ProbeOptions(Options):
 
     epochs: int = Field(300, ge=1, le=1_000_000, description="Passes over the network's training images.")
     batch_size: int = Field(
-        128, ge=1, le=1_000_000, description="Examples a step; the last, incomplete batch of an epoch is dropped."
+        128, ge=1, le=1_000_000, description="Examples in a step; the last, incomplete batch of an epoch is dropped."
     )
-    learning_rate: float = Field(0.01, gt=0, le=1000, description="Learning rate of SGD; constant.")
+    learning_rate: float = Field(0.01, gt=0, le=1000, description="Constant learning rate of SGD.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
-    pool: bool = Field(False, description="Max-pool each layer 2 x 2 before its probe.")
+    pool: bool = Field(False, description="Max-pool the output of each layer 2 x 2 before its probe.")
 
 
 class ProbeRecipe(ProbeOptions):
-    """The options of probes and how they see the training images: as the network did."""
+    """The options of probes, and the augmentation of their training images, which is the network's."""
 
-    flip: bool = Field(True, description="Mirror half of the training images left to right.")
+    flip: bool = Field(True, description="Mirror a random half of the training images left to right.")

@@ -1,1 +1,1 @@
-"""The known data sets, a file each or a file for several alike: `DATA_SETS`, a list of catalogue.DataSet."""
+"""The known data sets: each file has `DATA_SETS`, a list of one or more catalogue.DataSet."""

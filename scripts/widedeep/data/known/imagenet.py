@@ -1,4 +1,4 @@
-"""ImageNet (ILSVRC 2012), which everybody downloads with an account of their own: its images come from a folder."""
+"""ImageNet (ILSVRC 2012): its images come from a folder, since downloading them needs a personal account."""
 
 from widedeep.data.catalogue import DataSet
 

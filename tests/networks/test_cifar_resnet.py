@@ -6,7 +6,6 @@ from torch.nn import functional as F  # noqa: N812 (torch's custom)
 
 from widedeep.networks import tracing
 from widedeep.networks.build import build
-from widedeep.networks.devices import device_named
 from widedeep.runtime.errors import UserError
 
 
@@ -116,33 +115,10 @@ def test_initial_weights_are_he_normal_and_follow_from_the_generator():
 
 @pytest.mark.parametrize("depth", [2, 7, 15, 51])
 def test_refuses_impossible_depths(depth):
-    with pytest.raises(UserError, match=f"depth {depth} is not 6n"):
+    with pytest.raises(UserError, match=rf"depth {depth} .*6n \+ 2"):
         network(depth)
 
 
-def test_refuses_unknown_families_widths_and_devices():
-    with pytest.raises(UserError, match="family 'vgg' is unknown"):
-        network(family="vgg")
-    with pytest.raises(UserError, match=r"width multiplier 0\.01"):
-        network(width=0.01)
-    with pytest.raises(UserError, match="device 'tpu' is not available"):
-        device_named("tpu")
-
-
-def test_layers_of_any_network_have_a_kind_and_those_that_only_reshape_are_none():
-    net = torch.nn.Sequential()
-    net.flatten = torch.nn.Flatten()
-    net.dense = torch.nn.Linear(4, 3)
-    net.gelu = torch.nn.GELU()
-    net.drop = torch.nn.Dropout()
-    net.logits = torch.nn.Linear(3, 2)
-    assert [(layer.name, layer.kind) for layer in tracing.layers_of(net)] == [
-        ("dense", "dense"),
-        ("gelu", "other"),
-        ("logits", "logits"),
-    ]
-
-
-def test_a_width_that_leaves_no_filter_is_one_sentence():
-    with pytest.raises(UserError, match="width multiplier 0.01 leaves no filter in the first stage"):
+def test_a_width_that_leaves_no_filter_is_refused():
+    with pytest.raises(UserError, match="width multiplier 0.01 .*1/16"):
         network(width=0.01)
