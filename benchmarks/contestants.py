@@ -1,4 +1,4 @@
-"""Who is measured: the floor of the task, our engine, and other packages, used as their documentation shows."""
+"""The contestants of engine.py: the floor of the task, our engine, and packages, used as their documentation shows."""
 
 import contextlib
 import copy
@@ -28,17 +28,17 @@ class Contestant:
     """One row of the tables.
 
     Attributes:
-        name: of the row; of a package as on the index.
-        run: function of (network, loader, names of layers), and of a second network if `two`, that returns the matrix
-            of CKA, (layers, layers); None where the work has no such result.
-        estimator: one of task.ESTIMATORS, or None.
-        module: which must be there; None for what is ours.
-        layout: one of task.LAYOUTS, of network and images.
-        two: whether it compares two networks, running them itself; else it takes features.
-        minibatches: how many of the task's it is measured on.
-        stride: every how many-th layer it is measured on.
-        passes: how often it runs the network on a minibatch.
-        pairs: how many pairs of layers it works on, of so many layers.
+        name: of the row; for a package, its name on the index.
+        run: function of (network, loader, names of layers), and of a second network if `two`. It returns the matrix of
+            CKA, (layers, layers), or None if it computes none.
+        estimator: key of task.ESTIMATORS, or None.
+        module: module of the package, which must be installed; None for ours.
+        layout: key of task.LAYOUTS, for network and images.
+        two: whether it runs and compares two networks; else it takes features.
+        minibatches: number of minibatches of the task that it is measured on.
+        stride: it is measured on every stride-th layer.
+        passes: number of its forward passes for a minibatch.
+        pairs: function of a number of layers that returns the number of pairs that it computes.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Contestant:
 
     @property
     def is_part(self):
-        """Whether it is too slow for the whole task."""
+        """Whether it is measured on a part of the task, since it is too slow for all of it."""
         return self.minibatches < MINIBATCHES or self.stride > 1
 
     @property
@@ -63,7 +63,7 @@ class Contestant:
 
     @property
     def label(self):
-        """With the version, if it is a package."""
+        """Name, with the version of a package."""
         return f"{self.name} {importlib.metadata.version(self.name)}" if self.module and self.is_there else self.name
 
 
@@ -75,11 +75,13 @@ def forward(network, loader, _names):
 
 @torch.inference_mode()
 def products(network, loader, names, gram, cross=None):
-    """No engine that forms Gram matrices in float32 and compares them in float64 does less than this.
+    """The least work of an engine that forms Gram matrices in float32 and compares them in float64.
 
     Args:
-        gram: of the features of a layer, (n, p) float32, and BLAS: (n, n), of which the upper triangle counts.
-        cross: of packed triangles V of all layers, (layers, n (n - 1) / 2) float64: V V', the same; None: not formed.
+        network, loader, names: of the task.
+        gram: function of features, (n, p) float32, that returns their (n, n) Gram matrix; the upper triangle counts.
+        cross: function of the packed triangles of all layers, (layers, n (n - 1) / 2) float64, that returns their
+            product with their transpose; None leaves this product out.
     """
     modules = dict(network.named_modules())
     for inputs, _ in loader:
@@ -99,7 +101,7 @@ def products(network, loader, names, gram, cross=None):
             cross(triangles)
 
 
-# scipy takes Fortran's order: the transposes of ours, without a copy.
+# scipy takes arrays in Fortran's order: our transposes, without a copy.
 def sgemm(x):
     return blas.sgemm(1, x.T, x.T, trans_a=True).T
 
@@ -196,7 +198,7 @@ def ckatorch(network, loader, names):
 
 
 def _of_each_pair(layers, compare):
-    """The symmetric matrix of what takes one pair of layers at a time."""
+    """The symmetric matrix of a function of one pair of layers."""
     values = np.empty((len(layers), len(layers)))
     for i in range(len(layers)):
         for j in range(i + 1):
@@ -206,7 +208,7 @@ def _of_each_pair(layers, compare):
 
 @functools.cache
 def _cka_of_thingsvision():
-    """Its module of CKA alone: the package around it cannot be imported without TensorFlow."""
+    """thingsvision's module of CKA alone, since the package cannot be imported without TensorFlow."""
     folder = Path(importlib.util.find_spec("thingsvision").origin).parent / "core" / "cka"
     path, name = folder / "__init__.py", "cka_of_thingsvision"
     spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(folder)])
@@ -217,14 +219,14 @@ def _cka_of_thingsvision():
 
 @contextlib.contextmanager
 def quiet():
-    """Without progress bars and warnings."""
+    """Suppress progress bars and warnings."""
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
 
 
 def values_of(contestant, *arguments):
-    """What a contestant returns, as a float64 array, or the one line in which it says why it does not."""
+    """The result of a contestant as a float64 array, or one line with the reason why it failed."""
     try:
         with quiet():
             found = contestant.run(*arguments)

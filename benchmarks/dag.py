@@ -1,6 +1,6 @@
-"""What Snakemake's dry run of each study costs, which builds the DAG of all jobs: seconds and memory.
+"""Seconds and memory of Snakemake's dry run of each study, which builds the graph of all jobs.
 
-The dry runs are those of a study of which nothing is there, in a copy of this folder.
+Each dry run is in a copy of this folder without results.
 
 Example (from the folder of the workflow):
   python benchmarks/dag.py
@@ -8,7 +8,6 @@ Example (from the folder of the workflow):
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ import time
 from pathlib import Path
 
 from overhead import ROOT, copy_workflow
+
+from widedeep.runtime import events
 
 
 def main(argv=None):
@@ -33,18 +34,19 @@ def main(argv=None):
 def dry_run(folder):
     """(jobs, wall seconds, processor seconds, peak MiB) of a dry run of study.yaml in a folder."""
     words = [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "--configfile", "study.yaml"]
+    planned = Path(folder, "dry_run.jsonl")
+    environment = {**os.environ, events.ELSEWHERE: str(planned)}
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(words, cwd=folder, stdout=said, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(words, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT)
         # The peak begins with that of this process, which is small.
         _, status, used = os.wait4(process.pid, 0)
         wall = time.monotonic() - started
-        said.seek(0)
-        text = said.read()
-    jobs = re.search(r"^total +(\d+)$", text, re.MULTILINE)
-    if status or not jobs:
-        raise SystemExit(f"the dry run failed:\n{text}")
-    return int(jobs[1]), wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+        run = events.newest_run(planned)
+        if status or not run:
+            said.seek(0)
+            raise SystemExit(f"the dry run failed:\n{said.read()}")
+    return run.total, wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 if __name__ == "__main__":

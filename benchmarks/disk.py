@@ -1,7 +1,7 @@
-"""Dumps beside the disk that they lie on: rates of writing and reading, what compression gives, sizes of both forms.
+"""Dumps on a disk: sizes of both forms, effect of compression, and rates of writing and reading beside dd's.
 
-Each rate stands beside dd's, which writes and reads a file of the same bytes, in turns. "From the disk" is after the
-system was told to forget what it holds of the file in memory, "from memory" when it holds all of it.
+dd writes and reads a file of the same size, in turns with ours. "From the disk" is after the system was told to drop
+the file from memory, "from memory" when all of it is there.
 
 Example (from the folder of the workflow; files of 0.7 GB, in a temporary folder there):
   python benchmarks/disk.py --rounds 5
@@ -24,10 +24,12 @@ from pairs import read
 
 from widedeep.formats import dumps, hdf5
 from widedeep.measures import gram_matrices
+from widedeep.names import Network
 from widedeep.networks import tracing
 from widedeep.networks.layers import LayerInfo
-from widedeep.planning import costs
-from widedeep.study import config as study_config
+from widedeep.planning.costs import Costs
+from widedeep.planning.images import images_of
+from widedeep.study import checks
 
 MINIBATCHES = 10
 FILTERS = {
@@ -44,7 +46,7 @@ def main(argv=None):
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args(argv)
     print("\n".join(task.on_one_thread()))
-    print("\n".join(["", *sizes(study_config.read(GRID))]), flush=True)
+    print("\n".join(["", *sizes(checks.read(GRID))]), flush=True)
     network = task.network(seed=1)
     (inputs,) = task.minibatches(1)
     outputs = task.features(network, inputs, task.names_of(network))
@@ -56,31 +58,35 @@ def main(argv=None):
         print("\n".join(["", *rates(Path(folder), layers_of(network, activations), contents, args.rounds)]))
 
 
-def sizes(config):
-    """Lines of Markdown: GB of the dump of each network of a grid; Gram matrices do not grow with the width."""
-    whole = {
-        (cost.model.family, cost.model.depth, cost.model.width): cost
-        for cost in costs.of_study(config, costs.images_of(config))
-    }
+def sizes(study):
+    """Lines of Markdown: GB of the dumps of a study's configurations; Gram matrices do not grow with the width."""
+    costs = Costs(study, images_of(study))
+    whole = {(one.family, one.depth, one.width): Network(one, seeds[0]) for one, seeds in study.configurations.items()}
     widths = sorted({width for _, _, width in whole})
     lines = [
         f"| network | layers | gram, GB | {' | '.join(f'raw {width:g}x' for width in widths)} | raw / gram |",
         f"|---|---|---{'|---' * len(widths)}|---|",
     ]
     for family, depth in dict.fromkeys(key[:2] for key in whole):
-        row = [whole.get((family, depth, width)) for width in widths]
-        made = [cost for cost in row if cost]
-        cells = [f"{cost.dumps['raw'] / 1e9:,.0f}" if cost else "" for cost in row]
-        ratios = [cost.dumps["raw"] / cost.dumps["gram"] for cost in made]
+        found = {width: whole[family, depth, width] for width in widths if (family, depth, width) in whole}
+        raw = {width: costs.dump_bytes(network, "raw") for width, network in found.items()}
+        smallest = next(iter(found.values()))
+        gram = costs.dump_bytes(smallest, "gram")
+        cells = [f"{raw[width] / 1e9:,.0f}" if width in raw else "" for width in widths]
         lines.append(
-            f"| {family} {depth} | {len(made[0].layers)} | {made[0].dumps['gram'] / 1e9:.1f} | {' | '.join(cells)} "
-            f"| {min(ratios):.0f} to {max(ratios):.0f} |"
+            f"| {family} {depth} | {costs.size_of(smallest.configuration).layers} | {gram / 1e9:.1f} "
+            f"| {' | '.join(cells)} | {min(raw.values()) / gram:.0f} to {max(raw.values()) / gram:.0f} |"
         )
     return lines
 
 
 def layers_of(network, activations):
-    """list of LayerInfo of a network whose layers gave these activations, dict from name to (n, p)."""
+    """list of LayerInfo of a network.
+
+    Args:
+        network: torch network.
+        activations: dict from the name of a layer to its (n, p) output.
+    """
     return [
         LayerInfo(layer.name, layer.kind, layer.stage, layer.block, activations[layer.name].shape[1:])
         for layer in tracing.layers_of(network)
@@ -88,7 +94,7 @@ def layers_of(network, activations):
 
 
 def compressed(grams, rounds):
-    """Lines of Markdown: what h5py's filters make of Gram matrices (gram_matrices.PackedGram), in memory."""
+    """Lines of Markdown: size and rates of Gram matrices (gram_matrices.PackedGram) with h5py's filters, in memory."""
     stored = np.stack([gram.triangle for gram in grams]).astype(np.float32)
     used = collections.defaultdict(list)
     sizes_of = {}
@@ -115,8 +121,8 @@ def rates(folder, layers, contents, rounds):
     Args:
         folder: on the disk that is measured.
         layers: list of LayerInfo.
-        contents: dict from the form to a dict from a layer's name to what a minibatch of it is.
-        rounds: of which the median is printed.
+        contents: dict from the form to a dict from a layer's name to its content for one minibatch.
+        rounds: number of rounds, of which the median is printed.
     """
     lines = ["| form | what | MB/s | dd, MB/s | ratio |", "|---|---|---|---|---|"]
     for form, content in contents.items():
@@ -139,7 +145,10 @@ def rates(folder, layers, contents, rounds):
 
 
 def write(path, form, layers, content):
-    """A dump with the same content in each minibatch, one minibatch in the raw form; ends when it is on the disk."""
+    """Write a dump with the same content in each minibatch, and wait until it is on the disk.
+
+    The raw form has one minibatch, the other MINIBATCHES.
+    """
     minibatches = 1 if form == "raw" else MINIBATCHES
     sample_ids = np.arange(minibatches * task.BATCH_SIZE).reshape(minibatches, -1)
     with hdf5.creating(path) as file:
@@ -155,7 +164,7 @@ def write(path, form, layers, content):
 
 
 def read_all(path):
-    """All of a dump as a comparison reads it, or, of the raw form, as activations."""
+    """Read all of a dump, as a comparison does; the raw form as activations."""
     with dumps.Dump(path) as dump:
         if dump.form == "gram":
             read([dump])
@@ -166,7 +175,7 @@ def read_all(path):
 
 
 def forget(path):
-    """Have the system drop what it holds of a file in memory, all of which is on the disk."""
+    """Tell the system to drop a file, which is on the disk, from memory."""
     with open(path, "rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
@@ -177,7 +186,7 @@ def dd(source, target, *options):
 
 
 def seconds(work, *arguments):
-    """Of wall time, which is what a disk takes."""
+    """Wall seconds of work(*arguments)."""
     return timed(work, *arguments)[0].wall
 
 

@@ -1,9 +1,9 @@
-"""Our CKA engine beside the floor of its task and beside other packages: seconds, memory, errors, traps.
+"""Our CKA engine beside the floor of its task and beside other packages: seconds, memory, errors, silent errors.
 
-The task: CKA between all layers of a CIFAR ResNet-20 and itself, over ten minibatches of 256 images, on one thread
-(task.py). The contestants (contestants.py) take turns in rounds, and ratios are taken within a round, so that what else
-the machine does falls on all alike. What is too slow for the whole task runs on a part of it once, and is extrapolated;
-such numbers are in italics. A package that is not installed has a row that says so. Linux only (peak memory).
+The task is CKA between all layers of a CIFAR ResNet-20 and itself, over ten minibatches of 256 images, on one thread
+(task.py). The contestants (contestants.py) take turns in rounds, and ratios are taken within a round, so that other
+load on the machine affects all alike. A contestant that is too slow for the whole task runs once on a part of it; its
+numbers are extrapolated, in italics. A package that is not installed has a row that says so. Linux only (peak memory).
 
 Example (in the environment of benchmarks/requirements.txt, on an idle machine; about forty minutes):
   python benchmarks/engine.py --rounds 5
@@ -48,7 +48,7 @@ def main(argv=None):
 
 
 def choose(words):
-    """The contestants whose name has one of the words, and the floor; all without words."""
+    """The floor, and the contestants whose name has one of the words; all contestants without words."""
     return [
         contestant
         for contestant in contestants.CONTESTANTS
@@ -62,7 +62,7 @@ def versions():
 
 
 def task_of(contestant, model, inputs):
-    """(network, loader, names) of the part of the task that a contestant runs on, in its layout."""
+    """(network, loader, names of layers) of a contestant's part of the task, in its layout."""
     layout = task.LAYOUTS[contestant.layout]
     inputs = [part.contiguous(memory_format=layout) for part in inputs[: contestant.minibatches]]
     names = task.names_of(model)[:: contestant.stride]
@@ -71,7 +71,7 @@ def task_of(contestant, model, inputs):
 
 @dataclass(frozen=True)
 class Seconds:
-    """Of one run: by the clock, and of the processor."""
+    """Wall and processor seconds of one run."""
 
     wall: float
     processor: float
@@ -85,15 +85,15 @@ def timed(work, *arguments):
 
 
 def race(present, model, inputs, rounds):
-    """Run all contestants in turns; those that run on a part of the task only in the first round.
+    """Run all contestants in turns; those with a part of the task only in the first round.
 
     Args:
         present: list of Contestant.
         model, inputs: network and list of minibatches.
-        rounds: their number.
+        rounds: number of rounds.
 
     Returns:
-        (dict from name to a list of Seconds a round, of what was run; dict from name to what it returned)
+        (dict from name to a list of Seconds, one a round; dict from name to the result)
     """
     seconds, found = {contestant.name: [] for contestant in present}, {}
     tasks = {contestant.name: task_of(contestant, model, inputs) for contestant in present}
@@ -108,12 +108,13 @@ def race(present, model, inputs, rounds):
 
 
 def extrapolated(contestant, seconds, forward, layers):
-    """Seconds of the whole task from those of a part, without the forward pass in proportion to pairs of layers.
+    """Extrapolate the seconds of a part to the whole task; all but forward passes grow with the pairs of layers.
 
     Args:
+        contestant: Contestant.
         seconds: of the part.
-        forward: of all forward passes of the task once.
-        layers: of the network.
+        forward: seconds of one forward pass over all minibatches.
+        layers: number of layers of the network.
     """
     share = contestant.minibatches / task.MINIBATCHES
     part = contestant.pairs(len(range(0, layers, contestant.stride)))
@@ -122,9 +123,9 @@ def extrapolated(contestant, seconds, forward, layers):
 
 
 def peak_memory(name, depth=task.DEPTH, minibatches=task.MINIBATCHES, batch_size=task.BATCH_SIZE):
-    """(peak, peak over base) MiB of one contestant on its part of the task; the base has imports and images in it."""
+    """(peak, peak over base) MiB of a contestant on its part of the task; imports and images are in the base."""
     (contestant,) = (entry for entry in contestants.CONTESTANTS if entry.name == name)
-    # Imports, too, are done by running it.
+    # Run once on a small task, so that all its imports are done.
     small, inputs = task.shifted(layers=2, width=4, number=1, batch_size=8)
     if contestant.estimator:
         contestants.values_of(contestant, small, task.loader(inputs), ["layer0", "layer1"])
@@ -133,7 +134,7 @@ def peak_memory(name, depth=task.DEPTH, minibatches=task.MINIBATCHES, batch_size
 
 
 def peak_of(work, *arguments):
-    """(peak, peak over base) MiB of this process during work(*arguments); the base is what is in use before it."""
+    """(peak, peak over base) MiB of this process during work(*arguments); the base is the memory before it."""
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     base = _resident("VmRSS")
     work(*arguments)
@@ -142,16 +143,18 @@ def peak_of(work, *arguments):
 
 
 def _resident(key):
-    """MiB of this process. Not of getrusage: its peak begins with that of the process that started this one."""
+    """A value of /proc/self/status in MiB; the peak of getrusage begins with that of the parent process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
 
 
 def in_own_process(function, *arguments, prepare=None):
-    """What function(*arguments) returns in a fresh Python, on one thread.
+    """Result of function(*arguments) in a new Python process.
 
     Args:
-        prepare: is called first in that process, without arguments; None: prepare_for_memory.
+        function: function at the top level of a module.
+        arguments: its arguments.
+        prepare: function that is called first in that process; None stands for prepare_for_memory.
     """
     context = multiprocessing.get_context("spawn")
     initializer = prepare or prepare_for_memory
@@ -160,15 +163,15 @@ def in_own_process(function, *arguments, prepare=None):
 
 
 def prepare_for_memory():
-    """One thread, and an allocator that keeps no large blocks, which costs time."""
+    """Set one thread, and an allocator that keeps no large free blocks, which costs time."""
     task.on_one_thread()
-    # Blocks of a MiB and more go back to the system when they are freed: what counts is what is in use, not what the
-    # allocator keeps (M_MMAP_THRESHOLD is -3).
+    # Freed blocks of a MiB and more go back to the system, so the peak is that of memory in use, without what the
+    # allocator keeps. M_MMAP_THRESHOLD is -3.
     ctypes.CDLL(None).mallopt(-3, 2**20)
 
 
 def error(found, expected):
-    """The largest absolute difference of two matrices, or what is wrong with the first one, as a cell of a table."""
+    """Cell: the largest absolute difference of two matrices, or what is wrong with the first one."""
     if isinstance(found, str):
         return found
     if not np.isfinite(found).all():
@@ -178,7 +181,7 @@ def error(found, expected):
 
 
 def shift_errors(present):
-    """Error of each contestant, by its own definition, on features with large means: dict from name to cell."""
+    """dict from the name of each contestant to a cell: its error, by its own definition, on features of large mean."""
     model, inputs = task.shifted()
     names = task.names_of(model)
     reference = task.reference(model, inputs, names)

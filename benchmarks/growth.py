@@ -1,14 +1,15 @@
 """How time and memory of CKA grow with layers, batch size and networks: tables, fitted exponents, and one figure.
 
-Layers and batch size: minibatch CKA between all layers of a synthetic network, 1,024 features a layer, through
-layer_cka of measures.layer_similarity; and its parts alone, the Gram matrices of all layers and the products of all pairs.
-Beside it the fastest package with our estimator (engine.py), in turns with ours, where it is installed.
+Layers and batch size: minibatch CKA between all layers of a synthetic network, 1,024 features a layer, with
+measures.layer_similarity.layer_cka. Its two parts are also measured alone: the Gram matrices of all layers, and the
+products of all pairs. Beside it runs the fastest package with our estimator (engine.py), in turns with ours, where it
+is installed.
 
-Networks: synthetic dumps on the disk (350 MB in the current folder, which go at the end). Each is compared with itself
-and with all before it, in a call for each, which are the workflow's jobs compute_cka and compute_pairs.
+Networks: synthetic dumps on the disk (350 MB in the current folder, deleted at the end). Each is compared with itself,
+and in another call with all before it, as the workflow's jobs compute_cka and compute_pairs do.
 
-Each point has a process of its own for its time, and another one for its memory, on one thread. Linux only.
-Writes growth.csv beside this file, and from it draws growth.png.
+The time of each point is measured in a new process, and its memory in another one, on one thread. Linux only. The
+points are written to growth.csv beside this file, and drawn in growth.png.
 
 Example (in the environment of benchmarks/requirements.txt, on an idle machine; about ten minutes):
   python benchmarks/growth.py
@@ -16,92 +17,49 @@ Example (in the environment of benchmarks/requirements.txt, on an idle machine; 
 
 import argparse
 import contextlib
-import csv
-import io
 import statistics
 import sys
 import tempfile
-from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import contestants
-import matplotlib
+import curves
 import numpy as np
 import task
 import torch
+from curves import (
+    ALL_PAIRS,
+    BATCH_SIZE,
+    GRAMS,
+    LAST_JOB,
+    LAYERS_OF_BATCH,
+    LAYERS_OF_DUMP,
+    ONE_PAIR,
+    OURS,
+    PAIRS,
+    WIDTH,
+    Point,
+)
 from engine import in_own_process, peak_of, timed, versions
 from pairs import PEER
-from PIL import Image
 from torch import nn
-from traps import row
 
 from widedeep.analysis import similarity
 from widedeep.formats import dumps, hdf5
 from widedeep.measures import cka, gram_matrices, on_device
 from widedeep.networks.layers import LayerInfo
 
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt  # noqa: E402 (the backend must be chosen first)
-
 LAYERS = (50, 100, 200, 400, 800, 2000)
 LAYERS_OF_PEER = (50, 200, 800)
 BATCH_SIZES = (32, 64, 128, 256, 512, 1024)
 NETWORKS = (1, 2, 4, 8, 16, 32, 64)
-# What stays while something else grows.
-BATCH_SIZE = 256
-LAYERS_OF_BATCH = 100
-# So many that the largest comparison takes more than similarity.MEMORY.
-LAYERS_OF_DUMP = 40
-WIDTH = 1024
-# Of a run of an engine, so that what it does once a run does not count as if it were for each of them; dumps have one.
+# Minibatches a run of an engine, so that what it does once a run hardly counts for one of them; dumps have one.
 MINIBATCHES = 3
-# A point is measured again until its rounds have taken so many processor seconds, and is their median.
+# A point is measured again until its rounds have taken so many processor seconds; it is their median.
 ROUNDS_SECONDS = 2.0
 
 CSV = Path(__file__).with_suffix(".csv")
 FIGURE = Path(__file__).with_suffix(".png")
-OURS, GRAMS, PAIRS = "ours", "Gram matrices", "pairs of layers"
-ALL_PAIRS, LAST_JOB, ONE_PAIR = "all pairs", "largest job", "one pair"
-
-
-@dataclass(frozen=True)
-class Axis:
-    """What grows, and how its numbers are shown.
-
-    Attributes:
-        symbol: of the size in the formulas.
-        fixed: what stays.
-    """
-
-    symbol: str
-    fixed: str
-
-
-AXES = {
-    "layers": Axis("L", f"{BATCH_SIZE} examples a minibatch, {WIDTH:,} features a layer"),
-    "networks": Axis("M", f"{LAYERS_OF_DUMP} layers, {BATCH_SIZE} examples a minibatch"),
-    "batch size": Axis("n", f"{LAYERS_OF_BATCH} layers, {WIDTH:,} features a layer"),
-}
-
-
-@dataclass(frozen=True)
-class Point:
-    """One measurement.
-
-    Attributes:
-        axis: one of AXES.
-        size: along it.
-        series: what was measured.
-        seconds: of the processor, median of rounds.
-        mib: peak of the memory over that of imports and inputs; None where it is that of a part of the work.
-    """
-
-    axis: str
-    size: int
-    series: str
-    seconds: float
-    mib: float | None = None
 
 
 def main(argv=None):
@@ -116,23 +74,27 @@ def main(argv=None):
         points += points_of_engines("batch size", batch_size, LAYERS_OF_BATCH, batch_size, [])
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         points += points_of_networks(Path(folder), NETWORKS)
-    write(CSV, points)
-    points = read(CSV)
-    for axis in AXES:
-        print("\n".join(["", *table(axis, points)]))
+    curves.write(CSV, points)
+    points = curves.read(CSV)
+    for axis in curves.AXES:
+        print("\n".join(["", *curves.table(axis, points)]))
     if not peer.is_there:
         print(f"\n{PEER}: not installed: benchmarks/requirements.txt")
-    draw(points, FIGURE)
+    curves.draw(points, FIGURE)
     print(f"\n{CSV}, {FIGURE}")
 
 
 def points_of_engines(axis, size, layers, n, rivals):
-    """List of Point: our engine, its two parts, and other contestants.
+    """Measure our engine, its two parts, and other contestants.
 
     Args:
         axis, size: of the points.
-        layers, n: of the network, and examples a minibatch.
+        layers: number of layers of the network.
+        n: examples a minibatch.
         rivals: names of contestants.
+
+    Returns:
+        list of Point
     """
     seconds = in_own_process(seconds_of_engines, layers, n, rivals, prepare=task.on_one_thread)
     memory = {OURS: in_own_process(memory_of_engine, layers, n, None)}
@@ -158,7 +120,7 @@ def seconds_of_engines(layers, n, rivals):
 
 
 def seconds_of_grams(network, inputs, grams):
-    """Processor seconds of filling the gram_matrices.Grams of all layers, without the layers themselves."""
+    """Processor seconds of filling the gram_matrices.Grams of all layers, without the forward pass."""
 
     def fill(layer, output):
         grams.fill(layer, on_device.packed_gram(output))
@@ -168,7 +130,7 @@ def seconds_of_grams(network, inputs, grams):
 
 
 def memory_of_engine(layers, n, name):
-    """MiB over base of a run of ours, or of a contestant."""
+    """Peak memory over base, in MiB, of a run of a contestant, or of ours if `name` is None."""
     work = _engine(name)
     work(*synthetic(layers=2, n=8))
     return peak_of(work, *synthetic(layers, n))[1]
@@ -181,7 +143,7 @@ def _engine(name):
 
 
 class Scaled(nn.Module):
-    """A network whose layers are its input (n, width) times a vector each: its own work is small beside their CKA."""
+    """A network whose layers scale the features of the input, (n, width); its forward pass costs little beside CKA."""
 
     def __init__(self, layers, width, generator):
         super().__init__()
@@ -218,12 +180,16 @@ def features(rng, n, width, rank=10):
 
 
 def points_of_networks(folder, numbers, layers=LAYERS_OF_DUMP, n=BATCH_SIZE):
-    """List of Point: all pairs of networks, the largest job of them, and one pair.
+    """Measure all pairs of networks, the largest of their jobs, and one pair.
 
     Args:
         folder: for the dumps.
-        numbers: of networks, growing.
-        layers, n: of the networks, and examples a minibatch.
+        numbers: growing numbers of networks.
+        layers: number of layers of each network.
+        n: examples a minibatch.
+
+    Returns:
+        list of Point
     """
     paths = [folder / f"seed{seed}.h5" for seed in range(numbers[-1])]
     for seed, path in enumerate(paths):
@@ -240,12 +206,12 @@ def points_of_networks(folder, numbers, layers=LAYERS_OF_DUMP, n=BATCH_SIZE):
 
 
 def pairs_of(networks):
-    """How many comparisons there are, those of a network with itself among them."""
+    """Number of comparisons of so many networks, each with itself included."""
     return networks * (networks + 1) // 2
 
 
 def write_dump(path, seed, layers, n):
-    """Write one minibatch of a synthetic network, whose width does not matter to what comes after."""
+    """Write the dump of one minibatch of a synthetic network; its width does not matter to comparisons."""
     rng = np.random.default_rng(seed)
     names = [f"layer{layer}" for layer in range(layers)]
     with hdf5.creating(path) as file:
@@ -258,7 +224,7 @@ def write_dump(path, seed, layers, n):
 
 
 def jobs_of(opened):
-    """Lists of pairs of dumps.Dump, one for each job of the workflow: a network with itself, and with those before."""
+    """list of the workflow's jobs, each a list of pairs of dumps.Dump: a network with itself, or with all before it."""
     itself = [[(dump, dump)] for dump in opened]
     return itself + [[(first, last) for first in opened[:index]] for index, last in enumerate(opened) if index]
 
@@ -271,7 +237,7 @@ def opened_dumps(paths):
 
 
 def seconds_of_jobs(paths):
-    """Processor seconds of all jobs and of the last one, which is the largest; medians of rounds."""
+    """(processor seconds of all jobs, of the last one, which is the largest); medians of rounds."""
     with opened_dumps(paths) as opened:
         jobs, rounds = jobs_of(opened), []
         similarity.compare(jobs[0])  # what is set up once
@@ -286,138 +252,6 @@ def memory_of_last_job(paths):
         jobs = jobs_of(opened)
         similarity.compare(jobs[0])
         return peak_of(similarity.compare, jobs[-1])[1]
-
-
-def write(path, points):
-    with open(path, "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(field.name for field in fields(Point))
-        for point in points:
-            axis, size, series, seconds, mib = astuple(point)
-            writer.writerow([axis, size, series, f"{seconds:.4g}", "" if mib is None else f"{mib:.1f}"])
-
-
-def read(path):
-    """List of Point of a file of `write`."""
-    with open(path, newline="") as file:
-        return [
-            Point(line["axis"], int(line["size"]), line["series"], float(line["seconds"]), _number(line["mib"]))
-            for line in csv.DictReader(file)
-        ]
-
-
-def _number(cell):
-    return float(cell) if cell else None
-
-
-@dataclass(frozen=True)
-class Curve:
-    """How a series grows along an axis: sizes, and seconds or MiB."""
-
-    sizes: list
-    values: list
-
-    def exponent(self, upper_half=True):
-        """Least squares of the logarithms over all sizes, or over the larger half, with the middle one; NaN of one."""
-        start = len(self.sizes) // 2 if upper_half else 0
-        sizes, values = self.sizes[start:], self.values[start:]
-        return np.polyfit(np.log(sizes), np.log(values), 1)[0] if len(sizes) > 1 else np.nan
-
-    def by_size(self):
-        return dict(zip(self.sizes, self.values, strict=True))
-
-
-def curves(points, axis, measure):
-    """Dict from series to Curve.
-
-    Args:
-        points: list of Point.
-        axis: one of AXES.
-        measure: seconds or mib.
-    """
-    found = {}
-    for point in sorted((point for point in points if point.axis == axis), key=lambda point: point.size):
-        # Less than the system counts is no memory to fit.
-        if getattr(point, measure):
-            curve = found.setdefault(point.series, Curve([], []))
-            curve.sizes.append(point.size)
-            curve.values.append(getattr(point, measure))
-    return found
-
-
-def table(axis, points):
-    """Lines of Markdown: a row a size, and the exponents.
-
-    Args:
-        axis: one of AXES.
-        points: list of Point.
-    """
-    columns = {
-        (series, unit): curve
-        for measure, unit in (("seconds", "s"), ("mib", "MiB"))
-        for series, curve in curves(points, axis, measure).items()
-    }
-    header = [axis, *(f"{series} {unit}" for series, unit in columns)]
-    rows = {
-        size: [_cell(curve.by_size().get(size)) for curve in columns.values()]
-        for size in sorted({size for curve in columns.values() for size in curve.sizes})
-    }
-    if (PEER, "s") in columns:
-        header.append(f"ours / {PEER} s")
-        ours, peer = (columns[name, "s"].by_size() for name in (OURS, PEER))
-        for size, cells in rows.items():
-            cells.append(f"{ours[size] / peer[size]:.2f}" if size in peer else "")
-    lines = [row([f"{size:,}", *cells]) for size, cells in rows.items()]
-    for upper_half, label in ((True, "exponent, upper half"), (False, "exponent, all")):
-        exponents = [f"{curve.exponent(upper_half):.2f}" for curve in columns.values()]
-        lines.append(row([label, *exponents, *[""] * (len(header) - 1 - len(exponents))]))
-    return [f"{AXES[axis].fixed}; processor seconds a minibatch:", "", row(header), "|" + "---|" * len(header), *lines]
-
-
-def _cell(value):
-    return "" if value is None else f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
-
-
-# Apart for the colour-blind, and in grey by their markers.
-LOOKS = {
-    OURS: {"color": "#0072B2", "marker": "o"},
-    GRAMS: {"color": "#56B4E9", "marker": "s", "linestyle": "--"},
-    PAIRS: {"color": "#E69F00", "marker": "^", "linestyle": "--"},
-    PEER: {"color": "#D55E00", "marker": "D"},
-    ALL_PAIRS: {"color": "#0072B2", "marker": "o"},
-    LAST_JOB: {"color": "#009E73", "marker": "s"},
-    ONE_PAIR: {"color": "#E69F00", "marker": "^", "linestyle": "--"},
-}
-
-
-def draw(points, path):
-    """The figure: a column an axis, time above memory, with the exponents of the upper half in the legends."""
-    figure, axes = plt.subplots(2, len(AXES), figsize=(11, 6.2), sharex="col", layout="constrained")
-    for (axis, shown), (above, below) in zip(AXES.items(), axes.T, strict=True):
-        for place, measure in ((above, "seconds"), (below, "mib")):
-            for series, curve in curves(points, axis, measure).items():
-                label = f"{series}: ${shown.symbol}^{{{curve.exponent():.2f}}}$"
-                place.loglog(curve.sizes, curve.values, label=label, markersize=4.5, linewidth=1.4, **LOOKS[series])
-            place.grid(which="major", color="0.9", linewidth=0.6)
-            place.spines[["top", "right"]].set_visible(False)
-        if axis == "networks":
-            bound = similarity.MEMORY / 2**20
-            below.axhline(bound, color="0.3", linewidth=1, linestyle=":", label="bound on Gram matrices")
-        above.set_title(shown.fixed.replace(", ", ",\n"), fontsize=9)
-        above.set_ylabel("processor s a minibatch")
-        below.set_ylabel("peak MiB over imports and inputs")
-        below.set_xlabel(f"{axis} ${shown.symbol}$")
-        sizes = sorted({point.size for point in points if point.axis == axis})
-        below.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        below.set_xticks([], minor=True)
-        for place in (above, below):
-            place.legend(fontsize=8, frameon=False)
-            place.set_xlim(sizes[0] / 1.25, sizes[-1] * 1.25)
-    with io.BytesIO() as picture:
-        figure.savefig(picture, dpi=150)
-        # A third of the bytes.
-        Image.open(picture).convert("RGB").quantize(64).save(path, optimize=True)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

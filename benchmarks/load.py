@@ -1,10 +1,10 @@
-"""A study of very many very small networks: does anything leak, and does any step grow faster than the study?
+"""A study of thousands of small networks: shows leaks, and steps whose time grows faster than the study.
 
-Runs it from nothing in a temporary copy of this folder: ResNet-8s of 0.5x on a tenth to a fifth of the digits, one
-epoch, each with its dump and CKA. While it runs, it looks at Snakemake's open files and memory and counts the jobs that
-have ended. Before, Snakemake's dry runs of a quarter, half and all of it. Linux only.
+The networks are ResNet-8 0.5x on a tenth to a fifth of the digits, with one epoch, dump and CKA. First come Snakemake's
+dry runs of a quarter, half and all of the study. Then it runs from nothing in a temporary copy of this folder, while
+Snakemake's open files, its memory, and the number of finished jobs are recorded. Linux only.
 
-With --hollow each job makes empty files in place of its own, at once: what is left is what Snakemake takes.
+With --hollow each job makes empty files at once, so that only the time of Snakemake remains.
 
 Examples (from the folder of the workflow, on an idle machine; 5,000 jobs on two cores take hours, hollow ones minutes):
   python benchmarks/load.py --jobs 5000
@@ -13,7 +13,6 @@ Examples (from the folder of the workflow, on an idle machine; 5,000 jobs on two
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -25,11 +24,14 @@ import yaml
 from dag import dry_run
 from overhead import copy_workflow, with_python_of
 
+from widedeep.runtime import events
+from widedeep.study import checks
+
 FRACTIONS = [0.1, 0.12, 0.14, 0.16, 0.18, 0.2]
 JOBS_OF_A_NETWORK = 3
 PARTS = 8
 SECONDS_BETWEEN_LOOKS = 2
-# Stands for python in the jobs of a hollow study: all files that a command names, and all of a training's folder.
+# Replaces python in the jobs of a hollow study: makes all files that a command names, and those of a training.
 HOLLOW = """\
 #!/bin/sh
 for word; do
@@ -48,7 +50,7 @@ done
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=5000, help="about (default: 5000)")
+    parser.add_argument("--jobs", type=int, default=5000, help="approximate number (default: 5000)")
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="default: all")
     parser.add_argument("--hollow", action="store_true", help="jobs that make empty files")
     args = parser.parse_args(argv)
@@ -66,7 +68,7 @@ def main(argv=None):
 
 
 def prepare(folder, networks):
-    """Make a copy of the workflow, with a study of so many networks, in a folder."""
+    """Copy the workflow into a folder, with a config of so many networks."""
     seeds = list(range(1, networks // len(FRACTIONS) + 1))
     study = {
         "study": "load",
@@ -81,7 +83,7 @@ def prepare(folder, networks):
 
 
 def hollow(folder):
-    """An environment in which `python` is HOLLOW."""
+    """The environment of this process, in which `python` is HOLLOW, written into a folder."""
     program = Path(folder, "bin/python")
     program.parent.mkdir()
     program.write_text(HOLLOW)
@@ -90,31 +92,38 @@ def hollow(folder):
 
 
 def run(folder, cores, environment):
-    """Run the study; a list of (seconds, jobs that have ended, open files, MiB) of Snakemake while it ran."""
+    """Run the study.
+
+    Returns:
+        list of (seconds since the start, jobs that have ended, open files of Snakemake, its memory in MiB)
+    """
     words = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--profile", "workflow/profiles/default"]
     words += ["--cores", str(cores), "--quiet", "rules"]
-    started, looks, ended = time.monotonic(), [], 0
+    of_run = Path(folder, checks.read(Path(folder, "study.yaml")).places.events)
+    started, looks = time.monotonic(), []
     with open(Path(folder, "said"), "w+") as said:
         process = subprocess.Popen(words, cwd=folder, env=environment, stdout=said, stderr=said)
         snakemake = psutil.Process(process.pid)
         while process.poll() is None:
-            with open(said.name) as reading:
-                steps = re.findall(r"^(\d+) of \d+ steps", reading.read(), re.MULTILINE)
-            ended = int(steps[-1]) if steps else 0
             try:
-                looks.append(
-                    (time.monotonic() - started, ended, snakemake.num_fds(), snakemake.memory_info().rss / 2**20)
-                )
+                held = snakemake.num_fds(), snakemake.memory_info().rss / 2**20
             except psutil.Error:  # just ended
                 break
+            looks.append((time.monotonic() - started, ended_in(of_run), *held))
             time.sleep(SECONDS_BETWEEN_LOOKS)
         if process.wait():
             raise SystemExit(f"the study failed:\n{Path(said.name).read_text()[-3000:]}")
-    return looks
+    return [*looks, (time.monotonic() - started, ended_in(of_run), *looks[-1][2:])]
+
+
+def ended_in(path):
+    """Number of jobs that have ended, of the newest run in a file of events."""
+    run = events.newest_run(path)
+    return run.done if run else 0
 
 
 def table(looks):
-    """Lines of Markdown: a row for each part of the jobs."""
+    """Lines of Markdown: a row for each eighth of the jobs."""
     lines = ["| jobs ended | after s | wall s a job, of this part | open files | MiB |", "|---|---|---|---|---|"]
     total = looks[-1][1]
     before, jobs_before = next(look for look in looks if look[1])[:2]

@@ -1,7 +1,7 @@
-"""Peak memory of the jobs behind CKA, by examples and by number of networks, beside what scripts/plan.py predicts.
+"""Peak memory of dumps and CKA by number of examples and of networks, beside the prediction of scripts/plan.py.
 
-Each job is the stage's own program in a process of its own, which notes its peak (--timing). The network has random
-weights, the images are noise of different brightness: neither changes the memory, and Lanczos' method ends early.
+Each job is the program of its stage, which records its peak (--timing). The network has random weights and the images
+are noise of varying brightness; neither changes the memory, and Lanczos' method ends early.
 
 Example (from the folder of the workflow):
   python benchmarks/memory.py
@@ -21,19 +21,19 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from widedeep.analysis import similarity  # noqa: E402
-from widedeep.formats import dataset, dumps, weights  # noqa: E402
-from widedeep.names import Configuration  # noqa: E402
+from widedeep.data.catalogue import Images  # noqa: E402
+from widedeep.formats import dataset, weights  # noqa: E402
+from widedeep.measures.memory import AT_ONCE  # noqa: E402
+from widedeep.names import Configuration, Network  # noqa: E402
 from widedeep.networks.build import build  # noqa: E402
-from widedeep.planning import costs  # noqa: E402
-from widedeep.planning.costs import Images  # noqa: E402
-from widedeep.training import (
-    loop,  # noqa: E402
-)
+from widedeep.planning.costs import Costs  # noqa: E402
+from widedeep.study import checks  # noqa: E402
+from widedeep.study.jobs import network_job, pairs_job  # noqa: E402
+from widedeep.training import loop  # noqa: E402
+from widedeep.training.recipe import Recipe  # noqa: E402
 
 BATCH_SIZE = 256
 MODEL = Configuration("noise", "resnet", 8, 1.0, 1.0)
-RECIPE = Recipe(1, 128, 0.01, "epoch", 0.9, 1e-4, 0.01, True, False)
 
 
 def main(argv=None):
@@ -47,23 +47,22 @@ def main(argv=None):
 
 
 def by_examples(folder, numbers):
-    """Lines of Markdown: peak MB of dump and CKA of one network on so many examples."""
+    """Lines of Markdown: peak MB of dump and CKA of one network, for each number of examples."""
     lines = ["| examples | dump_activations, MB (predicted) | compute_cka, MB (predicted) |", "|---|---|---|"]
     for examples in numbers:
         path = write_data(folder, examples)
         write_network(folder / "model.safetensors", path, seed=1)
         dumped = job(folder, "dump_activations.py", folder / "model.safetensors", *dump_options(folder, path))
         compared = job(folder, "compute_cka.py", folder / "activations.h5", "--out", folder / "cka.h5")
-        plan = predicted(examples)
-        lines.append(
-            f"| {examples:,} | {dumped:,.0f} ({plan['dump_activations'] / 2**20:,.0f}) "
-            f"| {compared:,.0f} ({plan['compute_cka'] / 2**20:,.0f}) |"
-        )
+        costs = costs_of(examples, seeds=1)
+        jobs = [network_job(costs.study, rule, Network(MODEL, 1)) for rule in ("dump_activations", "compute_cka")]
+        cells = [f"{peak:,.0f} ({in_mb(costs, job)})" for peak, job in zip((dumped, compared), jobs, strict=True)]
+        lines.append(f"| {examples:,} | {' | '.join(cells)} |")
     return lines
 
 
 def by_networks(folder, numbers):
-    """Lines of Markdown: peak MB of one file of pairs that so many networks are read for."""
+    """Lines of Markdown: peak MB of a job of pairs, for each number of networks that it reads."""
     path = write_data(folder, 2 * BATCH_SIZE)
     made = []
     for seed in range(1, max(numbers) + 1):
@@ -72,14 +71,12 @@ def by_networks(folder, numbers):
         options = ["--data", path, "--batch-size", BATCH_SIZE, "--passes", 1, "--out", out]
         job(folder, "dump_activations.py", folder / "model.safetensors", *options)
         made.append(out)
-    with dumps.Dump(made[0]) as dump:
-        layers = len(dump.layers)
     lines = ["| networks | compute_pairs, MB (predicted) |", "|---|---|"]
     for number in numbers:
         peak = job(folder, "compute_pairs.py", "--first", *made[:number], "--out", folder / "pairs.h5")
-        plan = costs.comparison_memory([layers] * number, BATCH_SIZE)
-        lines.append(f"| {number} | {peak:,.0f} ({plan / 2**20:,.0f}) |")
-    return [*lines, "", f"Gram matrices are held up to {similarity.MEMORY / 2**20:,.0f} MB."]
+        costs = costs_of(2 * BATCH_SIZE, seeds=number)
+        lines.append(f"| {number} | {peak:,.0f} ({in_mb(costs, pairs_job(costs.study, MODEL, MODEL, number))}) |")
+    return [*lines, "", f"Gram matrices are held up to {AT_ONCE / 2**20:,.0f} MB."]
 
 
 def write_data(folder, examples):
@@ -92,11 +89,12 @@ def write_data(folder, examples):
     return folder / "dataset.h5"
 
 
-def write_network(path, dataset, seed):
+def write_network(path, data, seed):
     generator = torch.Generator().manual_seed(seed)
     network = build("resnet", MODEL.depth, MODEL.width, 10, 3, generator=generator)
-    description = dataset.describe(dataset)
-    weights.save(path, network, MODEL, loop.settings(MODEL, seed, RECIPE, description.train_checksum), description)
+    description = dataset.describe(data)
+    settings = loop.settings(Network(MODEL, seed), Recipe(), description.train_checksum)
+    weights.save(path, network, MODEL, settings, description)
 
 
 def dump_options(folder, path):
@@ -106,7 +104,7 @@ def dump_options(folder, path):
 
 
 def job(folder, script, *words):
-    """Peak MB (2**20 bytes) of one job."""
+    """Run a script and return its peak memory in MB (2**20 bytes)."""
     timing = folder / "timing.tsv"
     command = [sys.executable, ROOT / "scripts" / script, *map(str, words), "--timing", timing]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -114,19 +112,23 @@ def job(folder, script, *words):
         return float(next(csv.DictReader(file, delimiter="\t"))["max_rss"])
 
 
-def predicted(examples):
-    """dict from a rule to the bytes that scripts/plan.py says of it."""
-    images = Images(10, examples, (3, 32, 32), 10)
-    config = {
-        "dumps": {"batch_size": BATCH_SIZE, "passes": 1, "seed": 0, "form": "gram"},
-        "training": {"batch_size": 10, "epochs": 1},
-        "dataset": {"stream": False},
-        "figures": {},
-        "grid": [{"family": "resnet", "depths": [MODEL.depth], "widths": [1], "fractions": [1], "seeds": [1]}],
-    }
-    config["dataset"]["name"] = "noise"
-    (cost,) = costs.of_study(config, images)
-    return cost.memory
+def costs_of(examples, seeds):
+    """The Costs of a study of MODEL with so many seeds, whose test set has so many images."""
+    study = checks.checked(
+        {
+            "study": "noise",
+            "dataset": {"name": MODEL.dataset, "folder": "images", "image_size": 32},
+            "grid": [{"depths": [MODEL.depth], "widths": [MODEL.width], "seeds": [*range(1, seeds + 1)]}],
+            "training": {},
+            "dumps": {"batch_size": BATCH_SIZE, "passes": 1},
+        }
+    )
+    return Costs(study, Images(train_examples=10, test_examples=examples, shape=(3, 32, 32), classes=10))
+
+
+def in_mb(costs, job):
+    """Predicted memory of a jobs.Job in MB (2**20 bytes), as text."""
+    return f"{costs.memory(job) / 2**20:,.0f}"
 
 
 if __name__ == "__main__":

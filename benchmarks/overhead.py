@@ -1,8 +1,8 @@
-"""What a workflow costs beside its science: wall time, and the processor seconds of every process, by what they did.
+"""Overhead of the workflow: wall time of a study, and processor seconds of all its processes by what they did.
 
-Runs a study from nothing in a copy of this folder, with every Python process telling how many processor seconds went
-into the interpreter, into imports, and into the rest, its work. With --finished it reads the timings that a finished
-study in this folder has left instead; these know wall times only.
+A study is run from nothing in a copy of this folder. Every Python process records its processor seconds in the
+interpreter, in imports, and in the rest, its work. With --finished, the timings of a finished study in this folder are
+read instead, which are wall times.
 
 Examples (from the folder of the workflow, on an idle machine):
   python benchmarks/overhead.py --configfile tests/workflow/tiny.yaml
@@ -13,33 +13,31 @@ import argparse
 import collections
 import json
 import os
-import re
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 WORKFLOW = ("Snakefile", "workflow", "scripts", "environment.yml")
-# What starts and watches the stages.
+# Programs that start and watch the stages.
 MANAGERS = ("snakemake", "run_study")
-# What a study is for; of the others most draw.
-SCIENCE = ("train", "dump_activations", "probe_blocks", "compute_cka", "compute_pairs")
+# Programs that compute results; most of the others draw.
+SCIENCE = ("train", "dump_activations", "probe_residual_blocks", "compute_cka", "compute_pairs")
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--configfile", type=Path, default=ROOT / "config/demo.yaml", help="default: the demo")
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="default: all")
-    parser.add_argument("--finished", action="store_true", help="read a study that has run here instead")
+    parser.add_argument("--finished", action="store_true", help="read the timings of a study that has run here")
     args = parser.parse_args(argv)
     if args.finished:
-        print("\n".join(table_of_timings(args.configfile)))
+        print("\n".join(table_of_timings(args.configfile, args.cores)))
         return
     with tempfile.TemporaryDirectory() as folder:
         wall, processor, notes = run(Path(folder), args.configfile, args.cores)
@@ -50,7 +48,7 @@ def run(folder, configfile, cores):
     """Run a study from nothing in `folder`.
 
     Returns:
-        (wall seconds, processor seconds of all processes, list of what clock/sitecustomize.py noted of each Python)
+        (wall seconds, processor seconds of all processes, list of the records of clock/sitecustomize.py)
     """
     copy_workflow(folder, configfile)
     notes = folder / "notes"
@@ -65,12 +63,12 @@ def run(folder, configfile, cores):
 
 
 def with_python_of(folder=Path(sys.executable).parent):
-    """The environment of this process, in which the shells of jobs find the `python` of a folder, else this one."""
+    """The environment of this process, in which `python` is that of a folder; by default, this Python."""
     return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
 
 
 def copy_workflow(folder, configfile):
-    """Copy the workflow without results into a folder, and a config file as its study.yaml."""
+    """Copy the workflow without results into a folder, and a config to study.yaml in it."""
     for name in WORKFLOW:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, folder / name)
@@ -78,18 +76,18 @@ def copy_workflow(folder, configfile):
 
 
 def processor_seconds():
-    """Of all processes that this one started and that have ended, and of theirs."""
+    """Processor seconds of all processes that this one started and that have ended, and of their children."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def table_of_notes(wall, processor, cores, notes):
-    """Lines: what each program cost, and the shares of all processor seconds.
+    """Lines of two tables: processor seconds of each program, and shares of all processor seconds.
 
     Args:
-        wall, processor: seconds.
-        cores: that were used.
-        notes: list of dicts with program, interpreter, imports, seconds.
+        wall, processor: seconds of the whole study.
+        cores: number of cores that were used.
+        notes: list of dicts with program, interpreter, imports, seconds (clock/sitecustomize.py).
     """
     programs = collections.defaultdict(collections.Counter)
     for note in notes:
@@ -125,26 +123,33 @@ def table_of_notes(wall, processor, cores, notes):
     return lines
 
 
-def table_of_timings(configfile):
-    """Lines: wall seconds of a finished study by stage, from its timings and Snakemake's log."""
-    from widedeep.planning import remaining
-    from widedeep.runtime.errors import UserError
-    from widedeep.study import config as study_config
-    from widedeep.study import jobs as study_jobs
+def table_of_timings(configfile, cores):
+    """Lines of a table: wall seconds of a finished study by stage, from its timings and the events of its last run.
 
-    config = study_config.read(configfile)
+    Args:
+        configfile: path of the config.
+        cores: number of cores of that run.
+    """
+    from widedeep.planning import remaining
+    from widedeep.runtime import events
+    from widedeep.study import checks
+    from widedeep.study.jobs import jobs_of
+
+    study = checks.read(configfile)
     by_rule = collections.defaultdict(list)
-    for job in study_jobs.jobs(config):
+    for job in jobs_of(study):
         by_rule[job.rule].append(remaining.timed(job))
     missing = sum(seconds is None for values in by_rule.values() for seconds in values)
     if missing:
-        raise SystemExit(f"results/{config['study']}: {missing} jobs have no timing; finish the study first.")
-    lines = [f"{'stage':<20}{'jobs':>8}{'wall seconds':>15}"]
-    lines += [f"{rule:<20}{len(values):>8}{sum(values):>15.1f}" for rule, values in by_rule.items()]
-    try:
-        wall, cores = wall_of(Path("results", config["study"], "logs", "snakemake.log"))
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None
+        raise SystemExit(f"{study.places.results}: {missing} jobs have no timing; finish the study first.")
+    run = events.newest_run(study.places.events)
+    if not run or run.done < sum(map(len, by_rule.values())):
+        raise SystemExit(
+            f"{study.places.events}: its last run did not make the study from nothing; remove the results."
+        )
+    wall = run.changed - run.started
+    lines = [f"{'stage':<24}{'jobs':>8}{'wall seconds':>15}"]
+    lines += [f"{rule:<24}{len(values):>8}{sum(values):>15.1f}" for rule, values in by_rule.items()]
     jobs = sum(sum(values) for values in by_rule.values())
     return [
         *lines,
@@ -152,23 +157,6 @@ def table_of_timings(configfile):
         f"wall time {wall:.0f} s on {cores} cores: {wall * cores:.0f} s, of which {jobs:.0f} s "
         f"({jobs / wall / cores:.1%}) in jobs, their start-up with them",
     ]
-
-
-def wall_of(log):
-    """(seconds from the first to the last time in a log of Snakemake, cores that it was given).
-
-    Raises:
-        UserError: the log is missing, or of a run in which nothing was done.
-    """
-    from widedeep.runtime.errors import UserError
-
-    text = log.read_text(errors="replace") if log.exists() else ""
-    times = re.findall(r"^\[\w{3} (\w{3} +\d+ [\d:]{8} \d{4})\]$", text, re.MULTILINE)
-    cores, date = (re.search(pattern, text, re.MULTILINE) for pattern in (r"^Provided cores: (\d+)", r"^  Date: (.+)$"))
-    if not (times and cores and date):
-        raise UserError(f"{log}: is not the log of a run that did something; run the study from nothing.")
-    ended = datetime.strptime(times[-1], "%b %d %H:%M:%S %Y")
-    return (ended - datetime.fromisoformat(date[1])).total_seconds(), int(cores[1])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""The work of a study: CKA between all layers of all pairs of M networks, ours beside another package.
+"""CKA between all layers of all pairs of M networks, as in a study: ours beside another package.
 
-Ours runs each network once into a dump on the disk, then compares all pairs from the dumps: with and without each
-layer's first component and between first components, as the workflow does, which is more than the package gives. Once
-in one call for all pairs, and once in a call for each larger seed, which are the workflow's jobs. The package runs both
-networks again for each pair; it is the fastest one with our estimator (engine.py). It is measured on three pairs and
-multiplied, so its numbers are in italics. The networks are ResNet-20s of different seeds, on the images of task.py, on
-one thread. The dumps take 90 MB a network in the current folder, and go at the end.
+Ours runs each network once and writes a dump, then compares all pairs from the dumps: once in one call for all pairs,
+and once in a call for each larger seed, as the workflow's jobs do. It also compares first components, and layers
+without them, which the package does not. The package runs both networks again for each pair; it is the fastest one with
+our estimator (engine.py). It is measured on three pairs and multiplied; such numbers are in italics. The networks are
+ResNet-20s of different seeds, on the images of task.py, on one thread. The dumps take 90 MB a network in the current
+folder, and are deleted at the end.
 
 Example (in the environment of benchmarks/requirements.txt, on an idle machine; about half an hour):
   python benchmarks/pairs.py
@@ -45,13 +45,13 @@ def main(argv=None):
 
 
 def measured(folder, models, numbers, minibatches=task.MINIBATCHES, batch_size=task.BATCH_SIZE):
-    """Lines of Markdown: a row for each number of networks, and what the two find on the same pairs.
+    """Lines of Markdown: a row for each number of networks, and the differences between ours and the package.
 
     Args:
         folder: for the dumps.
         models: list of networks.
-        numbers: of networks to compare with each other, the first of the list; growing, up to its length.
-        minibatches, batch_size: of images.
+        numbers: growing numbers of networks to compare, each from the start of the list.
+        minibatches, batch_size: number of minibatches, and of images in one.
     """
     paths = [folder / f"seed{seed}.h5" for seed in range(len(models))]
     sweeps = []
@@ -95,11 +95,11 @@ def dump(path, model, seed, minibatches, batch_size):
 
 @dataclass(frozen=True)
 class Phases:
-    """Seconds of our work on so many networks.
+    """Seconds of our work on a number of networks.
 
     Attributes:
-        sweeps: all networks into dumps.
-        reading: the dumps once, without comparing; part of the next two as well.
+        sweeps: running all networks and writing their dumps.
+        reading: reading the dumps once, which is part of the next two as well.
         together: reading and comparing all pairs in one call.
         by_seed: the same in a call for each larger seed.
     """
@@ -111,7 +111,7 @@ class Phases:
 
 
 def comparing(paths):
-    """Seconds of reading the dumps, of comparing all pairs in one call, and of doing so in a call a larger seed."""
+    """Seconds of reading the dumps, of comparing all pairs in one call, and in a call for each larger seed."""
     with contextlib.ExitStack() as stack:
         opened = [stack.enter_context(dumps.Dump(path)) for path in paths]
         calls = [[(first, last) for first in opened[:index]] for index, last in enumerate(opened) if index]
@@ -124,7 +124,7 @@ def comparing(paths):
 
 
 def read(opened):
-    """All that is in the dumps, a minibatch of a network at a time."""
+    """Read all dumps, a minibatch of a network at a time."""
     for one in opened:
         minibatches, n = one.sample_ids.shape
         grams, scores = gram_matrices.Grams.unfilled(len(one.layers), n), np.empty((len(one.layers), n))
@@ -140,11 +140,11 @@ def table(numbers, phases, label, peer, differences):
     """Lines of Markdown.
 
     Args:
-        numbers: of networks.
-        phases: list of Phases, one for each of them.
-        label: of the package.
-        peer: list of its Seconds a pair; empty where it is not installed.
-        differences: largest absolute ones between its values and ours, a pair.
+        numbers: numbers of networks.
+        phases: list of Phases, one for each number.
+        label: name of the package.
+        peer: list of its Seconds, one a pair; empty where it is not installed.
+        differences: largest absolute difference between its values and ours, one a pair.
     """
     header = [
         *("networks", "pairs", "dumps written s", "dumps read s", "all pairs in one call s (ms a pair)"),

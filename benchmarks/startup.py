@@ -1,8 +1,8 @@
-"""Processor seconds that each script takes to start: with --help, and with all that it imports.
+"""Processor seconds that each script takes to start: with --help, and with all its imports.
 
-The second number is of a Python that carries out the import statements of the script, those inside its functions too,
-and nothing else. The scripts take turns, and of several rounds the median counts, so that what else the machine does
-falls on all alike.
+For the second number, Python executes the import statements of the script, those inside functions too, and nothing
+else. The scripts take turns and the median of several rounds counts, so that other load on the machine affects all
+alike.
 
 Example (from the folder of the workflow):
   python benchmarks/startup.py --rounds 5
@@ -41,7 +41,7 @@ def main(argv=None):
 
 
 def imports_of(path):
-    """A program of all import statements in a script, in their order."""
+    """Source of a program with all import statements of a script, in their order."""
     statements = [
         node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)
     ]
@@ -50,7 +50,7 @@ def imports_of(path):
 
 
 def processor_seconds(words):
-    """Of one run of Python, to its end."""
+    """Processor seconds of one run of Python with these words."""
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, *words], env=environment, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)

@@ -1,4 +1,4 @@
-"""What the CKA engines are measured on: a network, images, and a slow reference in float64.
+"""The task of the CKA engines: a network, images, and a slow reference in float64.
 
 The network is a CIFAR ResNet-20 with random He-normal weights, and batch norms with the statistics of 512 other images.
 Its layers are the outputs of all its modules: convolutions, batch norms, ReLUs, additions, pooled features, logits.
@@ -53,7 +53,7 @@ def network(seed, depth=DEPTH):
 
 
 def names_of(model):
-    """Of all its layers, in forward order."""
+    """Names of all layers of a network, in forward order."""
     return [layer.name for layer in tracing.layers_of(model)]
 
 
@@ -71,7 +71,7 @@ class Minibatches(Dataset):
 
 
 def loader(inputs):
-    """A DataLoader of minibatches that are made before the clock runs: loading costs nobody anything.
+    """A DataLoader of minibatches in memory, so that loading costs no contestant anything.
 
     Args:
         inputs: list of float32 (n, ...) tensors.
@@ -86,7 +86,7 @@ def minibatches(number=MINIBATCHES, batch_size=BATCH_SIZE):
 
 @torch.inference_mode()
 def features(model, inputs, names):
-    """What the layers `names` of a model compute of one minibatch: list of float32 (n, p) tensors."""
+    """Outputs of the layers `names` of a network on one minibatch: list of float32 (n, p) tensors."""
     modules, found = dict(model.named_modules()), {}
     hooks = [
         modules[name].register_forward_hook(lambda _m, _i, output, name=name: found.update({name: output.flatten(1)}))
@@ -111,7 +111,7 @@ class Reference:
     biased: np.ndarray
 
     def cka(self, estimator):
-        """(layers, layers) as one of ESTIMATORS defines it."""
+        """(layers, layers) CKA by one of ESTIMATORS."""
         hsic, average = ESTIMATORS[estimator]
         with np.errstate(divide="ignore", invalid="ignore"):
             return average(getattr(self, hsic))
@@ -130,7 +130,7 @@ def mean_of_ratios(hsic):
     return np.mean([ratio_of_means(minibatch[None]) for minibatch in hsic], axis=0)
 
 
-# Which HSIC, and how its minibatches become one number.
+# By name: the HSIC, and the function that turns its minibatches into one matrix.
 ESTIMATORS = {
     "unbiased, ratio of means": ("unbiased", ratio_of_means),
     "unbiased, mean of ratios": ("unbiased", mean_of_ratios),
@@ -139,7 +139,7 @@ ESTIMATORS = {
 
 
 def reference(model, inputs, names):
-    """The Reference of a network on a list of minibatches: every definition term by term, a pair at a time."""
+    """The Reference of a network on a list of minibatches, from the definitions, a pair of layers at a time."""
     unbiased, biased = np.empty((2, len(inputs), len(names), len(names)))
     for minibatch, part in enumerate(inputs):
         grams = [_gram(layer.double().numpy()) for layer in features(model, part, names)]
@@ -157,7 +157,7 @@ def _gram(x):
 
 
 def _hsic1(k, l):  # noqa: E741 (the field's names)
-    """Of Gram matrices with zeroed diagonals."""
+    """HSIC_1 (Song et al. 2012, eq. 5) of Gram matrices with zeroed diagonals."""
     n = len(k)
     sums = k.sum() * l.sum() / ((n - 1) * (n - 2))
     rows = 2 / (n - 2) * k.sum(axis=0) @ l.sum(axis=0)
@@ -165,11 +165,11 @@ def _hsic1(k, l):  # noqa: E741 (the field's names)
 
 
 class Columns(nn.Module):
-    """A network whose layers are given features: each layer's output is its columns of the input.
+    """A network whose layers are given as input: each layer's output is its own columns of the input.
 
     Args:
-        layers: how many.
-        width: features of each.
+        layers: number of layers.
+        width: number of features of each.
     """
 
     def __init__(self, layers, width):
@@ -193,7 +193,7 @@ class _Slice(nn.Module):
 
 
 def shifted(layers=24, width=2048, mean=1e4, number=2, batch_size=BATCH_SIZE):
-    """Features whose mean is large beside their spread, as they come from some layers without normalisation.
+    """Features whose mean is large beside their spread, as in some layers without normalisation.
 
     Returns:
         (Columns, list of `number` float32 (batch_size, layers * width) minibatches): shared components plus noise with
@@ -214,7 +214,7 @@ def on_one_thread():
     """Limit the libraries of linear algebra of this process to one thread.
 
     Returns:
-        Lines that name them and the processor.
+        lines that name the processor and these libraries
     """
     torch.set_num_threads(1)
     threadpoolctl.threadpool_limits(1)

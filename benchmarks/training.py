@@ -1,9 +1,10 @@
-"""Images a second of trainings, ours beside the loop that one would write, and what might be faster.
+"""Images a second of trainings: ours, the usual loop, and variants that might be faster.
 
-The floor is the network's own step on one batch that never changes: forward, loss, backward, optimizer. "Ours" is
-widedeep.training as it trains a study; "plain loop" the same mathematics with a Dataset of pictures, torchvision's
-transforms, a DataLoader without workers and torch.optim.SGD in the default layout. The variants change one thing of the
-floor. All take turns in rounds, and ratios are taken within a round, so that what else the machine does falls on all.
+The floor is the step of the network alone, on one batch that never changes: forward, loss, backward, optimizer. "Ours"
+is widedeep.training as it trains a study. The "plain loop" does the same mathematics with a Dataset of pictures,
+torchvision's transforms, a DataLoader without workers, and torch.optim.SGD in the default layout. Each variant changes
+one thing of the floor. All take turns in rounds, and ratios are taken within a round, so that other load on the machine
+affects all alike.
 
 Example (from the folder of the workflow, on an idle machine; about ten minutes):
   python benchmarks/training.py --rounds 5
@@ -28,27 +29,17 @@ from torchvision.transforms import v2  # noqa: E402
 from widedeep.formats import dataset  # noqa: E402
 from widedeep.names import Configuration  # noqa: E402
 from widedeep.networks.build import build  # noqa: E402
-from widedeep.training import (
-    loop,  # noqa: E402
-)
+from widedeep.training import loop  # noqa: E402
 from widedeep.training.distributed import Group  # noqa: E402
 from widedeep.training.optimizer import SGD  # noqa: E402
+from widedeep.training.recipe import Recipe  # noqa: E402
 
 NETWORKS = [(14, 1), (38, 1), (14, 4)]
 SIDES = [8, 32]
-SECONDS, STEPS = 3, 3  # of a measurement, at least
+SECONDS, STEPS = 3, 3  # least of a measurement
 SEEDS_TOGETHER = 4
-RECIPE = Recipe(
-    epochs=1,
-    batch_size=128,
-    learning_rate=0.01,
-    schedule="epoch",
-    momentum=0.9,
-    l2=1e-4,
-    batchnorm_momentum=0.01,
-    flip=True,
-    mixed_precision=False,
-)
+# The paper's, for one epoch.
+RECIPE = Recipe(epochs=1)
 
 
 def main(argv=None):
@@ -67,7 +58,7 @@ def main(argv=None):
 
 
 def contestants(depth, width, side, compiled=False):
-    """dict from name to a function that does steps for some seconds and returns images a second."""
+    """dict from name to a function that trains for some seconds and returns images a second."""
     images = np.random.default_rng(0).integers(0, 256, (4096, 3, side, side), dtype=np.uint8)
     split = dataset.Split(images, np.arange(len(images)) % 10)
     found = {
@@ -105,13 +96,13 @@ def parameter_groups(network):
 def step_on_fixed_batch(
     depth, width, split, layout=torch.channels_last, optimizer=our_sgd, networks=1, wrap=lambda network: network
 ):
-    """Steps of one network, or of several in one, on the first batch of a split.
+    """A function that measures steps of one network, or of several in one, on the first batch of a split.
 
     Args:
         layout: torch memory format of network and images.
         optimizer: function of a network that returns a function that does a step.
         networks: how many of the same form are trained at once, by grouped convolutions.
-        wrap: function of the network that returns what is called in its place.
+        wrap: function of the network that returns a replacement to call.
     """
     network = together(resnet(depth, width), networks) if networks > 1 else resnet(depth, width)
     network = network.to(memory_format=layout).train()
@@ -132,7 +123,7 @@ def step_on_fixed_batch(
 
 
 def together(network, number):
-    """A network of `number` independent ones of this form, one behind the other in the channels."""
+    """Turn a network into `number` independent ones of its form, with their channels one after the other."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Conv2d):
@@ -156,7 +147,7 @@ class _GroupedLinear(nn.Module):
 
 
 def compiled_and_told(network):
-    """torch.compile; says how long the first step took, in which it compiles."""
+    """torch.compile, which prints how long its first step took to compile."""
     called, started = torch.compile(network), time.monotonic()
 
     def told(images):
@@ -171,7 +162,7 @@ def compiled_and_told(network):
 
 
 def ours(depth, width, split):
-    """widedeep.training on a split, without what comes at the end of an epoch."""
+    """A function that measures widedeep.training on a split, without the end of an epoch."""
     one = dataset.Split(split.images[:1], split.labels[:1])
     network = resnet(depth, width).to(memory_format=torch.channels_last)
     state = loop.Training(
@@ -207,7 +198,7 @@ class _Enough(Exception):
 
 
 class Pictures(torch.utils.data.Dataset):
-    """As torchvision's CIFAR10: an array, a PIL image a request, transforms."""
+    """A data set as torchvision's CIFAR10: an array, of which each request makes a PIL image for the transforms."""
 
     def __init__(self, split, transform):
         self.images, self.labels = split.images.transpose(0, 2, 3, 1), split.labels
@@ -244,7 +235,7 @@ def plain_loop(depth, width, split):
 
 
 def rate(steps):
-    """Images a processor second of steps, functions without arguments; what makes them counts too."""
+    """Images a processor second of steps, functions without arguments; the time of the iterator counts too."""
     started = time.process_time()
     for number, step in enumerate(steps, start=1):
         step()

@@ -1,4 +1,4 @@
-"""Where a tool for CKA is easily wrong without a word: small networks on which it shows."""
+"""Silent errors of tools for CKA, shown on small networks."""
 
 import copy
 import tempfile
@@ -19,7 +19,7 @@ from widedeep.runtime.errors import UserError
 
 
 def table(present):
-    """Lines of Markdown: what each contestant says.
+    """Lines of Markdown: the values that each contestant gives.
 
     Args:
         present: list of contestants.Contestant with an estimator.
@@ -28,7 +28,7 @@ def table(present):
     header = ("", "batch norm, in-place ReLU", "constant layer: with another; itself", "copy of a network, shuffled")
     lines = [row(header), "|" + "---|" * len(header), row(["right", f"{expected:.3f}", "none; none", "1.000"])]
     for contestant in present:
-        # What takes features gets them from us, before they are overwritten, and never sees a loader.
+        # We compute the features for contestants that take them; they see neither an in-place layer nor a loader.
         network_cells = [in_place(contestant), shuffled(contestant)] if contestant.two else ["takes features"] * 2
         lines.append(row([contestant.label, network_cells[0], constant(contestant), network_cells[1]]))
     return [*lines, "", f"Two of our dumps whose networks saw the examples in different orders: {unmatched_dumps()}."]
@@ -45,7 +45,7 @@ def in_place(contestant):
 
 
 def constant(contestant):
-    """Cell: CKA of a layer whose output is the same for all examples, which has none."""
+    """Cell: CKA of a layer with the same output for all examples, which is undefined."""
     torch.manual_seed(0)
     layers = OrderedDict(conv=nn.Conv2d(3, 8, 3), constant=nn.Conv2d(8, 4, 3))
     nn.init.zeros_(layers["constant"].weight)  # its bias is left
@@ -54,7 +54,7 @@ def constant(contestant):
 
 
 def shuffled(contestant):
-    """Cell: CKA between a layer and itself in a copy of the network, from one loader that shuffles."""
+    """Cell: CKA between a layer and itself in a copy of the network, with one loader that shuffles."""
     model, inputs, names = _relu_after_batch_norm(inplace=False)
     examples = torch.cat(inputs)
     dataset = TensorDataset(examples, torch.zeros(len(examples)))
@@ -64,7 +64,7 @@ def shuffled(contestant):
 
 
 def unmatched_dumps():
-    """What comparing two dumps with different orders of the examples ends in."""
+    """Result of comparing two dumps with different orders of the examples: `refused` or `compared`."""
     model, cpu = task.network(seed=0, depth=8), torch.device("cpu")
     pixels, origin = task.images(32, seed=2), dumps.Origin("resnet8", 0, "checksum", "test")
     with tempfile.TemporaryDirectory() as folder:
@@ -92,5 +92,5 @@ def _small_inputs():
 
 
 def _cell(values, *places):
-    """Cell: the values at some places of a matrix of CKA; or the words that came instead of it."""
+    """Cell: the values at some places of a matrix of CKA, or the message of a contestant that failed."""
     return values if isinstance(values, str) else "; ".join(f"{values[place]:.3g}" for place in places)

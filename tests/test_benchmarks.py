@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,21 +13,25 @@ import oracles
 import pytest
 import torch
 
-from widedeep.study import config as study_config
-from widedeep.study import jobs as study_jobs
+from widedeep.study import checks
+from widedeep.study.jobs import jobs_of
 
 BENCHMARKS = Path("benchmarks").resolve()
 TINY = Path("tests/workflow/tiny.yaml").resolve()
 sys.path.insert(0, str(BENCHMARKS))
 import contestants  # noqa: E402
+import curves  # noqa: E402
 import dag  # noqa: E402
+import disk  # noqa: E402
 import engine  # noqa: E402
 import growth  # noqa: E402
 import load  # noqa: E402
+import memory  # noqa: E402
 import overhead  # noqa: E402
 import pairs  # noqa: E402
 import startup  # noqa: E402
 import task  # noqa: E402
+import training  # noqa: E402
 import traps  # noqa: E402
 
 OURS = [contestant for contestant in contestants.CONTESTANTS if contestant.run is contestants.ours]
@@ -61,21 +66,31 @@ def test_shares_of_the_processor_seconds():
 
 def test_a_finished_study_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for job in study_jobs.jobs(study_config.read(TINY)):
+    study = checks.read(TINY)
+    jobs = jobs_of(study)
+    for job in jobs:
         path = Path(job.timing)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("s\th:m:s\n2.5\t0:00:02\n")
-    log = Path("results/tiny/logs/snakemake.log")
-    with pytest.raises(SystemExit, match="is not the log of a run that did something"):
-        overhead.table_of_timings(TINY)
-    log.parent.mkdir()
-    log.write_text("  Date: 2026-11-25 10:00:00\nProvided cores: 2\n[Wed Nov 25 10:01:42 2026]\n")
-    said = "\n".join(overhead.table_of_timings(TINY))
-    assert "train                      6           15.0" in said
+        path.write_text("s\tcpu_time\n2.5\t1\n")
+    with pytest.raises(SystemExit, match=study.places.events):
+        overhead.table_of_timings(TINY, cores=2)
+    whole = [
+        {"event": "run", "time": 1000.0, "total": len(jobs)},
+        {"event": "progress", "time": 1101.0, "done": len(jobs), "total": len(jobs)},
+        {"event": "end", "time": 1102.0},
+    ]
+    events = Path(study.places.events)
+    events.parent.mkdir(parents=True, exist_ok=True)
+    events.write_text("\n".join(map(json.dumps, [whole[0], {**whole[1], "done": 3}, whole[2]])))
+    with pytest.raises(SystemExit, match=study.places.events):  # of a run that went on with another one
+        overhead.table_of_timings(TINY, cores=2)
+    events.write_text("\n".join(map(json.dumps, whole)))
+    said = "\n".join(overhead.table_of_timings(TINY, cores=2))
+    assert "train                          6           15.0" in said
     assert "wall time 102 s on 2 cores: 204 s, of which 108 s (52.7%) in jobs" in said
     path.unlink()
-    with pytest.raises(SystemExit, match="1 jobs have no timing"):
-        overhead.table_of_timings(TINY)
+    with pytest.raises(SystemExit, match="results/tiny: 1 "):
+        overhead.table_of_timings(TINY, cores=2)
 
 
 def test_start_up_is_measured(capsys):
@@ -231,31 +246,31 @@ def test_pairs_are_compared_in_both_ways_and_with_a_package(small, tmp_path, mon
 
 def test_exponents_are_those_of_the_larger_half_and_of_all():
     sizes = [1, 2, 4, 8, 16, 32]
-    curve = growth.Curve(sizes, [2.0 * size for size in sizes[:3]] + [size**2 / 2 for size in sizes[3:]])
+    curve = curves.Curve(sizes, [2.0 * size for size in sizes[:3]] + [size**2 / 2 for size in sizes[3:]])
     assert curve.exponent() == pytest.approx(2)
     assert 1 < curve.exponent(upper_half=False) < 2
-    assert growth.Curve([1, 2, 4], [9, 3, 24]).exponent() == pytest.approx(3)
-    assert np.isnan(growth.Curve([50], [1.0]).exponent())
+    assert curves.Curve([1, 2, 4], [9, 3, 24]).exponent() == pytest.approx(3)
+    assert np.isnan(curves.Curve([50], [1.0]).exponent())
 
 
 def points_of_growth():
     """Times of every series on each axis, which are the size to the power of its place, and the size in MiB."""
-    series = dict.fromkeys(("layers", "batch size"), (growth.GRAMS, growth.PAIRS, growth.OURS))
-    series["networks"] = (growth.ONE_PAIR, growth.LAST_JOB, growth.ALL_PAIRS)
+    series = dict.fromkeys(("layers", "batch size"), (curves.GRAMS, curves.PAIRS, curves.OURS))
+    series["networks"] = (curves.ONE_PAIR, curves.LAST_JOB, curves.ALL_PAIRS)
     points = [
-        growth.Point(axis, size, name, float(size**power), None if power == 1 else float(size))
+        curves.Point(axis, size, name, float(size**power), None if power == 1 else float(size))
         for axis, names in series.items()
         for size in (10, 20, 40)
         for power, name in enumerate(names, start=1)
     ]
-    return [*points, growth.Point("layers", 40, growth.PEER, 2.0 * 40**3, 400.0)]
+    return [*points, curves.Point("layers", 40, curves.PEER, 2.0 * 40**3, 400.0)]
 
 
 def test_growth_is_kept_in_a_file_and_put_into_tables(tmp_path):
     points = points_of_growth()
-    growth.write(tmp_path / "growth.csv", points)
-    assert growth.read(tmp_path / "growth.csv") == points
-    lines = growth.table("layers", points)
+    curves.write(tmp_path / "growth.csv", points)
+    assert curves.read(tmp_path / "growth.csv") == points
+    lines = curves.table("layers", points)
     assert lines[2] == (
         "| layers | Gram matrices s | pairs of layers s | ours s | pytorch-cka s | pairs of layers MiB | ours MiB "
         "| pytorch-cka MiB | ours / pytorch-cka s |"
@@ -267,7 +282,7 @@ def test_growth_is_kept_in_a_file_and_put_into_tables(tmp_path):
 
 
 def test_growth_is_drawn(tmp_path):
-    growth.draw(points_of_growth(), tmp_path / "growth.png")
+    curves.draw(points_of_growth(), tmp_path / "growth.png")
     assert 10_000 < (tmp_path / "growth.png").stat().st_size < 200_000
 
 
@@ -278,20 +293,20 @@ def test_growth_is_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(growth, "peak_of", lambda work, *arguments: (work(*arguments), 7.0))
     points = growth.points_of_engines("layers", 3, 3, 8, ["ours (default)"])
     assert [(point.series, point.mib) for point in points] == [
-        (growth.OURS, 7.0),
+        (curves.OURS, 7.0),
         ("ours (default)", 7.0),
-        (growth.GRAMS, None),
-        (growth.PAIRS, None),
+        (curves.GRAMS, None),
+        (curves.PAIRS, None),
     ]
     assert all(point.seconds > 0 for point in points)
     points = growth.points_of_networks(tmp_path, (1, 3), layers=2, n=8)
     assert [(point.size, point.series, point.mib) for point in points] == [
-        (1, growth.ALL_PAIRS, None),
-        (1, growth.LAST_JOB, 7.0),
-        (1, growth.ONE_PAIR, None),
-        (3, growth.ALL_PAIRS, None),
-        (3, growth.LAST_JOB, 7.0),
-        (3, growth.ONE_PAIR, None),
+        (1, curves.ALL_PAIRS, None),
+        (1, curves.LAST_JOB, 7.0),
+        (1, curves.ONE_PAIR, None),
+        (3, curves.ALL_PAIRS, None),
+        (3, curves.LAST_JOB, 7.0),
+        (3, curves.ONE_PAIR, None),
     ]
     assert points[3].seconds == pytest.approx(6 * points[5].seconds)
     assert points[3].seconds > points[4].seconds
@@ -318,6 +333,33 @@ def test_the_layers_of_the_synthetic_network_are_compared():
 def test_jobs_of_a_dry_run_are_counted(tmp_path):
     overhead.copy_workflow(tmp_path, TINY)
     jobs, wall, processor, memory = dag.dry_run(tmp_path)
-    assert jobs == len(study_jobs.jobs(study_config.read(TINY))) + 1
+    assert jobs == len(jobs_of(checks.read(TINY))) + 1  # and the rule all
     assert 0 < processor < 2 * wall
     assert memory > 30
+
+
+def test_sizes_of_dumps_are_tabulated():
+    lines = disk.sizes(checks.read(TINY))
+    assert lines[0] == "| network | layers | gram, GB | raw 1x | raw 2x | raw / gram |"
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| resnet 8", "| resnet 14"]
+    assert {line.count("|") for line in lines} == {7}
+
+
+def test_trainings_take_turns_and_are_compared_within_a_round(monkeypatch):
+    monkeypatch.setattr(training, "SECONDS", 0)
+    monkeypatch.setattr(training, "STEPS", 1)
+    found = training.race(training.contestants(8, 0.5, 8), rounds=1)
+    assert {len(rates) for rates in found.values()} == {1}
+    assert all(rate > 0 for rates in found.values() for rate in rates)
+    rates = {"floor": [10.0, 20.0, 40.0], "ours": [5.0, 20.0, 30.0]}
+    assert training.line("x", rates) == "| x | 20 | 0.75 |"
+
+
+def test_the_memory_of_jobs_stands_beside_what_is_predicted(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "job", lambda *_: 123.0)
+    monkeypatch.setattr(memory, "BATCH_SIZE", 8)
+    lines = memory.by_examples(tmp_path, [16])
+    assert re.fullmatch(r"\| 16 \| 123 \([\d,]+\) \| 123 \([\d,]+\) \|", lines[2])
+    lines = memory.by_networks(tmp_path, [2, 3])
+    assert [line.split(" | ")[0] for line in lines[2:4]] == ["| 2", "| 3"]
+    assert "954 MB" in lines[-1]

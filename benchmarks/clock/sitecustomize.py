@@ -1,8 +1,8 @@
-"""Imported at the start of every Python that overhead.py runs: notes what its processor seconds go into, in a file.
+"""Python imports this module at its start. It records the processor seconds of a process of overhead.py in a file.
 
 interpreter    until this module is imported
-imports        inside import statements, the outermost ones
-seconds        all, until the process ends in good order
+imports        inside the outermost import statements
+seconds        all, until the process ends normally
 """
 
 import atexit
@@ -39,12 +39,5 @@ def _note():
         json.dump({"program": name, **seconds}, file)
 
 
-def _begin_in_fork():
-    """A fork of the fork server has done nothing yet."""
-    global STARTED
-    STARTED, _imports[0] = 0.0, 0.0
-
-
 builtins.__import__ = _timed_import
 atexit.register(_note)
-os.register_at_fork(after_in_child=_begin_in_fork)

@@ -19,25 +19,24 @@ import dump_activations
 import numpy as np
 import pandas  # noqa: F401 (before the children are born, for each would import it)
 import plot_blocks
-import probe_blocks
+import probe_residual_blocks
 import pytest
 import resealed
 import small
+import small_archives
 import summarise
 import summarise_pairs
 import tabulate_provenance
-import test_data
 import torch  # noqa: F401
 import train
 import yaml
 from damage import damaged
 from torchvision.datasets import FashionMNIST
 
-from widedeep.data import sources
-from widedeep.formats import dataset, predictions
+from widedeep.formats import predictions
 from widedeep.runtime import command, files, provenance
-from widedeep.study import config
-from widedeep.study import jobs as study_jobs
+from widedeep.study import checks
+from widedeep.study.jobs import jobs_of
 from widedeep.training.checkpoint import Checkpoint
 
 TRAINING = ["--depth", "8", "--width", "0.5", "--seed", "1", "--epochs", "2", "--batch-size", "16", "--device", "cpu"]
@@ -82,7 +81,7 @@ def study(tmp_path_factory):
         )
         run(compute_cka, first / "activations.h5", "--out", first / "cka.h5")
         probes = ["--probes", first / "probes.csv", "--deletion", first / "deletion.csv"]
-        run(probe_blocks, first / "model.safetensors", *data_set, *PROBES, *probes)
+        run(probe_residual_blocks, first / "model.safetensors", *data_set, *PROBES, *probes)
         run(summarise, first, "--out", folder / "summary.csv")
         both = [folder / f"seed{seed}/activations.h5" for seed in (1, 2)]
         run(compute_pairs, "--first", *both, "--out", folder / "pairs.h5")
@@ -248,14 +247,14 @@ def test_any_bytes_under_a_right_checksum(kind, study, tmp_path, fuzz_cases, mon
 @pytest.fixture
 def archives(monkeypatch, tmp_path):
     """A folder with both archives, which are believed to be the official ones."""
-    train_split, test_split = test_data.cifar_like()
-    archive, sums = test_data.cifar_archive(train_split, test_split)
-    test_data.believe(monkeypatch, archive, sums)
-    monkeypatch.setitem(sources.CHECKSUMS, "cifar10", tuple(map(dataset.content_checksum, (train_split, test_split))))
+    train_split, test_split = small_archives.cifar_like()
+    archive, sums = small_archives.cifar_archive(train_split, test_split)
+    small_archives.believe(monkeypatch, archive, sums)
+    small_archives.expect(monkeypatch, "cifar10", train_split, test_split)
     (tmp_path / "cifar.tar.gz").write_bytes(archive)
     splits = [small.split(n, n, 1, 28, 10) for n in (60, 20)]
-    monkeypatch.setitem(sources.CHECKSUMS, "fashion-mnist", tuple(map(dataset.content_checksum, splits)))
-    for name, content in test_data.idx_files(*splits).items():
+    small_archives.expect(monkeypatch, "fashion-mnist", *splits)
+    for name, content in small_archives.idx_files(*splits).items():
         (tmp_path / name).write_bytes(content)
     return tmp_path
 
@@ -290,16 +289,16 @@ def test_damaged_archives(name, unpacked, archives, fuzz_cases):
 
 def checked_config():
     """What the workflow does with a config before the first job, and what progress.py and verify.py do."""
-    checked = config.read("config.yaml")
-    jobs = len(study_jobs.jobs(checked))
+    study = checks.read("config.yaml")
+    jobs = len(jobs_of(study))
     children.Path("out").mkdir()
-    children.Path("out/config.yaml").write_text(yaml.safe_dump({"config": checked, "jobs": jobs}))
+    children.Path("out/config.yaml").write_text(yaml.safe_dump({"config": study.dump(), "jobs": jobs}))
 
 
 def read_again(folder):
     """A config that was taken is complete: it stays as it is when it is checked once more."""
     written = yaml.safe_load((folder / "out/config.yaml").read_text())["config"]
-    assert config.checked(written, yaml.safe_load(config.SCHEMA.read_text())) == written
+    assert checks.checked(written).dump() == written
 
 
 @pytest.mark.parametrize("mutate", [configs.mutated, configs.as_bytes], ids=["values", "bytes"])

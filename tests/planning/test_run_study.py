@@ -1,58 +1,100 @@
-"""The live line of a study, read off Snakemake's log, and its report."""
+"""The live line of a study, what is told of failed jobs, and the report."""
 
-import os
 import sys
 
+import made_results
 import pytest
 import run_study
+from made_results import DUMP, EIGHT, EVENTS
 
-from widedeep.runtime import command
 from widedeep.runtime.errors import UserError
 
-LOG = """\
-Job stats:
-job      count
------  -------
-all          1
-train        3
-total        4
-
-[Thu Nov 26 12:00:00 2026]
-Finished jobid: 3 (Rule: train)
-1 of 4 steps (25%) done
-Finished jobid: 2 (Rule: train)
-2 of 4 steps (50%) done
-total        9
-"""
+CONFIG = "config/mine.yaml"
 
 
-def test_steps_of_a_log_that_is_read_while_it_grows(tmp_path):
-    steps, seen = (0, 0), []
-    for line in LOG.splitlines(keepends=True):
-        steps = run_study.steps_in(line, steps)
-        if not seen or seen[-1] != steps:
-            seen.append(steps)
-    assert seen == [(0, 0), (0, 4), (1, 4), (2, 4)]
-    assert run_study.steps_in(LOG, (0, 0)) == (2, 4)
-    assert run_study.describe(0, 0, tmp_path, 5) == "looking for what there is to do"
-    assert run_study.describe(2, 4, tmp_path, 65) == "2 of 4 jobs, 2 left, 1:05"
+def test_the_line_follows_the_events_of_this_run(results, tmp_path):
+    watched = run_study.Watched(EVENTS, results.now - 100)
+    assert watched.run() is None
+    assert "looking" in run_study.describe(watched.run(), tmp_path, 5)
+    results.events(("started", EIGHT), began=500)  # of an earlier run
+    assert watched.run() is None
+    lines = EVENTS.read_text()
+    results.events(("started", EIGHT), began=50)
+    lines += EVENTS.read_text()
+    EVENTS.write_text(lines)
+    assert (watched.run().done, watched.run().total) == (0, 9)
+    EVENTS.write_text(lines + '{"event": "progress", "time": 5, "done": 2, "total": 4}\n')
+    assert run_study.describe(watched.run(), tmp_path, 65) == "2 of 4 jobs, 2 left, 01:05"
+
+
+def test_the_line_names_running_trainings(results, tmp_path):
+    results.report(age=0, epoch=3)
+    results.events(("started", EIGHT))
+    seen = run_study.Watched(EVENTS, 0).run()
+    said = run_study.describe(seen, tmp_path / "results/tiny", 0)
+    assert said.endswith(" | n epoch 3/10 loss 0.500 accuracy 25.0%")
+
+
+def failed(results, number, lines=3):
+    """So many of the study's jobs that left a log with an error; their names in the order of the pipeline."""
+    chosen = [name for name, job in results.jobs.items() if job.rule == "dump_activations"][:number]
+    for name in chosen:
+        log = [f"line {index} of {name}" for index in range(1, lines)]
+        results.write(results.jobs[name].log, "\n".join([*log, f"error: {name} went wrong."]) + "\n")
+    return chosen
+
+
+def test_each_failed_job_is_told_with_its_log(results, capsys):
+    first, second = failed(results, 2)
+    results.events(("started", EIGHT), ("failed", EIGHT))
+    assert run_study.tell_failures(results.study, CONFIG)
+    said = capsys.readouterr().err
+    parts = said.split("\nfailed: ")
+    assert [part.splitlines()[0] for part in parts[1:]] == [EIGHT, first, second]
+    assert "no log" in parts[1]
+    for name, part in zip((first, second), parts[2:], strict=True):
+        assert part.splitlines()[1:] == [
+            f"line 1 of {name}",
+            f"line 2 of {name}",
+            f"error: {name} went wrong.",
+            f"(its log: {results.jobs[name].log})",
+        ]
+
+
+def test_of_a_long_log_the_end_is_told(results, capsys):
+    (name,) = failed(results, 1, lines=1000)
+    run_study.tell_failures(results.study, CONFIG)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[2] == f"line 981 of {name}"
+    assert lines[-2:] == [f"error: {name} went wrong.", f"(the last 20 lines of {results.jobs[name].log})"]
+
+
+def test_of_many_failed_jobs_five_are_told_and_the_others_counted(results, capsys):
+    chosen = failed(results, 6)
+    run_study.tell_failures(results.study, CONFIG)
+    said = capsys.readouterr().err
+    assert [line for line in said.splitlines() if line.startswith("failed: ")] == [f"failed: {n}" for n in chosen[:5]]
+    assert said.splitlines()[-1].startswith("and 1 more")
+    assert said.endswith("python scripts/progress.py --configfile config/mine.yaml\n")
+
+
+def test_a_study_without_failures_says_nothing(results, capsys):
+    results.finish(DUMP)
+    assert not run_study.tell_failures(results.study, CONFIG)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_report_that_cannot_be_made_is_one_sentence_and_the_old_one_stays(tmp_path):
     report, log = tmp_path / "report.html", tmp_path / "snakemake.log"
     report.write_text("old")
     failing = [sys.executable, "-c", "import sys; print('why'); sys.exit(1)"]
-    with pytest.raises(
-        UserError, match=r"report\.html: could not be made; the reason is at the end of .*snakemake\.log"
-    ):
+    with pytest.raises(UserError, match=r"^.*report\.html: .*snakemake\.log\.$"):
         run_study.make_report(failing, report, log, tmp_path)
     assert log.read_text() == "why\n"
     assert report.read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"report.html", "snakemake.log"}
 
 
-def test_jobs_fork_on_one_machine_and_keep_to_the_limits_of_a_cluster():
-    for profile, forks in ((run_study.PROFILE, True), ("workflow/profiles/slurm", False), ("/home/me/lsf", False)):
-        with run_study.forks(profile):
-            assert (command.FORK_SERVER in os.environ) == forks
-    assert command.FORK_SERVER not in os.environ
+def test_the_config_is_that_of_the_command():
+    words = ["python", "-m", "snakemake", "--configfile", str(made_results.TINY), "--profile", run_study.PROFILE]
+    assert run_study.configfile_of(words) == str(made_results.TINY)

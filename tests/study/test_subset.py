@@ -1,4 +1,4 @@
-"""The config of a part of a study: always a valid one, of those networks and no others."""
+"""The study of some of a study's networks: always a valid one, of those networks and no others."""
 
 import random
 from pathlib import Path
@@ -6,21 +6,21 @@ from pathlib import Path
 import pytest
 import yaml
 
-from widedeep.names import Configuration
-from widedeep.study import config as study_config
-from widedeep.study import subset
+from widedeep.names import Configuration, Network
+from widedeep.study import checks
+from widedeep.study.config import Study
+from widedeep.study.subset import subset_of
 
-SCHEMA = yaml.safe_load(study_config.SCHEMA.read_text())
-PAPER = study_config.read("config/cifar10.yaml")
-ALL = [(model, seed) for model, seeds in study_config.grid(PAPER).items() for seed in seeds]
+PAPER = checks.read("config/cifar10.yaml")
 
 
 def resnet(depth, width=1, fraction=1):
     return Configuration("cifar10", "resnet", depth, width, fraction)
 
 
-def figures_of(*networks):
-    return subset.reduced(PAPER, list(networks))["figures"]
+def figures_of(*networks, study=PAPER):
+    """The figures of the study of some networks, (configuration, seed) each."""
+    return subset_of(study, [Network(*network) for network in networks]).dump()["figures"]
 
 
 def sizes(models):
@@ -28,27 +28,24 @@ def sizes(models):
 
 
 @pytest.mark.parametrize("path", ["config/cifar10.yaml", "config/cifar10-small.yaml", "config/demo.yaml"])
-def test_any_part_is_a_valid_config_of_these_networks(path):
-    config = study_config.read(path)
-    everything = [(model, seed) for model, seeds in study_config.grid(config).items() for seed in seeds]
+def test_any_subset_is_a_valid_config_of_these_networks(path):
+    study = checks.read(path)
     for seed in range(25):
         rng = random.Random(seed)
         # Few seeds too, and few configurations.
-        part = [n for n in everything if n[1] <= rng.choice([1, 2, 4])]
-        part = rng.sample(part, rng.choice([1, 2, 3, 8, len(part)]))
-        found = study_config.checked(subset.reduced(config, part), SCHEMA)
-        assert {(model, seed) for model, seeds in study_config.grid(found).items() for seed in seeds} == set(part)
-        assert list(study_config.grid(found)) == list(dict.fromkeys(model for model, _ in part))
-        assert {key: found[key] for key in found if key not in ("grid", "figures")} == {
-            key: config[key] for key in config if key not in ("grid", "figures")
-        }
+        few = rng.choice([1, 2, 4])
+        chosen = [network for network in study.networks if network.seed <= few]
+        chosen = rng.sample(chosen, min(rng.choice([1, 2, 3, 8, len(chosen)]), len(chosen)))
+        found = checks.checked(yaml.safe_load(yaml.safe_dump(subset_of(study, chosen).dump())))
+        assert {*found.networks} == {*chosen}
+        assert [*found.configurations] == list(dict.fromkeys(network.configuration for network in chosen))
+        assert found.model_dump(exclude={"grid", "figures"}) == study.model_dump(exclude={"grid", "figures"})
 
 
 @pytest.mark.parametrize("path", [str(path) for path in Path("config").glob("*.yaml") if path.stem != "imagenet"])
 def test_the_whole_keeps_its_figures(path):
-    config = study_config.read(path)
-    everything = [(model, seed) for model, seeds in study_config.grid(config).items() for seed in seeds]
-    assert study_config.checked(subset.reduced(config, everything), SCHEMA)["figures"] == config["figures"]
+    study = checks.read(path)
+    assert checks.checked(subset_of(study, study.networks).dump()).figures == study.figures
 
 
 def test_rows_keep_the_sizes_that_are_there():
@@ -70,9 +67,10 @@ def test_a_figure_of_one_row_keeps_one(row):
     networks = [(resnet(depth), 1) for depth in (14, 26, 56)] + [(resnet(26, 4), 1)]
     whole = figures_of(*networks)["fig1"]
     other = {"depth_row": "width_row", "width_row": "depth_row"}[row]
-    alone = {key: value for key, value in PAPER["figures"]["fig1"].items() if key != other}
-    one = {**PAPER, "figures": {**PAPER["figures"], "fig1": alone}}
-    assert subset.reduced(one, networks)["figures"]["fig1"] == {key: whole[key] for key in whole if key != other}
+    content = PAPER.dump()
+    del content["figures"]["fig1"][other]
+    found = figures_of(*networks, study=Study(**content))["fig1"]
+    assert found == {key: whole[key] for key in whole if key != other}
 
 
 def test_lists_of_configurations_have_stand_ins_for_the_missing():
@@ -95,21 +93,22 @@ def test_pairs_need_two_seeds():
 
 def test_figure_6_compares_its_pair_or_another_or_none():
     pair = [(model, seed) for model in (resnet(14, 2), resnet(62)) for seed in (1, 2)]
-    assert figures_of(*pair)["fig6"] == PAPER["figures"]["fig6"]
+    assert figures_of(*pair)["fig6"] == PAPER.dump()["figures"]["fig6"]
     assert figures_of(*pair[:2], (resnet(26), 1), (resnet(26), 2))["fig6"] == {}
     assert "fig6" not in figures_of(*pair[:3])
     assert "fig6" not in figures_of(*pair[:2], (resnet(26, 4), 1), (resnet(26, 4), 2))
 
 
 def test_shares_of_the_data_are_compared_only_where_all_are_there():
-    assert "fig2" not in figures_of(*[network for network in ALL if network[0].fraction == 1])
-    assert figures_of(*ALL)["fig2"] == PAPER["figures"]["fig2"]
-    assert "fig2" not in figures_of(*[network for network in ALL if network != (resnet(110, 1, 0.25), 1)])
+    everything = [(network.configuration, network.seed) for network in PAPER.networks]
+    assert "fig2" not in figures_of(*[network for network in everything if network[0].fraction == 1])
+    assert figures_of(*everything)["fig2"] == PAPER.dump()["figures"]["fig2"]
+    assert "fig2" not in figures_of(*[network for network in everything if network != (resnet(110, 1, 0.25), 1)])
 
 
 def test_what_is_made_shares_nothing_with_what_it_was_made_of():
-    part = subset.reduced(PAPER, ALL)
-    part["figures"]["fig6"]["wide"]["depth"] = 8
-    part["training"]["epochs"] = 1
-    assert PAPER["figures"]["fig6"]["wide"]["depth"] == 14
-    assert PAPER["training"]["epochs"] == 300
+    dumped = subset_of(PAPER, PAPER.networks).dump()
+    dumped["figures"]["fig6"]["wide"]["depth"] = 8
+    dumped["training"]["epochs"] = 1
+    assert PAPER.dump()["figures"]["fig6"]["wide"]["depth"] == 14
+    assert PAPER.training.epochs == 300

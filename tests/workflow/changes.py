@@ -3,12 +3,20 @@
 A row is (change, {rule: number of jobs}).
 """
 
-from reruns import BLOCKS, COMPONENTS, DRAWN, add, config_change, new, put, reruns
+from reruns import GROWN, Graph, add, config_change, of_options, put
+
+from widedeep.formats.dump_options import DumpOptions
+from widedeep.training.recipe import ProbeOptions, Recipe
+
+STUDY = Graph(GROWN)
+reruns, new = STUDY.reruns, STUDY.new
+BLOCKS = "fig4-probes fig4-delete E"
+COMPONENTS = "fig3 D"
 
 NOTHING = {}
 ALL = reruns("train")
 DUMPED = reruns("dump_activations")
-PROBED = reruns("probe_blocks")
+PROBED = reruns("probe_residual_blocks")
 
 # Networks that the grid gets where a figure shall show them: two seeds each.
 PLAIN = {"family": "plain", "depths": [8], "widths": [1], "seeds": [1, 2]}
@@ -115,30 +123,15 @@ KEYS = {
     "grid.fractions": (add(fractions=[0.25]), new(1)),
     "grid.seeds": (
         config_change(lambda config: config["grid"][0].update(seeds=[1, 2, 3])),
-        new(2, "D E fig6 G fig1-seeds F summarise_pairs", compute_pairs=3, probe_blocks=1),
+        new(2, "D E fig6 G fig1-seeds F summarise_pairs", compute_pairs=3, probe_residual_blocks=1),
     ),
-    "training.epochs": (put("training.epochs", 2), ALL),
-    "training.batch_size": (put("training.batch_size", 64), ALL),
-    "training.learning_rate": (put("training.learning_rate", 0.01), ALL),
-    "training.schedule": (put("training.schedule", "step"), ALL),
-    "training.momentum": (put("training.momentum", 0.8), ALL),
-    "training.l2": (put("training.l2", 0.001), ALL),
-    "training.batchnorm_momentum": (put("training.batchnorm_momentum", 0.2), ALL),
-    "training.mixed_precision": (put("training.mixed_precision", True), ALL),
+    **of_options("training", Recipe, ALL, without=("flip",)),
     "training.gpus": (put("training.gpus", 2), NOTHING),
     "training.checkpoint_minutes": (put("training.checkpoint_minutes", 1), NOTHING),
-    "dumps.form": (put("dumps.form", "raw"), DUMPED),
-    "dumps.batch_size": (put("dumps.batch_size", 32), DUMPED),
-    "dumps.passes": (put("dumps.passes", 2), DUMPED),
-    "dumps.examples": (put("dumps.examples", 128), DUMPED),
-    "dumps.seed": (put("dumps.seed", 1), DUMPED),
+    **of_options("dumps", DumpOptions, DUMPED, examples=128),
     "dumps.keep": (put("dumps.keep", False), NOTHING),
-    "probes.epochs": (put("probes.epochs", 2), PROBED),
-    "probes.batch_size": (put("probes.batch_size", 64), PROBED),
-    "probes.learning_rate": (put("probes.learning_rate", 0.02), PROBED),
-    "probes.momentum": (put("probes.momentum", 0.8), PROBED),
-    "probes.pool": (put("probes.pool", True), PROBED),
-    "figures.colour_map": (put("figures.colour_map", "viridis"), reruns(DRAWN)),
+    **of_options("probes", ProbeOptions, PROBED),
+    "figures.colour_map": (put("figures.colour_map", "viridis"), reruns(STUDY.drawn)),
     "figures.A.model.family": (put("figures.A.model", {"family": "plain", "depth": 8, "width": 1}, PLAIN), new(2, "A")),
     "figures.A.model.depth": (put("figures.A.model.depth", 8), reruns("A")),
     "figures.A.model.width": (put("figures.A.model", W2), reruns("A")),
@@ -192,7 +185,7 @@ KEYS = {
     "figures.fig4.seed": (put("figures.fig4.seed", 2), reruns("fig4-probes fig4-delete")),
     **one_model("fig1-seeds", "fig1-seeds"),
     **one_model("fig3", COMPONENTS),
-    **one_model("fig4", BLOCKS, probe_blocks=2),
+    **one_model("fig4", BLOCKS, probe_residual_blocks=2),
     **one_model("fig5", "fig5 F summarise_pairs", shown=(0, 1)),
     **one_model("G", "G"),
     "figures.fig6.wide.family": (
@@ -229,7 +222,7 @@ LESS = {
         config_change(one_depth_less),
         reruns(
             f"B provenance summarise fig1 fig1-seeds fig2 {COMPONENTS} {BLOCKS} fig5 F G A summarise_pairs",
-            probe_blocks=2,
+            probe_residual_blocks=2,
         ),
     ),
     "a width": (config_change(one_width_less), reruns("B provenance summarise fig2")),

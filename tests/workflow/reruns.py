@@ -1,69 +1,79 @@
-"""Which jobs are behind which, in the study of the rerun tests, and how rows of their tables are written.
+"""Which jobs stand behind which, by the list of jobs, and how rows of the rerun tests' tables are written."""
 
-That study is the tiny one with figures 2 and C, and a network without residual connections on half of the data.
-"""
+import collections
+import typing
+from pathlib import Path
 
-BASE_GRID = {"family": "plain", "depths": [8], "widths": [1], "fractions": [0.5], "seeds": [1]}
+import yaml
+
+from widedeep.runtime.options import kind_of
+from widedeep.study import checks
+from widedeep.study.jobs import jobs_of
+
+TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text())
 _HALF = {"width": 1, "fraction": 0.5}
-BASE_FIGURES = {
-    "fig2": {
-        "depth_row": {"depths": [8, 14], "width": 1},
-        "width_row": {"depth": 8, "widths": [1, 2]},
-        "fractions": [1],
-        "seed": 1,
-    },
-    "C": {
-        "depth_row": {"depths": [8], **_HALF},
-        "width_row": {"depth": 8, "widths": [1], "fraction": 0.5},
-        "seed": 1,
+# The tiny study with figures 2 and C, and a network without residual connections on half of the data.
+GROWN = {
+    **TINY,
+    "grid": [
+        *TINY["grid"],
+        {"family": "plain", "depths": [8], "widths": [1], "fractions": [0.5], "seeds": [1]},
+    ],
+    "figures": {
+        **TINY["figures"],
+        "fig2": {
+            "depth_row": {"depths": [8, 14], "width": 1},
+            "width_row": {"depth": 8, "widths": [1, 2]},
+            "fractions": [1],
+            "seed": 1,
+        },
+        "C": {
+            "depth_row": {"depths": [8], **_HALF},
+            "width_row": {"depth": 8, "widths": [1], "fraction": 0.5},
+            "seed": 1,
+        },
     },
 }
 
-# How many jobs each rule has; one where it is not here.
-JOBS = {"train": 7, "dump_activations": 7, "compute_cka": 7, "compute_pairs": 4, "probe_blocks": 2}
-BLOCKS = "fig4-probes fig4-delete E"
-WITHIN = "fig1 fig1-seeds fig2 C"  # heatmaps of one network
-BETWEEN = "fig5 F"
-HEATMAPS = f"{WITHIN} {BETWEEN}"
-COMPONENTS = "fig3 D"
-DRAWN = f"{HEATMAPS} {COMPONENTS} {BLOCKS} fig6 G A B"
-# The rules that read what a rule writes.
-READERS = {
-    "train": f"dump_activations probe_blocks summarise provenance explorer {DRAWN}",
-    "dump_activations": f"compute_cka compute_pairs {COMPONENTS} {BLOCKS} fig6 G summarise summarise_pairs provenance",
-    "compute_cka": f"{WITHIN} {COMPONENTS} {BLOCKS} summarise",
-    "compute_pairs": f"{BETWEEN} summarise_pairs explorer",
-    "probe_blocks": f"{BLOCKS} explorer",
-    "summarise": "findings",
-    "summarise_pairs": "findings",
-    "E": "findings",
-    "fig6": "findings",
-    "G": "findings",
-    "A": "findings",
-    "findings": "explorer",
-}
 
-
-def reruns(rules, **counts):
-    """All jobs of some rules and of all rules behind them, as {rule: number}.
+class Graph:
+    """The jobs of a study, and those behind them.
 
     Args:
-        rules: names of rules, separated by spaces.
-        counts: further rules, of which so many jobs run; what is behind them is not added.
+        config: mapping.
+
+    Attributes:
+        drawn: names of all jobs that draw, separated by spaces.
     """
-    found, waiting = dict(counts), rules.split()
-    while waiting:
-        rule = waiting.pop()
-        if rule not in found:
-            found[rule] = JOBS.get(rule, 1)
-            waiting += READERS.get(rule, "").split()
-    return found
+
+    def __init__(self, config):
+        self._jobs = jobs_of(checks.checked(config))
+        self.drawn = " ".join(job.name for job in self._jobs if job.name.startswith("figures/"))
+
+    def reruns(self, words, **counts):
+        """All jobs that some words name and all jobs behind them, as {rule: number}.
+
+        Args:
+            words: rules, names of jobs, or figures as their jobs are named (`fig1`), separated by spaces.
+            counts: further rules, of which so many jobs run; the jobs behind them are not added.
+        """
+        waiting = [job for job in self._jobs for word in words.split() if _is_named(job, word)]
+        found = {}
+        while waiting:
+            job = waiting.pop()
+            found[job.name] = job.rule
+            written = {*job.writes}
+            waiting += [other for other in self._jobs if written & {*other.reads} and other.name not in found]
+        return {**collections.Counter(found.values()), **counts}
+
+    def new(self, networks, words="", **counts):
+        """What so many networks more run: their jobs, the tables of all networks, and the jobs that show them."""
+        own = {"train": networks, "dump_activations": networks, "compute_cka": networks}
+        return self.reruns(f"B provenance summarise {words}", **own, **counts)
 
 
-def new(networks, rules="", **counts):
-    """What so many networks more run: their jobs, the tables of all networks, and the rules that show them."""
-    own = {"train": networks, "dump_activations": networks, "compute_cka": networks}
-    return reruns(f"B provenance summarise {rules}", **own, **counts)
+def _is_named(job, word):
+    return word in (job.rule, job.name, job.name.removeprefix("figures/"))
 
 
 def put(path, value, grid=None):
@@ -89,3 +99,32 @@ def add(**entry):
     """A change: an entry more in the grid."""
     entry = {"depths": [8], "widths": [1], "seeds": [1], **entry}
     return config_change(lambda config: config["grid"].append(entry))
+
+
+def of_options(section, options, expected, without=(), **values):
+    """Rows of all options of a section: another value each, with the jobs that must run.
+
+    Args:
+        section: of the config.
+        options: class below Options.
+        expected: {rule: number of jobs}.
+        without: names of options that have a row of their own, or none.
+        values: what options without a default get.
+    """
+    rows = {}
+    for name, field in options.model_fields.items():
+        if name in without:
+            continue
+        given = TINY[section].get(name, field.default)
+        value = values[name] if given is None else _another(kind_of(field.annotation), given)
+        rows[f"{section}.{name}"] = put(f"{section}.{name}", value), expected
+    return rows
+
+
+def _another(kind, value):
+    """A valid value of an option other than `value`."""
+    if kind is bool:
+        return not value
+    if typing.get_origin(kind) is typing.Literal:
+        return next(choice for choice in typing.get_args(kind) if choice != value)
+    return value + 1 if value < 2 and kind is int else kind(value / 2)

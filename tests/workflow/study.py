@@ -31,14 +31,6 @@ def environment():
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
-def works(fork):
-    """Whether a process of the fork server does the work of a stage, whose name it has."""
-    try:
-        return not fork.name().startswith("python")
-    except psutil.NoSuchProcess:
-        return False
-
-
 class Study:
     """The workflow in `folder`, run by real commands."""
 
@@ -116,11 +108,6 @@ class Study:
             for process, words in self.processes()
             if words[1].startswith("scripts/") and "run_" not in words[1]
         }
-
-    def jobs(self):
-        """Processes of stages and the forks that do their work, which have their names."""
-        forks = [process for process, words in self.processes() if "widedeep.forkserver" in words[2:4]]
-        return [*self.stages(), *filter(works, forks)]
 
     def _run(self, *words, check):
         result = subprocess.run(

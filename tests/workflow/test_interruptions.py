@@ -25,8 +25,8 @@ import psutil
 import pytest
 import study
 
-from widedeep.study import config as study_config
-from widedeep.study import jobs as study_jobs
+from widedeep.study import checks
+from widedeep.study.jobs import jobs_of
 
 JOB_KILLS = [signal.SIGKILL] * 7 + [signal.SIGTERM] * 4
 SNAKEMAKE_KILLS = [signal.SIGKILL] * 4 + [signal.SIGTERM] * 1
@@ -36,8 +36,8 @@ SEED = 5
 LAST_KILL_AFTER = 28
 # Seconds to wait for a job to kill, and for Snakemake to end.
 PATIENCE = 60
-# Processor seconds after which a job of the tiny study, which forks with torch imported, is in its work, mostly.
-IN_WORK = 0.3
+# Processor seconds after which a job of the tiny study has started and is in its work, mostly.
+IN_WORK = 1.0
 
 # What may differ from the undisturbed run: files that hold times.
 TIMES = {"provenance.json", "dump_provenance.json", "probe_provenance.json", "provenance.csv", "provenance.html"}
@@ -78,7 +78,7 @@ class Disturbed:
         while time.monotonic() < began + PATIENCE:
             self.start()
             if self.finished_jobs() >= finished_jobs:
-                ripe = [job for job in self.study.jobs() if _processor_seconds(job) >= wanted]
+                ripe = [job for job in self.study.stages() if _processor_seconds(job) >= wanted]
                 if ripe:
                     return rng.choice(ripe)
                 # Never so little that one in its work is not waited for, if that was meant: jobs are a second long.
@@ -113,7 +113,7 @@ class Disturbed:
 
     def _replace_killed_snakemake(self):
         """Its jobs sleep until they have been started a second time: two writers."""
-        orphans, stages = self.study.jobs(), self.study.stages()
+        orphans = self.study.stages()
         for job in orphans:
             with contextlib.suppress(psutil.NoSuchProcess):
                 job.suspend()
@@ -123,7 +123,7 @@ class Disturbed:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             now = self.study.stages().items()
-            again = [job for job, words in now if job not in stages and words in stages.values()]
+            again = [job for job, words in now if job not in orphans and words in orphans.values()]
             if again or not self.is_running():
                 break
             time.sleep(0.05)
@@ -138,7 +138,7 @@ class Disturbed:
             self.start()
             if self._runner.wait() == 0:
                 break
-        psutil.wait_procs(self.study.jobs())
+        psutil.wait_procs(self.study.stages())
         assert self._runner.returncode == 0, (self.study.results / "logs/snakemake.log").read_text()
 
     def _snakemake(self):
@@ -166,8 +166,7 @@ def _processor_seconds(process):
 
 def _stage(process):
     try:
-        name = process.name()
-        return Path(process.cmdline()[1] if "python" in name else name).stem
+        return Path(process.cmdline()[1]).stem
     except (psutil.NoSuchProcess, IndexError):
         return "ended"
 
@@ -207,8 +206,8 @@ def test_every_job_locks_all_files_that_it_writes(tmp_path, monkeypatch):
         locked.update(map(str, paths))
         raise Locked
 
-    monkeypatch.setattr("widedeep.locking.only_writer", only_writer)
-    monkeypatch.setattr("widedeep.interruption.StopSignal", lambda: None)
+    monkeypatch.setattr("widedeep.runtime.locking.only_writer", only_writer)
+    monkeypatch.setattr("widedeep.runtime.interruption.StopSignal", lambda: None)
     monkeypatch.syspath_prepend(study.ROOT / "scripts")
     made = study.Study.new(tmp_path)
     said = made.snakemake("-n", "--printshellcmds").stdout
@@ -216,9 +215,9 @@ def test_every_job_locks_all_files_that_it_writes(tmp_path, monkeypatch):
     for script, words in commands:
         with pytest.raises(Locked):
             importlib.import_module(script).main(shlex.split(words))
-    jobs = study_jobs.jobs(study_config.read(made.folder / study.CONFIG))
+    jobs = jobs_of(checks.read(made.folder / study.CONFIG))
     assert len(commands) == len(jobs)
-    assert {output for job in jobs for output in job.outputs} <= locked
+    assert {output for job in jobs for output in job.writes} <= locked
 
 
 def differences(one, other):

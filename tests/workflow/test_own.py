@@ -1,15 +1,8 @@
 """A network family and a data set of one's own: one file each, then a study of them."""
 
-import numpy as np
 import pandas as pd
-import pytest
 import study
 import yaml
-
-from widedeep.data import sources
-from widedeep.networks import families
-from widedeep.runtime.errors import UserError
-from widedeep.study import config
 
 # As the README shows them.
 FAMILY = '''
@@ -81,55 +74,3 @@ def test_a_family_and_a_data_set_of_one_file_each_run_to_the_report(tmp_path):
     made.edit("scripts/families/mlp.py", "48 * width)))", "32 * width)))")
     made.edit("scripts/datasets/bars.py", "default_rng(0)", "default_rng(1)")
     assert made.jobs_of_dry_run()["download"] == 1
-
-
-@pytest.fixture
-def folders(tmp_path, monkeypatch):
-    monkeypatch.setattr(families, "FOLDER", tmp_path)
-    monkeypatch.setattr(config, "DATASETS", tmp_path)
-    return tmp_path
-
-
-def test_a_family_without_build_is_one_sentence(folders):
-    (folders / "empty.py").write_text("")
-    with pytest.raises(UserError, match="empty.py: has no function build"):
-        families.load("empty")
-
-
-@pytest.mark.parametrize(
-    ("returned", "words"),
-    [
-        ("np.zeros((2, 1, 8, 8)), [0, 1]", "images of type float64 and shape"),
-        ("np.zeros((2, 8, 8), np.uint8), [0, 1]", "shape .2, 8, 8.; uint8"),
-        ("np.zeros((2, 1, 8, 8), np.uint8), [0, 2]", "labels that are not one number below 2"),
-        ("np.zeros((2, 1, 8, 8), np.uint8), [0]", "labels that are not one number below 2"),
-    ],
-)
-def test_a_data_set_file_that_returns_something_else_is_one_sentence(folders, returned, words):
-    (folders / "own.py").write_text(f"import numpy as np\n\n\ndef load():\n    return {returned}, {returned}, 'ab'\n")
-    with pytest.raises(UserError, match=words):
-        sources.own_file("own")
-
-
-def test_a_data_set_file_without_load_is_one_sentence(folders):
-    (folders / "own.py").write_text("")
-    with pytest.raises(UserError, match="own.py: has no function load"):
-        sources.own_file("own")
-
-
-def test_first_parts_of_a_data_set_file_that_is_sorted_by_class_hold_all_classes(folders):
-    (folders / "own.py").write_text(
-        "import numpy as np\n\n\ndef load():\n    labels = np.repeat(np.arange(4), 10)\n"
-        "    images = np.tile(labels[:, None, None, None], (1, 1, 8, 8)).astype(np.uint8)\n"
-        "    return images, labels, images, list(labels), 'abcd'\n"
-    )
-    for split in sources.own_file("own")[:2]:
-        assert np.bincount(split.labels[:8]).tolist() == [2] * 4
-        assert (split.images[:, 0, 0, 0] == split.labels).all()
-
-
-@pytest.mark.parametrize("key", ["source", "folder", "archive", "mirrors", "image_size", "stream"])
-def test_a_data_set_file_takes_no_other_key(folders, key):
-    (folders / "own.py").write_text("")
-    with pytest.raises(UserError, match=f"dataset.{key}: own comes from"):
-        config.check_dataset({"name": "own", key: 8})

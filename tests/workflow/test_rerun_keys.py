@@ -1,10 +1,13 @@
 """Every key of the config: what a change of it reruns, and what it does not, by dry runs."""
 
+import typing
+
 import changes
 import pytest
 import reruns
-import yaml
-from study import ROOT
+
+from widedeep.runtime.options import Options, kind_of
+from widedeep.study.config import Study
 
 # Keys of data sets that the study of these tests cannot have, and why.
 NOT_HERE = {
@@ -21,12 +24,7 @@ NOT_HERE = {
 def base(finished, tmp_path_factory):
     """The finished tiny study with figures 2 and C and what they show."""
     made = finished.copy_to(tmp_path_factory.mktemp("base") / "study")
-
-    def grow(config):
-        config["grid"].append(reruns.BASE_GRID)
-        config["figures"] |= reruns.BASE_FIGURES
-
-    made.edit_config(grow)
+    made.edit_config(lambda config: config.update(reruns.GROWN))
     made.run_study()
     return made
 
@@ -47,23 +45,19 @@ def test_less_reruns_what_aggregates(base, tmp_path, what):
     assert copy.jobs_of_dry_run() == expected
 
 
-def test_every_key_of_the_schema_has_a_row():
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    keys = set(leaves(schema, schema))
+def test_every_key_of_the_config_has_a_row():
+    keys = set(leaves(Study))
     assert keys == changes.KEYS.keys() | NOT_HERE.keys()
     assert not changes.KEYS.keys() & NOT_HERE.keys()
 
 
-def leaves(schema, part, path=""):
-    """Dotted paths of all keys that hold a value, lists of objects passed through."""
-    while "$ref" in part or "items" in part:
-        if "$ref" in part:
-            part = schema["$defs"][part["$ref"].rsplit("/", 1)[1]]
-        elif "properties" in part["items"] or "$ref" in part["items"]:
-            part = part["items"]
+def leaves(section, path=""):
+    """Dotted paths of all keys that hold a value, through sections and lists of sections."""
+    for name, field in section.model_fields.items():
+        place = f"{path}{field.alias or name}"
+        kind = kind_of(field.annotation)
+        (kind,) = map(kind_of, typing.get_args(kind) or [kind]) if typing.get_origin(kind) is list else [kind]
+        if isinstance(kind, type) and issubclass(kind, Options):
+            yield from leaves(kind, f"{place}.")
         else:
-            break
-    if "properties" not in part:
-        yield path
-    for name, inner in part.get("properties", {}).items():
-        yield from leaves(schema, inner, f"{path}.{name}" if path else name)
+            yield place

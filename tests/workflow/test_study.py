@@ -84,9 +84,9 @@ def test_every_job_left_a_log_and_a_timing(finished):
 
 def test_the_user_is_told_where_the_results_are(finished):
     said = finished.first_run
-    assert "Report:  results/tiny/report.html" in said
-    assert "Figures: results/tiny/figures" in said
-    assert "not decidable: Deep networks have a block structure" in said  # with two seeds
+    for path in ("report.html", "explorer.html", "figures", "summary.csv", "findings.md"):
+        assert f"results/tiny/{path}" in said
+    assert "not decidable: " in said  # with two seeds
     assert "of 44 jobs" in said
 
 
@@ -111,14 +111,15 @@ def test_a_wrong_config_is_one_sentence_before_anything_runs(copied):
     copied.edit_config(lambda config: config["grid"][0].update(depths=[8, 15]))
     result = copied.run_study(check=False)
     assert result.returncode == 1
-    assert "tiny.yaml: config key grid[0].depths: depth 15 is not 6n + 2" in result.stderr
+    assert "tiny.yaml: config key grid[0].depths: depth 15 " in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_options_for_snakemake_are_passed_on_and_an_unfinished_study_has_no_report(tmp_path):
     made = study.Study.new(tmp_path)
     said = made.run_study("-n").stdout
-    assert "the study is not finished; what Snakemake said: results/tiny/logs/snakemake.log" in said
+    assert "results/tiny/logs/snakemake.log" in said
+    assert "report.html" not in said
     assert "Training digits-resnet8-w1-f100" in (made.results / "logs/snakemake.log").read_text()
     assert not (made.results / "report.html").exists()
 
@@ -147,7 +148,7 @@ def test_an_error_in_one_network_is_shown_and_stops_no_other(copied):
     Checkpoint(folder / "checkpoint.pt", {"seed": 5}).save({})
     result = copied.run_study(check=False)
     assert result.returncode == 1
-    assert "is the checkpoint of another configuration" in result.stderr
+    assert f"{folder.relative_to(copied.folder)}/checkpoint.pt" in result.stderr
     assert "Traceback" not in result.stderr
     assert "run the same command to go on" in result.stderr
     assert (copied.results / "models/digits-resnet14-w1-f100/seed3/cka.h5").exists()

@@ -14,7 +14,7 @@ import run_within
 import study
 import yaml
 
-from widedeep.planning import budget, side_by_side
+from widedeep.planning import budget, throughput
 from widedeep.runtime import command
 from widedeep.runtime.errors import UserError
 from widedeep.runtime.interruption import STOPPED
@@ -43,8 +43,8 @@ def folder(tmp_path, monkeypatch):
     made = study.Study.new(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(side_by_side, "measured", lambda *_: side_by_side.Measured(1e18, 0.0, "an invented device"))
-    monkeypatch.setattr(budget, "fastest_number", lambda throughput, _most: bool(throughput(1)) * 1)
+    monkeypatch.setattr(throughput, "side_by_side", lambda *_: throughput.Measured(1e18, 0.0, "an invented device"))
+    monkeypatch.setattr(budget, "fastest_number", lambda throughput_of, _most: bool(throughput_of(1)) * 1)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield made.folder
     for number, handler in handlers.items():
@@ -68,8 +68,8 @@ def test_it_trains_in_the_plans_order_is_cut_goes_on_and_ends_with_a_report(monk
     follow, analysed = run_study.follow, []
     epochs = 4  # so long that none ends before it is told to stop, on a busy machine either
 
-    def cut_at_once(snakemake, log, results, until=None):
-        return follow(snakemake, log, results, until and time.monotonic())
+    def cut_at_once(snakemake, log, study, until=None):
+        return follow(snakemake, log, study, until and time.monotonic())
 
     with monkeypatch.context() as without_analysis:
         without_analysis.setattr(run_study, "main", lambda _: analysed.append(depths_of(STUDY)) or 0)
@@ -100,7 +100,7 @@ def test_it_trains_in_the_plans_order_is_cut_goes_on_and_ends_with_a_report(monk
     figures = {path.stem for path in Path("results/mini-gpu/figures").iterdir()}
     assert figures == {"fig1", "B"}
     # All is there: nothing is measured, and nothing runs.
-    monkeypatch.setattr(side_by_side, "measured", None)
+    monkeypatch.setattr(throughput, "side_by_side", None)
     assert run(depths=[8, 20], epochs=epochs) == 0
     said = capsys.readouterr().out
     assert "Nothing to do: everything is up to date." in said
@@ -115,7 +115,7 @@ def with_data(folder):
 def test_where_no_training_ends_in_time_there_is_one_sentence(folder, monkeypatch):
     with_data(folder)
     monkeypatch.setattr(run_study, "follow", lambda *_: (STOPPED, False))
-    with pytest.raises(UserError, match=r"^results/mini-gpu: no training has ended; checkpoints are kept, so run the"):
+    with pytest.raises(UserError, match=r"^results/mini-gpu: .*checkpoints"):
         run()
     assert not STUDY.exists()
 
@@ -135,12 +135,10 @@ def test_after_ctrl_c_nothing_is_analysed(folder, monkeypatch):
 
 
 def test_too_few_minutes_are_one_sentence_with_those_that_are_needed(folder, monkeypatch, capsys):
-    monkeypatch.setattr(side_by_side, "measured", lambda *_: side_by_side.Measured(1e7, 0.0, "a slow device"))
+    monkeypatch.setattr(throughput, "side_by_side", lambda *_: throughput.Measured(1e7, 0.0, "a slow device"))
     with_data(folder)
-    with pytest.raises(
-        UserError, match=r"^--minutes: too few for any network; the quickest takes 37 min, so give more"
-    ):
+    with pytest.raises(UserError, match=r"^--minutes: .* 37:\d\d "):
         run(minutes=10)
     said = capsys.readouterr().out
-    assert re.search(r"none fits into the time\nleft out\n  ResNet-14 1x +1 seed +35 min\n  ResNet-8 1x ", said)
+    assert re.search(r"left out\n  ResNet-14 1x +1 seed +3\d:\d\d\n  ResNet-8 1x ", said)
     assert not list(folder.glob("results/*/models"))

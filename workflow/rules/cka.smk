@@ -1,14 +1,3 @@
-def dumps_of_pairs(wildcards):
-    """The dumps of both configurations of a file of pairs up to its seed."""
-    return job_of(wildcards, "compute_pairs").inputs
-
-
-def second_option(wildcards):
-    """The dumps of the second configuration as an option; none where it is the first."""
-    second = dumps_of_pairs(wildcards)["second"]
-    return option("second", second) if second else ""
-
-
 rule compute_cka:
     input:
         **inputs("compute_cka"),
@@ -34,7 +23,7 @@ rule compute_cka:
 
 rule compute_pairs:
     input:
-        unpack(dumps_of_pairs),
+        unpack(lambda wildcards: job_of(wildcards, "compute_pairs").inputs),
     output:
         PLACES.pairs("{model}", "{model2}", "{seed}"),
     log:
@@ -47,10 +36,10 @@ rule compute_pairs:
         runtime=minutes("compute_pairs"),
     params:
         timing=PLACES.timing(PAIRS),
-        second=second_option,
+        dumps=lambda wildcards: job_of(wildcards, "compute_pairs").arguments,
         code=code("compute_pairs.py"),
     message:
         "CKA between {wildcards.model} and {wildcards.model2}, larger seed {wildcards.seed}"
     shell:
-        "python scripts/compute_pairs.py --first {input.first} {params.second}"
-        " --threads {threads} --timing {params.timing} --out {output} > {log} 2>&1"
+        "python scripts/compute_pairs.py {params.dumps} --threads {threads} --timing {params.timing} --out {output}"
+        " > {log} 2>&1"

@@ -21,7 +21,7 @@ from widedeep.planning.sizes import estimated
 from widedeep.runtime import events, files
 from widedeep.runtime.errors import UserError
 from widedeep.runtime.options import option, words
-from widedeep.study import checks, drawings, fingerprint, jobs
+from widedeep.study import checks, commands, drawings, fingerprint, jobs
 from widedeep.study.places import ANY, pairs_name
 
 try:
@@ -42,6 +42,7 @@ PAIRS = pairs_name("{model}", "{model2}", "{seed}")
 WORKERS = STUDY.dataset.workers
 THREADS = 1 + WORKERS
 TRAINING_THREADS = STUDY.training.gpus + WORKERS
+PRIORITIES = commands.training_priorities(STUDY)
 GIVEN = workflow.resource_settings.overwrite_resources
 
 
@@ -68,9 +69,15 @@ def with_verified_data(named):
 
 def job_of(wildcards, rule):
     """The jobs.Job of a rule with these wildcards."""
-    if rule == "compute_pairs":
+    if wildcards.get("model2"):
         return BY_NAME[pairs_name(wildcards.model, wildcards.model2, wildcards.seed)]
     return BY_NAME[f"{wildcards.model}/seed{wildcards.seed}/{rule}"] if rule in jobs.STAGES else JOB[rule]
+
+
+def network_of(wildcards):
+    """The names.Network of the model and seed in wildcards."""
+    (network,) = job_of(wildcards, "train").networks
+    return network
 
 
 def code(script, *more):
@@ -82,8 +89,7 @@ def code_with_family(script):
     """The same of a stage that builds networks, whose family is a file of its own."""
 
     def fingerprint_of_both(wildcards):
-        (network,) = job_of(wildcards, "train").networks
-        return code(script, families.path_of(network.configuration.family))
+        return code(script, families.path_of(network_of(wildcards).configuration.family))
 
     return fingerprint_of_both
 
@@ -115,6 +121,29 @@ def described():
         return dataset.describe(PLACES.data)
     except UserError:
         return None
+
+
+def unverified(wildcards):
+    """What decides what the images are where no checksum of the content does: code, and names and sizes of files.
+
+    If the folder of images is gone or has a fault, as on another machine, what the data set's file says of it. Streamed
+    images are too many to be looked at each time.
+    """
+    section = STUDY.dataset
+    if KNOWN_DATA:
+        # Of a known data set the whole images are verified, and then scaled down.
+        return code("widedeep/data/loading.py") if section.image_size else ""
+    if own_file := catalogue.own_file(section.name):
+        return code("widedeep/data/folders.py", own_file)
+    of_code = code("widedeep/data/folders.py")
+    if section.stream:
+        return of_code
+    from widedeep.data import folders
+
+    try:
+        return f"{of_code} {folders.checksum(os.path.expanduser(section.folder))}"
+    except (UserError, OSError):
+        return f"{of_code} {described().listed}" if described() else of_code
 
 
 @functools.cache

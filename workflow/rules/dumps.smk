@@ -3,11 +3,7 @@ rule dump_activations:
         **inputs("dump_activations"),
     output:
         **outputs("dump_activations")
-        | (
-            {}
-            if STUDY.dumps.keep
-            else {"dump": temp(outputs("dump_activations")["dump"])}
-        ),
+        | ({} if STUDY.dumps.keep else {"dump": temp(outputs("dump_activations")["dump"])}),
     log:
         PLACES.log(f"{ANY}/dump_activations"),
     conda:

@@ -1,9 +1,10 @@
-"""Which networks of a study a number of minutes pays for, and in which order they are trained.
+"""Chooses the networks of a study that can be trained and analysed within a number of minutes.
 
-Estimates err upwards: as if as many processes as are worth while ran all the time, each as slow to start as the first
-one that was measured, and as if dumps and probes had ended before CKA begins.
+Estimates err upwards: the device always serves as many jobs at a time as pay off, every job starts as slowly as the
+first one that was measured, and CKA begins after all dumps and probes have ended.
 """
 
+import functools
 import heapq
 import itertools
 import os
@@ -11,46 +12,48 @@ from dataclasses import dataclass
 
 from widedeep.names import Network
 from widedeep.planning import remaining, throughput
-from widedeep.study.jobs import jobs_of
+from widedeep.study.drawings import drawings_of
+from widedeep.study.jobs import network_job, networks_of, pairs_job, pairs_of, tables_of
 from widedeep.study.subset import subset_of
 
-# One more process for each that runs is worth while if all together get faster by this.
+# Doubling the number of processes pays off if their total throughput grows by this factor.
 _WORTH_WHILE = 1.1
-# Bytes a second at which dumps are written and read.
+# Bytes a second of writing and reading dumps.
 _DISK = 200e6
 
 
 @dataclass(frozen=True)
 class Rates:
-    """How fast a machine is.
+    """Rates of a machine.
 
     Attributes:
-        at_once: how many processes its device serves at a time.
-        operations: dict from width multipliers to the floating-point operations a second of all of them together.
-        start: seconds until a job begins its work.
-        products: operations a second of one core in matrix products in double precision.
-        a_gram: seconds in which a core stores a Gram matrix, and finds its first component where the device does not.
-        in_float32: how many times longer than in a training a forward pass takes in full float32 (precision.py).
-        cores: their number.
+        at_once: number of processes that its device serves at a time.
+        operations: dict from width multipliers to floating-point operations a second of all these processes together.
+        start: seconds from the start of a job to the start of its work.
+        products: floating-point operations a second of one core in float64 matrix products.
+        store_gram: seconds in which one core stores a Gram matrix, with its first component where the device does not
+            find it.
+        in_float32: ratio of the time of a forward pass in full float32 (precision.py) to that in a training.
+        cores: number of cores.
     """
 
     at_once: int
     operations: dict
     start: float
     products: float
-    a_gram: float
+    store_gram: float
     in_float32: float
     cores: int
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A training.
+    """A planned training.
 
     Attributes:
         network: names.Network.
-        operations: that are left of it.
-        seconds: that it takes beside others.
+        operations: floating-point operations that are left of it.
+        seconds: time that it takes beside others.
         end: seconds from the start of the first training to the end of this one.
     """
 
@@ -62,11 +65,11 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """The networks that are trained, and those that are not.
+    """The networks to train, and those that are left out.
 
     Attributes:
         trainings: list of Planned in the order in which they start.
-        left_out: list of Planned that do not fit, each as if it were the only one.
+        left_out: list of Planned for the networks that do not fit, each timed as if it were the only one.
         analysis: seconds from the end of the trainings to the report.
     """
 
@@ -76,19 +79,19 @@ class Plan:
 
     @property
     def seconds(self):
-        """From now to the report."""
+        """Seconds from now to the report."""
         return max((planned.end for planned in self.trainings), default=0.0) + self.analysis
 
 
 def fastest_number(throughput_of, most):
-    """How many processes are worth while: their number is doubled as long as all together get faster by a tenth.
+    """Double the number of processes as long as their total throughput grows by a tenth.
 
     Args:
-        throughput_of: function from a number of processes to what all together do a second; 0 if they find no memory.
-        most: processes.
+        throughput_of: function from a number of processes to their total throughput; 0 if they run out of memory.
+        most: largest number of processes.
 
     Returns:
-        the number; 0 if one alone finds no memory.
+        the last number that paid off; 0 if one process alone runs out of memory
     """
     number, rate = 0, throughput_of(1)
     while rate:
@@ -100,15 +103,17 @@ def fastest_number(throughput_of, most):
 
 
 def ends(study):
-    """The configurations between which a study lies, each with those that replace it where it costs too much.
+    """Deep, wide and small configurations of a study, the first choices with the ones that replace them if too costly.
+
+    They are those of the rows of figure 1; where it lacks a row, or the study lacks the figure, of a row of the grid.
 
     Args:
-        study: config.Study; without figure 1, whose rows these are, rows of its grid take their place.
+        study: config.Study.
 
     Returns:
-        three lists of names.Configuration, the first choice first: deep ones, down to the shallowest of the grid; wide
-        ones of the figure, then of the grid's smallest depth, then a narrow one; the smallest of the figure, and of the
-        grid.
+        (deep, wide, small), three lists of names.Configuration by preference. Deep: of the figure, then shallower ones
+        of the grid. Wide: of the figure, then of the grid's smallest depth, then the smallest. Small: the smallest of
+        the figure, then of the grid.
     """
     deep, wide = _rows(study)
     others = _alike(study)
@@ -124,7 +129,7 @@ def ends(study):
 
 
 def _rows(study):
-    """The depth row and the width row of figure 1; of the grid, where the figure lacks one or is none."""
+    """The depth row and the width row of figure 1, or of the grid where the figure lacks one."""
     rows = study.sections["fig1"].shown(study.dataset.name) if "fig1" in study.sections else {}
     grid = list(study.configurations)
     first = [*itertools.chain(*rows.values()), *grid][0]
@@ -137,7 +142,7 @@ def _rows(study):
 
 
 def _alike(study):
-    """The configurations of figure 1, and all of the grid that are of its family and on all data."""
+    """The configurations of figure 1, and all configurations of its family on all data."""
     rows = [one for row in _rows(study) for one in row]
     return [one for one in study.configurations if one in rows or (one.family, one.fraction) == (rows[0].family, 1)]
 
@@ -147,11 +152,11 @@ def _size(configuration):
 
 
 def candidates(costs):
-    """The networks that may be trained, the most telling ones first.
+    """The networks that may be trained, the most informative first.
 
-    These are figure 1's and all of the same family on all data: the deepest, the widest and the smallest of the figure,
-    the smallest of the grid, the rest of the figure and then the others, from the cheapest. Second seeds come after the
-    first ones of all.
+    These are the networks of figure 1, and all of the same family on all data. First come the deepest, the widest and
+    the smallest configuration of the figure, then the smallest of the grid, then the rest of the figure, then all
+    others; the rest and the others by cost. All first seeds come before all second ones.
 
     Args:
         costs: costs.Costs of the study.
@@ -169,33 +174,39 @@ def candidates(costs):
 
 
 class Budget:
-    """The time that the networks of a study take on a machine, and which of them fit into a number of seconds.
+    """Time that the networks of a study take on a machine; chooses those that fit.
+
+    What is there already is looked up once, so make a new Budget when jobs have run.
 
     Args:
-        costs: costs.Costs of the study, of its whole grid.
-        rates: Rates.
+        costs: costs.Costs of the whole study.
+        rates: Rates of the machine.
         done: dict from names.Network to the share of its training that is done; 1 means finished.
-        there: function that says whether the file at a path is there, for tests.
+        there: function of a path that tells whether its file exists; tests replace it.
     """
 
     def __init__(self, costs, rates, done, there=os.path.exists):
         self._costs, self._study, self._rates, self._done, self._there = costs, costs.study, rates, done, there
         self._trained = {network for network, share in done.items() if share == 1}
+        # Asked for again with each network that is added to a plan.
+        self._of_network = functools.cache(self._seconds_of_network)
+        self._training = functools.cache(self._seconds_of_training)
+        self._tables = len(tables_of(self._study))
 
     def plan(self, seconds):
-        """Choose the networks to train in so many seconds, report included.
+        """Choose the networks to train.
 
-        First a deep, a wide and a small one (`ends`). While these three do not fit, the next choice takes the place of
-        the costliest of them. Then each other candidate is added if it fits, and the seeds before it are there.
+        First a deep, a wide and a small one (`ends`). While these three do not fit, the costliest of them is replaced
+        by the next choice. Then each other candidate is added if it fits and the seeds before it are in the plan.
 
         Args:
-            seconds: from now to the report.
+            seconds: time from now to the report.
 
         Returns:
             Plan
         """
         rows = [[self._study.all_seeds([one])[0] for one in row] for row in ends(self._study)]
-        # One network may be at two ends.
+        # One network may be deep and small, for example.
         while not self._fit(list(dict.fromkeys(row[0] for row in rows)), seconds):
             replaceable = [row for row in rows if len(row) > 1]
             if not replaceable:
@@ -210,29 +221,38 @@ class Budget:
         return Plan(self._scheduled(chosen), alone, self._analysis_with(chosen))
 
     def least(self):
-        """Seconds of the candidate that is finished soonest, report included."""
+        """Least number of seconds in which one more candidate can be trained and analysed, report included."""
         following = [network for network in candidates(self._costs) if self._is_next(network, [])]
         return min(self._scheduled([network])[0].end + self._analysis_with([network]) for network in following)
 
     def analysis(self, study):
-        """Seconds of all jobs of a study but download and trainings, as far as they have not run.
+        """Seconds of the jobs of a study that have not run, without download and trainings.
 
-        Dumps and probes share the device, the others the cores.
+        Dumps and probes share the device, all others the cores.
 
         Args:
-            study: config.Study, a part of the whole.
+            study: config.Study, a subset of the whole study.
         """
-        on_device, on_cores = [], []
-        for job in jobs_of(study):
-            # Tables and figures are made anew with each network.
-            if job.rule in ("download", "train") or (job.networks and self._there(job.writes[-1])):
-                continue
-            seconds = self._rates.start + self._work(job, study)
-            (on_device if job.rule in ("dump_activations", "probe_residual_blocks") else on_cores).append(seconds)
+
+        def of_networks(rule):
+            return [self._of_network(rule, network) for network in networks_of(study, rule)]
+
+        on_device = of_networks("dump_activations") + of_networks("probe_residual_blocks")
+        pairs = [self._seconds_of(pairs_job(study, *pair), study) for pair in pairs_of(study)]
+        # Tables and figures are made again with every new network.
+        drawn = [self._rates.start] * (len(drawings_of(study)) + self._tables)
+        on_cores = of_networks("compute_cka") + pairs + drawn
         return remaining.at_once(on_device, self._rates.at_once) + remaining.at_once(on_cores, self._rates.cores)
 
+    def _seconds_of_network(self, rule, network):
+        return self._seconds_of(network_job(self._study, rule, network), self._study)
+
+    def _seconds_of(self, job, study):
+        """Seconds of a job; 0 if it has run."""
+        return 0.0 if self._there(job.writes[-1]) else self._rates.start + self._work(job, study)
+
     def _is_next(self, network, chosen):
-        """Whether a network is neither finished nor chosen, and those of its configuration with smaller seeds are."""
+        """Whether a network is neither trained nor chosen, and all smaller seeds of its configuration are."""
         there = self._trained.union(chosen)
         same = self._study.all_seeds([network.configuration])
         return network not in there and all(other in there for other in same if other.seed < network.seed)
@@ -246,32 +266,35 @@ class Budget:
         return self.analysis(subset_of(self._study, everything)) if everything else 0.0
 
     def _left(self, network):
-        """Operations that are left of a training."""
+        """Floating-point operations that are left of a training."""
         return self._costs.training(network) * (1 - self._done.get(network, 0))
 
     def _scheduled(self, networks):
-        """The Planned of those networks that are not trained, started in this order as places become free."""
+        """list of Planned for networks that are not trained; each starts in this order when the device has room."""
         free, planned = [0.0] * self._rates.at_once, []
         for network in networks:
             if network in self._trained:
                 continue
-            operations = self._left(network)
-            seconds = self._rates.start + self._on_device(network, operations)
+            seconds = self._training(network)
             end = heapq.heappop(free) + seconds
             heapq.heappush(free, end)
-            planned.append(Planned(network, operations, seconds, end))
+            planned.append(Planned(network, self._left(network), seconds, end))
         return planned
 
+    def _seconds_of_training(self, network):
+        return self._rates.start + self._on_device(network, self._left(network))
+
     def _on_device(self, network, operations):
-        """Seconds, while others share the device."""
+        """Seconds of so many operations while as many jobs as possible share the device."""
         rate = throughput.at_width(network.configuration.width, self._rates.operations)
         return operations * self._rates.at_once / rate
 
     def _work(self, job, study):
-        """Seconds of one job beside its start; of drawing and tabulating, nothing.
+        """Seconds of a job without its start; 0 for a drawing or a table.
 
         Args:
-            study: config.Study whose job it is: it may lack seeds of the whole.
+            job: jobs.Job.
+            study: config.Study of the job, which may lack seeds of the whole study.
         """
         if job.rule == "dump_activations":
             return self._dump(*job.networks)
@@ -291,9 +314,9 @@ class Budget:
         on_device = self._on_device(network, self._rates.in_float32 * sum(self._costs.dumping(network)))
         layers = self._costs.size_of(network.configuration).layers
         grams = self._costs.minibatches * layers if self._study.dumps.form == "gram" else 0
-        return on_device + grams * self._rates.a_gram + self._costs.dump_bytes(network) / _DISK
+        return on_device + grams * self._rates.store_gram + self._costs.dump_bytes(network) / _DISK
 
     def _comparison(self, first, second):
-        """All pairs of layers of some networks with others, with and without first components, and their dumps."""
+        """Seconds of comparing all layers of two lists of networks, and of reading their dumps."""
         read = sum(self._costs.dump_bytes(network) for network in [*first, *second])
         return self._costs.products(first, second) / self._rates.products + read / _DISK

@@ -1,21 +1,21 @@
-"""What the jobs of a study cost: operations and memory. One formula a quantity, for plan, budget and Slurm alike."""
+"""Costs of the jobs of a study: operations and memory. Plan, budget and Slurm's requests share these formulas."""
 
 import functools
 import math
 
 from widedeep.measures.memory import held_bytes
 from widedeep.planning import file_sizes, sizes
-from widedeep.study.drawings import one_model
+from widedeep.study.drawings import one_seed
 
-# Bytes that are resident of a process with torch, or with h5py and scipy alone, before it holds any data.
+# Resident bytes of a process before it holds any data: with torch, and with h5py and scipy alone.
 _TORCH_PROCESS, _NUMPY_PROCESS = 950e6, 250e6
-# Bytes that HDF5 keeps of a layer of a dump that is open, as measured.
+# Measured bytes that HDF5 keeps for each layer of an open dump.
 _OPEN_LAYER = 40e3
-# Lanczos' method keeps, for each feature, up to 60 float32 vectors, a mean in both precisions and a product.
+# Bytes a feature of Lanczos' method: up to 60 vectors in float32, a mean in both precisions, a product in float64.
 _LANCZOS_BYTES = 60 * 4 + 4 + 8 + 8
-# Appendix A on examples x examples: three Gram matrices, their parts, triangles and centred copies, as measured.
+# Measured bytes a pair of examples of appendix A: three Gram matrices, their parts, triangles and centred copies.
 _CONVERGENCE_BYTES = 110
-# Forward passes over the evaluation set that first components take, at most about.
+# About the most forward passes over the evaluation set that first components take.
 _COMPONENT_PASSES = 20
 
 
@@ -25,12 +25,13 @@ class Costs:
     Args:
         study: config.Study.
         images: catalogue.Images.
-        size_of: function of a names.Configuration and catalogue.Images that returns its sizes.Size: sizes.counted or
-            sizes.estimated.
+        size_of: sizes.counted, or sizes.estimated: a function of a names.Configuration and `images` that returns a
+            sizes.Size.
 
     Attributes:
-        dumped: examples of the evaluation set.
-        minibatches: their number in a dump, all passes together.
+        size_of: function of a names.Configuration that returns its sizes.Size.
+        dumped: number of examples of the evaluation set that are dumped.
+        minibatches: number of minibatches in a dump, of all passes together.
     """
 
     def __init__(self, study, images, size_of=sizes.counted):
@@ -46,46 +47,46 @@ class Costs:
         }
 
     def operations(self, job):
-        """Floating-point operations of a jobs.Job; 1 of one that draws or tabulates."""
+        """Floating-point operations of a jobs.Job; 1 for a drawing or a table."""
         if job.rule == "compute_pairs":
             return self.products(*self.pairs_read(job))
         return self._operations[job.rule](*job.networks) if job.rule in self._operations else 1
 
     def training(self, network):
-        """Operations of a whole training: steps, each as many as three forward passes, and evaluations."""
+        """Operations of a whole training: its steps, of three forward passes an image, and its evaluations."""
         recipe, tested = self.study.training, self.images.test_examples
         examples = self._training_examples(network)
         # The last, incomplete batch is dropped.
         in_steps = examples // recipe.batch_size * recipe.batch_size * recipe.epochs
-        # Training goes through the test set after as many epochs as make it a tenth of the work, and after the last one.
+        # The test set is evaluated every so many epochs that it costs a tenth of the work, and after the last epoch.
         every = math.ceil(10 * tested / (3 * examples))
-        # The finished network sees both splits once more, for metrics.json.
+        # The finished network is evaluated on both splits once more, for metrics.json.
         evaluated = tested * (math.ceil(recipe.epochs / every) + 1) + examples
         return self._size(network).forward * (3 * in_steps + evaluated)
 
     def dumping(self, network):
-        """(operations of the forward passes of dump, components and predictions; of the Gram matrices of all layers)."""
+        """Operations of dump, first components and predictions: (of forward passes, of Gram matrices of all layers)."""
         size, batch_size = self._size(network), self.study.dumps.batch_size
         seen = self.minibatches * batch_size + _COMPONENT_PASSES * self.dumped + self.images.test_examples
         return size.forward * seen, 2 * self.minibatches * batch_size**2 * size.features
 
     def probing(self, network):
-        """(operations of the training of all probes, of the accuracies of probes and of deleted blocks)."""
+        """Operations of probes and deletion: (of the training of all probes, of accuracies with and without blocks)."""
         size, examples = self._size(network), self._training_examples(network)
-        # For each image a forward pass, and three products of each probe.
+        # A forward pass for each image, and three products for each probe.
         learned = (size.forward + 3 * 2 * self._probed(size) * self.images.classes) * examples
-        # A network without some blocks runs from the first missing one on, half of the network in the mean: without
-        # each block alone, and without each number of last blocks of a stage.
+        # Each block is deleted alone, and with the rest of its stage. Such a network runs from the deleted block on,
+        # half of the network on average.
         measured = size.forward * (examples + (1 + 2 * size.blocks / 2) * self.images.test_examples)
         return learned * self.study.probes.epochs, measured
 
     def products(self, first, second):
-        """Operations of the products of all layers of some networks with all of others, plain and deflated."""
+        """Operations of the products of all layers of two lists of networks, plain and deflated."""
         layers = [sum(self._size(network).layers for network in part) for part in (first, second)]
         return 2 * 2 * math.prod(layers) * self.minibatches * self.study.dumps.batch_size**2 / 2
 
     def memory(self, job):
-        """About the bytes of memory that a jobs.Job needs at most; None of one that needs no more than any program."""
+        """Estimated peak memory of a jobs.Job in bytes; None for a job without large data."""
         of_one_network = {
             "train": self.training_memory,
             "dump_activations": self._dump_memory,
@@ -97,44 +98,44 @@ class Costs:
         if job.rule == "compute_pairs":
             first, second = self.pairs_read(job)
             return self._comparison_memory(first if first == second else first + second)
-        return self._convergence_memory(*one_model(self.study)) if job.rule == "cka_convergence" else None
+        return self._convergence_memory(*one_seed("A")(self.study)) if job.rule == "cka_convergence" else None
 
     def training_memory(self, network):
-        """Weights, gradients, momentum and a copy on its way to a file; what the backward pass needs; all images."""
+        """Bytes of a training: weights, gradients, momentum, a copy for a file, kept activations, all images."""
         size = self._size(network)
         return _TORCH_PROCESS + self._split_bytes() + 4 * size.weights + 4 * self.study.training.batch_size * size.kept
 
     def _dump_memory(self, network):
-        """The vectors of Lanczos' method for all layers, if none converges early, and a few layers of a minibatch."""
+        """Bytes of a dump: the vectors of Lanczos' method for all layers, and a few layers of a minibatch."""
         size = self._size(network)
         minibatch = 4 * 4 * self.study.dumps.batch_size * size.largest
         return _TORCH_PROCESS + size.weights + _LANCZOS_BYTES * size.features + minibatch
 
     def _probe_memory(self, network):
-        """All images; weights, gradients and momentum of all probes, and a few layers of a batch."""
+        """Bytes of probes: all images, weights, gradients and momentum of all probes, and a few layers of a batch."""
         size = self._size(network)
         heads = 3 * 4 * self.images.classes * self._probed(size)
         batch = 4 * 4 * self.study.probes.batch_size * size.largest
         return _TORCH_PROCESS + self._split_bytes() + size.weights + heads + batch
 
     def _comparison_memory(self, networks):
-        """Gram matrices of a minibatch of as many networks as are held at once, and three sums of each pair of layers."""
+        """Bytes of a comparison: the Gram matrices that are held at once, and three sums of each pair of layers."""
         layers = [self._size(network).layers for network in networks]
-        # Those of a minibatch too, on their way to the sums.
+        # Twice: the sums, and the terms of one minibatch that are added to them.
         sums = 2 * 3 * 8 * sum(layers) ** 2
         held = held_bytes(layers, self.study.dumps.batch_size)
         return _NUMPY_PROCESS + held + sums + _OPEN_LAYER * sum(layers)
 
     def _convergence_memory(self, network):
-        """Gram matrices of three layers over all examples of appendix A, or the largest of these layers beside them."""
+        """Bytes of appendix A: Gram matrices of three layers over all examples, or its largest layer beside them."""
         examples = min(self.study.sections["A"].examples, self.images.test_examples)
         features = 40 * examples**2 + 4 * examples * self._size(network).converging
         return _TORCH_PROCESS + max(_CONVERGENCE_BYTES * examples**2, features)
 
     def pairs_read(self, job):
-        """Two lists of networks: those of the first and of the second configuration whose dumps a job of pairs reads.
+        """The networks of both configurations whose dumps a job of pairs reads, as two lists.
 
-        Both are the same list where the pairs are within one configuration.
+        The lists are equal for pairs within one configuration.
         """
         larger = job.networks[0].seed
         return [
@@ -143,7 +144,7 @@ class Costs:
         ]
 
     def dump_bytes(self, network, form=None):
-        """Bytes of a network's dump, in a form or in that of the study."""
+        """Bytes of a network's dump in a form (`gram`, `raw`, `raw16`); None stands for that of the study."""
         section = self.study.dumps
         return file_sizes.dump(self._size(network), form or section.form, self.minibatches, section.batch_size)
 
@@ -154,11 +155,11 @@ class Costs:
         return max(1, round(network.configuration.fraction * self.images.train_examples))
 
     def _probed(self, size):
-        """Features of all probes together."""
+        """Number of features that all probes of a network take together."""
         return size.probed / (4 if self.study.probes.pool else 1)
 
     def _split_bytes(self):
-        """Of both splits in memory: as read, and as they lie on the device; streamed images stay in their files."""
+        """Bytes of both splits in memory, as read and on the device; 0 for images that are streamed."""
         if self.study.dataset.stream:
             return 0
         return 2 * (self.images.train_examples + self.images.test_examples) * math.prod(self.images.shape)

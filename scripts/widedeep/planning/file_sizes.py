@@ -1,11 +1,11 @@
-"""Bytes of the files of a study, from the sizes of its networks: those of their arrays, and what HDF5 adds to them."""
+"""Bytes of the files of a study, from the sizes of its networks: their arrays, and the overhead of HDF5."""
 
 import math
 
 from widedeep.formats.dump_options import gram_bytes, raw_bytes
 
-# What h5py writes beside the arrays, in bytes, as measured: a group with its attributes and links, the header of a
-# chunked dataset, the fixed part of each kind of file, and a string of a layer's name, kind or reason.
+# Measured overhead of h5py, in bytes: a group with its attributes and links, the header of a chunked dataset, the fixed
+# part of each kind of file, and the strings of a layer (name, kind, reason).
 _LAYER_GROUP = 1600
 _CHUNKED_DATASET = 260
 _DUMP_FILE, _COMPONENTS_FILE, _PREDICTIONS_FILE, _COMPARISON_GROUP = 6500, 6150, 6740, 14500
@@ -18,7 +18,7 @@ def dump(size, form, minibatches, batch_size):
     Args:
         size: sizes.Size of the network.
         form: `gram`, `raw` or `raw16`.
-        minibatches: their number, all passes together.
+        minibatches: number of minibatches of all passes together.
         batch_size: examples a minibatch.
     """
     if form == "gram":
@@ -31,23 +31,37 @@ def dump(size, form, minibatches, batch_size):
 
 
 def components(size, examples):
-    """Bytes of a pca.h5 over so many examples."""
+    """Bytes of a pca.h5.
+
+    Args:
+        size: sizes.Size of the network.
+        examples: number of examples.
+    """
     return size.layers * (8 * (examples + 2) + _NAME_IN_COMPONENTS) + _COMPONENTS_FILE
 
 
 def predictions(images):
-    """Bytes of a predictions.h5 on the test set of catalogue.Images."""
+    """Bytes of a predictions.h5 for the test set of a data set (catalogue.Images)."""
     return images.test_examples * (4 * images.classes + 8) + _PREDICTIONS_FILE
 
 
 def comparison(first, second):
-    """Bytes of the comparison of two networks, from their numbers of layers, in a cka.h5 or a file of pairs."""
+    """Bytes of one comparison of two networks in a cka.h5 or in a file of pairs.
+
+    Args:
+        first, second: numbers of layers of both networks.
+    """
     return 24 * first * second + _LAYER_IN_COMPARISON * (first + second) + _COMPARISON_GROUP
 
 
 def _chunk_index(axes, chunks):
-    """Bytes of the B-tree over the chunks of a dataset with so many axes (HDF5 file format, version 1)."""
+    """Bytes of the B-tree over the chunks of a dataset (HDF5 file format, version 1 B-trees).
+
+    Args:
+        axes: number of axes of the dataset.
+        chunks: number of chunks.
+    """
     children = 64
     node = 24 + (children + 1) * (8 + 8 * (axes + 1)) + children * 8
-    # A full leaf keeps 58 of its children when the next chunk splits it, and a second one needs a root above them.
+    # The next chunk splits a full leaf, which keeps 58 of its children. Two leaves or more need a root.
     return node if chunks <= children else node * (1 + math.ceil(chunks / 58))

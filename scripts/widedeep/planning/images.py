@@ -1,4 +1,4 @@
-"""How many images a study has, and of which size, before anything of it runs."""
+"""Numbers and shape of a study's images, before anything of it runs."""
 
 import os
 
@@ -6,17 +6,20 @@ from widedeep.data import catalogue
 from widedeep.data.catalogue import Images
 from widedeep.runtime.errors import UserError
 
-# Data sets of one's own that are not counted yet: more than most, since estimates shall err upwards.
+# Stands for the user's own images until they are counted; larger than most data sets, so that estimates err upwards.
 _MANY = catalogue.DataSet("", train_examples=100_000, test_examples=20_000, channels=3, side=224, classes=1000)
 
 
 def images_of(study):
-    """The Images of a study: of a data set of the user's own from its file, else from its record.
+    """The Images of a study, from the record of a known data set, else from the file of the data set.
 
-    Of a streamed folder called imagenet that is not listed yet, those of ImageNet.
+    A streamed folder called `imagenet` that is not listed yet counts as ImageNet.
 
     Args:
         study: config.Study.
+
+    Returns:
+        catalogue.Images
 
     Raises:
         UserError: the data set is the user's own and its file is not there, or damaged.
@@ -28,8 +31,8 @@ def images_of(study):
         return Images.of(record, section.image_size)
     if not os.path.exists(path):
         raise UserError(
-            f"{path}: no such file, and only it tells how many images {section.name} has; make it first, with "
-            "snakemake and this path as its target."
+            f"{path}: no such file, and only it tells how many images {section.name} has; make it first with "
+            f"`snakemake --cores 1 --configfile CONFIG {path}`."
         )
     from widedeep.formats import dataset
 
@@ -37,11 +40,14 @@ def images_of(study):
 
 
 def expected_images(study, found=None):
-    """The Images of a study, or more than it will have as long as its data set is not there; never refuses.
+    """The Images of a study; as long as they are not counted, an upper guess.
 
     Args:
         study: config.Study.
-        found: dataset.Description of the data set's file, where it is there and whole.
+        found: dataset.Description of the data set's file; None where it is missing or damaged.
+
+    Returns:
+        catalogue.Images
     """
     section = study.dataset
     if section.name in catalogue.WITH_SOURCES:

@@ -1,14 +1,14 @@
-"""Progress of a study, from its results folder and logs alone: no process is asked, so any machine that sees the files
-can tell.
+"""Progress of a study, from its results folder and logs alone, on any machine that sees the files.
 
 done       all files of the job are there.
-running    a training holds the lock of its folder (locking.py), or reported its position a moment ago; another job has
-           begun its log, and neither ended it with an error nor wrote its files.
-failed     the log of its last attempt ends with an error, or Snakemake's events say so, and it has not begun again.
-waiting    all others: not begun, told to stop (its checkpoint is there), killed, or put back into the queue.
+running    a training: holds the lock of its folder (locking.py), or has just reported its position. Another job: has
+           begun its log, which holds no error, and not written its files yet.
+failed     the log of its last attempt ends with an error, or Snakemake's events report a failure, and it has not begun
+           again.
+waiting    all others: not begun, told to stop (its checkpoint is there), killed, or back in the queue.
 
-Every file may be missing, half-written or just replaced: a study runs meanwhile. What a change of config or code makes
-outdated is not seen here; Snakemake knows (`snakemake -n`).
+The study may be running meanwhile, so every file may be missing, half-written or just replaced. Files that a change of
+config or code has made outdated count as done; only Snakemake knows of them (`snakemake -n`).
 """
 
 import fcntl
@@ -26,31 +26,31 @@ from pathlib import Path
 from widedeep.runtime import endings, events, locking
 from widedeep.study.jobs import Job, jobs_of
 
-# Seconds after which the last word of a training is no sign of life any more, where nobody holds its lock, and where
-# the file system has no locks: a step or an evaluation of a large network takes minutes on a slow machine.
+# Seconds after which the last report of a training is no sign of life any more: where nobody holds its lock, and where
+# the file system has no locks. A step or an evaluation of a large network takes minutes on a slow machine.
 _FRESH, _FRESH_WITHOUT_LOCKS = 30, 600
-# How long a training may take to import torch, on a file system that is slow, before it holds the lock.
+# Seconds that a training may take, on a slow file system, to import torch before it holds the lock.
 _STARTING = 300
-# No other job takes longer; one that was killed without a word counts as running for so long at most.
+# Seconds after which another job, one that was killed without a message, no longer counts as running.
 _LONGEST = 86_400
 # Seconds by which the clocks of the nodes and of the file server may differ.
 _SKEW = 60
-# Bytes that the structure of a checkpoint may have, unpacked: all but its tensors, far less than a megabyte.
+# Most bytes of the unpacked structure of a checkpoint, which is all but its tensors; real ones have far less than a MB.
 _LARGEST = 1 << 24
 
 
 @dataclass(frozen=True)
 class State:
-    """What is known of one job.
+    """State of one job.
 
     Attributes:
         job: jobs.Job.
-        name: state, one of `done`, `running`, `failed`, `waiting`.
-        age: seconds since the last word of a running job; None for others.
-        position: of a training the dict with epoch, epochs, loss, accuracy that it last reported; None if unknown.
-        checkpoint: epoch in which a job that waits goes on; None if from its beginning.
-        log: path of the log that tells of a failed job; None for others.
-        last_line: of this log; empty if it says nothing.
+        name: `done`, `running`, `failed` or `waiting`.
+        age: seconds since the last sign of life of a running job; None for others.
+        position: last report of a running training, a dict with epoch, epochs, loss, accuracy; None if unknown.
+        checkpoint: epoch in which a waiting job goes on; None if it starts from the beginning.
+        log: path of the log of a failed job; None if there is none, and for others.
+        last_line: last line of this log; empty if it has none.
     """
 
     job: Job
@@ -63,17 +63,22 @@ class State:
 
 
 def states(study, now=None):
-    """The State of each job of a study, in the order of the pipeline; paths are relative to this folder.
+    """list of the State of each job of a study, in the order of the pipeline.
 
     Args:
-        study: config.Study.
-        now: seconds since the epoch, for tests.
+        study: config.Study; its paths are relative to the current folder.
+        now: seconds since the epoch; None stands for the present. Tests set it.
     """
     return _Observed(study, time.time() if now is None else now).states()
 
 
 class _Observed:
-    """A study as its files tell of it."""
+    """The jobs of a study and what its files say of them.
+
+    Args:
+        study: config.Study.
+        now: seconds since the epoch.
+    """
 
     def __init__(self, study, now):
         self._jobs = jobs_of(study)
@@ -90,7 +95,7 @@ class _Observed:
         ]
 
     def _is_there(self, path):
-        """Whether a file exists; a folder is listed once, for a study has thousands of files."""
+        """Whether a file exists; each folder is listed once, since a study has thousands of files."""
         folder, name = os.path.split(path)
         if folder not in self._listings:
             try:
@@ -100,11 +105,11 @@ class _Observed:
         return name in self._listings[folder]
 
     def _is_made(self, job):
-        """Whether all that a finished job leaves is there."""
+        """Whether all outputs of a job are there, without dumps if the study deletes them."""
         return all(self._is_there(path) for path in job.writes if self._keeps_dumps or not _is_dump(path))
 
     def _is_kept(self, job):
-        """Whether no job that is to come needs a dump that was thrown away."""
+        """Whether no unfinished job needs a dump of this job that was deleted."""
         dumps = [path for path in job.writes if _is_dump(path)]
         return all(path not in self._read_again or self._is_there(path) for path in dumps)
 
@@ -120,11 +125,11 @@ class _Observed:
         return self._training(job, log) if job.rule == "train" else self._other(job, log)
 
     def _read(self, log):
-        """The end of a log, which may not be there."""
+        """The endings.Log at a path, empty if there is no file."""
         return endings.read_log(log) if self._is_there(log) else endings.Log()
 
     def _is_of_an_earlier_run(self, log):
-        """Whether a log was written before the Snakemake began that works now: the job waits to be tried again."""
+        """Whether a log is older than the run that is going on, in which the job waits to be tried again."""
         run = self._run
         return bool(run and not run.ended and log.changed and log.changed < run.started - _SKEW)
 
@@ -135,13 +140,13 @@ class _Observed:
         lock = locking.path_of(job.outputs["model"])
         held = _is_held(lock) if self._is_there(lock) else False
         began = errors.changed or 0
-        words = [moment for moment in (reported, errors.changed) if moment]
+        signs = [moment for moment in (reported, errors.changed) if moment]
         running = State(
-            job, "running", self._age(max(words, default=self._now)), position if reported > began else None
+            job, "running", self._age(max(signs, default=self._now)), position if reported > began else None
         )
         if held:
             return running
-        # The story is of all attempts: what was said before this one began is not of this one.
+        # train.log is of all attempts; what was written before this attempt began is of an earlier one.
         stopped = errors.was_stopped or (story.was_stopped and story.changed >= max(began, reported - _SKEW))
         if errors.has_error or (self._run_says_failed(job) and not stopped):
             return _failed(job, errors if errors.has_error or not story.path else story)
@@ -152,24 +157,29 @@ class _Observed:
         return State(job, "waiting", checkpoint=_checkpoint_epoch(folder / "checkpoint.pt"))
 
     def _other(self, job, log):
-        saved = Path(job.writes[0]).with_suffix(".checkpoint.pt")  # of probes
+        saved = Path(job.writes[0]).with_suffix(".checkpoint.pt")  # probes have one
         checkpoint = _checkpoint_epoch(saved) if self._is_there(saved) else None
         if log.was_stopped:
             return State(job, "waiting", checkpoint=checkpoint)
         if log.has_error or self._run_says_failed(job):
             return _failed(job, log)
-        word = max(log.changed, _changed(saved) or 0) if log.path else 0
-        if self._is_alive(word, _LONGEST):
-            return State(job, "running", self._age(word))
+        sign = max(log.changed, _changed(saved) or 0) if log.path else 0
+        if self._is_alive(sign, _LONGEST):
+            return State(job, "running", self._age(sign))
         return State(job, "waiting", checkpoint=checkpoint)
 
     def _run_says_failed(self, job):
         return bool(self._run and self._run.jobs.get(events.key(job.rule, job.wildcards)) == "failed")
 
-    def _is_alive(self, word, limit):
-        """Whether a last word is not older than `limit` seconds, nor than the end of Snakemake, which ends its jobs."""
-        survived = not (self._run and self._run.ended and word <= self._run.changed)
-        return bool(word) and self._age(word) < limit and survived
+    def _is_alive(self, sign, limit):
+        """Whether a sign of life is recent enough, and not older than the end of the run, which ends its jobs.
+
+        Args:
+            sign: moment of the last sign of life; 0 if there was none.
+            limit: seconds.
+        """
+        survived = not (self._run and self._run.ended and sign <= self._run.changed)
+        return bool(sign) and self._age(sign) < limit and survived
 
     def _age(self, moment):
         # The file server's clock may be ahead of ours.
@@ -181,7 +191,7 @@ def _failed(job, log):
 
 
 def story_of(job):
-    """The path of the log of a training that tells of all its attempts."""
+    """Path of the log of a training that holds all its attempts."""
     return job.log.replace(".errors.log", ".log")
 
 
@@ -190,7 +200,7 @@ def _is_dump(path):
 
 
 def _position(path):
-    """(what a training reported, when in seconds since the epoch); (None, 0) if nothing whole is there."""
+    """(last report of a training, its time in seconds since the epoch); (None, 0) if there is no whole report."""
     try:
         with open(path) as file:
             position, changed = json.load(file), os.fstat(file.fileno()).st_mtime
@@ -200,7 +210,7 @@ def _position(path):
 
 
 class _WithoutCode(pickle.Unpickler):
-    """Reads the structure of a checkpoint: whatever it names is replaced by something empty, so nothing can run."""
+    """Reads the structure of a checkpoint, with empty objects in place of all it names, so that no code can run."""
 
     class _Empty(dict):
         def __init__(self, *_):
@@ -214,10 +224,10 @@ class _WithoutCode(pickle.Unpickler):
 
 
 def _is_held(lock):
-    """Whether a process, on this or another node, holds a lock file now; nothing is locked or written.
+    """Whether a process, on this or another node, holds a lock file; asks without locking or writing.
 
     Returns:
-        bool, or None where that cannot be known: no such file, no locks in the file system, not Linux.
+        bool; None if that is unknown: the file is missing, the file system has no locks, or this is not Linux
     """
     if sys.platform != "linux":
         return None
@@ -232,9 +242,9 @@ def _is_held(lock):
 
 
 def _checkpoint_epoch(path):
-    """The epoch, counted from 1, in which a checkpoint goes on; None if it is not there or cannot be read.
+    """Epoch, counted from 1, in which a checkpoint goes on; None if it is missing or cannot be read.
 
-    Without torch, which takes seconds to import.
+    It is read without torch, which takes seconds to import.
     """
     try:
         with zipfile.ZipFile(path) as archive:

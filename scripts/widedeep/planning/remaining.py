@@ -1,8 +1,8 @@
-"""How long the rest of a study takes, from the durations of its own finished jobs.
+"""Remaining time of a study, estimated from the durations of its own finished jobs.
 
-A network whose configuration has none yet is estimated from others of the same stage, by the number of operations: with
-two or more of different size by a line through their durations (start-up, and seconds an operation), else in
-proportion. Operations are those of CIFAR ResNets, and no more than a guide for other families.
+A job takes as long as finished jobs of the same rule and configuration. Where there are none, finished jobs of the rule
+are scaled by operations: with a line through their durations (start-up, and seconds an operation), or in proportion if
+all of them have the same size. Operations are those of CIFAR ResNets, a rough guide for other families.
 """
 
 import csv
@@ -17,11 +17,11 @@ from widedeep.runtime.errors import UserError
 
 @dataclass(frozen=True)
 class Estimate:
-    """Estimated remaining seconds of a job.
+    """Estimated total or remaining time of a job.
 
     Attributes:
         seconds: None if no job of its rule has finished.
-        scaled: whether it follows from jobs of another size.
+        scaled: whether it is scaled from jobs of another size.
     """
 
     seconds: float | None
@@ -29,11 +29,11 @@ class Estimate:
 
 
 def estimates(study, states):
-    """An Estimate of the rest of each job that is not done.
+    """Estimate the remaining time of each job that is not done.
 
     Args:
         study: config.Study.
-        states: list of progress.State.
+        states: list of progress.State of all its jobs.
 
     Returns:
         list of (progress.State, Estimate)
@@ -52,7 +52,7 @@ def _left(state, rule, study):
     if whole.seconds is None:
         return whole
     if state.name == "running":
-        # A job that does not report its position has its age behind it.
+        # Jobs other than trainings report no position; their age is the time since they began.
         if state.job.rule != "train":
             return Estimate(max(0.0, whole.seconds - state.age), whole.scaled)
         share = (state.position["epoch"] - 1) / state.position["epochs"] if state.position else 0
@@ -63,7 +63,11 @@ def _left(state, rule, study):
 
 
 class _Rule:
-    """The durations of the finished jobs of one rule."""
+    """Durations of the finished jobs of one rule.
+
+    Args:
+        costs: costs.Costs of the study.
+    """
 
     def __init__(self, costs):
         self._costs = costs
@@ -88,13 +92,13 @@ class _Rule:
 
 
 def _kind(job, operations):
-    """What jobs that take equally long have in common: configuration and operations, or their name."""
+    """Key of jobs that take equally long: their configurations and operations; for drawings and tables, the name."""
     configurations = tuple(network.configuration for network in job.networks)
     return (configurations, operations) if configurations else job.name
 
 
 def line_through(known):
-    """The line with the least relative errors whose values are nowhere negative.
+    """Fit a line to durations with least squared relative errors; neither of its coefficients is negative.
 
     Args:
         known: list of (size, seconds), both positive.
@@ -102,7 +106,7 @@ def line_through(known):
     Returns:
         (seconds at size 0, seconds a unit of size)
     """
-    # Weighted by 1 / seconds^2: a minute more is much for a small network and nothing for a large one.
+    # Weighted by 1 / seconds^2: an error of a minute is large for a small network and small for a large one.
     weights = [1 / seconds**2 for _, seconds in known]
     total = sum(weights)
     size = sum(w * x for w, (x, _) in zip(weights, known, strict=True)) / total
@@ -117,7 +121,7 @@ def line_through(known):
 
 
 def duration(job):
-    """Seconds that a finished job took, all its attempts together; None if nothing tells."""
+    """Seconds that a finished jobs.Job took in all its attempts together; None where they are not recorded."""
     if job.rule not in ("train", "probe_residual_blocks"):
         return timed(job)
     try:
@@ -127,7 +131,7 @@ def duration(job):
 
 
 def timed(job):
-    """Seconds that the last attempt of a job took, as it noted itself (--timing); None if it did not."""
+    """Seconds of the last attempt of a jobs.Job, from its file of timings; None where it has none."""
     try:
         with open(job.timing, newline="") as file:
             return float(next(csv.DictReader(file, delimiter="\t"))["s"])
@@ -136,10 +140,10 @@ def timed(job):
 
 
 def at_once(left, running):
-    """Seconds until the end if `running` jobs run at a time, as far as there are so many; none is split.
+    """Seconds until all jobs have ended when several run at a time; no less than the longest job takes.
 
     Args:
-        left: list of seconds.
-        running: at least 1.
+        left: list of the seconds of each job.
+        running: number of jobs at a time, at least 1.
     """
     return max(sum(left) / running, max(left, default=0.0))

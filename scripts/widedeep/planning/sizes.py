@@ -1,32 +1,33 @@
-"""The size of a network: the numbers that the cost of its jobs follows from, counted or estimated.
+"""Size of a network: the numbers from which the costs of its jobs follow, counted or estimated.
 
-Counting needs torch, which takes seconds to import; estimates are for where that is too long, as in each start of
-Snakemake.
+Counting imports torch, which takes seconds. Estimates serve where that is too long, as in every start of Snakemake.
 """
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-# What safetensors writes beside the tensors: a line a tensor, and our header, in bytes.
+# Bytes that safetensors writes beside the tensors: for each tensor, and for our header.
 _TENSOR_LINE, _WEIGHTS_HEADER = 100, 700
+# Images in the forward pass of tracing.described.
+_DESCRIBED = 2
 
 
 @dataclass(frozen=True)
 class Size:
-    """What the cost of a network's jobs depends on. Features are values that a layer has for one image.
+    """Size of a network. Features are the output values of a layer for one image.
 
     Attributes:
-        layers: their number.
-        forward: floating-point operations of the forward pass of one image, two a multiply-add.
+        layers: number of layers.
+        forward: floating-point operations of the forward pass of one image; a multiply-add is two.
         weights: bytes of model.safetensors.
-        features: of all layers.
+        features: features of all layers together.
         largest: features of the largest layer.
-        kept: features that the backward pass needs.
-        probed: features of all layers with a linear probe; 0 if the network cannot have probes.
-        blocks: residual blocks.
-        converging: features of the largest layer of appendix A.
-        axes: numbers of axes of the layers' outputs, without that of the examples.
+        kept: features that are kept for the backward pass.
+        probed: features of all layers with a linear probe; 0 if the family has no probes.
+        blocks: number of residual blocks.
+        converging: features of the largest of the three layers of appendix A.
+        axes: for each layer the number of axes of its output, without that of the examples.
     """
 
     layers: int
@@ -41,9 +42,8 @@ class Size:
     axes: tuple = ()
 
 
-@functools.cache
 def counted(configuration, images):
-    """The Size of a names.Configuration, from its network on torch's meta device, which holds no numbers.
+    """The Size of a configuration, from its network on torch's meta device, which holds no numbers.
 
     Args:
         configuration: names.Configuration.
@@ -52,6 +52,13 @@ def counted(configuration, images):
     Raises:
         UserError: the network cannot be built, or its layers cannot be followed.
     """
+    # The network is the same for every data set of such images, and for every share of it.
+    architecture = replace(configuration, dataset="", fraction=1.0)
+    return _counted(architecture, images.shape, images.classes)
+
+
+@functools.cache
+def _counted(architecture, image_shape, classes):
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -60,12 +67,11 @@ def counted(configuration, images):
     from widedeep.networks.build import without_weights
     from widedeep.runtime.errors import UserError
 
-    network, meta = without_weights(configuration, images.shape, images.classes), torch.device("meta")
+    network = without_weights(architecture, image_shape, classes)
     layers = tracing.layers_of(network)
-    infos = {info.name: info for info in tracing.described(network, layers, images.shape, meta)}
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.zeros(1, *images.shape, device=meta))
-    features = {name: math.prod(info.shape) for name, info in infos.items()}
+    with FlopCounterMode(display=False) as counter:
+        infos = tracing.described(network, layers, image_shape, torch.device("meta"))
+    features = {info.name: math.prod(info.shape) for info in infos}
     try:
         probed = sum(features[layer.name] for layer in probes.probed(network))
     except UserError:  # of a family without residual blocks
@@ -73,7 +79,7 @@ def counted(configuration, images):
     tensors = [tensor.nbytes for tensor in network.state_dict().values()]
     return Size(
         layers=len(layers),
-        forward=counter.get_total_flops(),
+        forward=counter.get_total_flops() // _DESCRIBED,
         weights=sum(tensors) + _TENSOR_LINE * len(tensors) + _WEIGHTS_HEADER,
         features=sum(features.values()),
         largest=max(features.values()),
@@ -82,24 +88,28 @@ def counted(configuration, images):
         probed=probed,
         blocks=len({(layer.stage, layer.block) for layer in layers if layer.block}),
         converging=max(features[layer.name] for layer in convergence.three_layers(network)),
-        axes=tuple(len(info.shape) for info in infos.values()),
+        axes=tuple(len(info.shape) for info in infos),
     )
 
 
 def estimated(configuration, images):
-    """About the Size of a names.Configuration: of the CIFAR ResNets, and no more than a guide for other families.
+    """Estimate the Size of a configuration as if it were a CIFAR ResNet; for other families it is a rough guide.
 
-    With n blocks a stage, of 16, 32 and 64 filters on as many pixels as the image has, a quarter and a sixteenth of
-    them.
+    A CIFAR ResNet has three stages of equally many residual blocks, with 16, 32 and 64 filters. Their layers have as
+    many pixels as the image, a quarter and a sixteenth of them.
+
+    Args:
+        configuration: names.Configuration.
+        images: catalogue.Images.
     """
     depth, width = configuration.depth, configuration.width
     _, height, side = images.shape
     pixels, blocks = height * side, (depth - 2) / 2
     a_layer = (16 + 8 + 4) / 3 * width * pixels  # features, mean over the stages
-    kernels = 2 * 9 * (16**2 + 32**2 + 64**2) / 3 * width**2  # of the two convolutions of a block
+    kernels = 2 * 9 * (16**2 + 32**2 + 64**2) / 3 * width**2  # of a block's two convolutions, mean over the stages
     return Size(
         layers=math.ceil(7 * blocks + 7),
-        # As many operations in each stage: a quarter of the pixels, and twice the filters before and behind.
+        # Each stage has as many operations: a quarter of the pixels, twice the filters in and twice the filters out.
         forward=2 * 9 * 2 * 16**2 * width**2 * blocks * pixels,
         weights=4 * kernels * blocks,
         features=7 * blocks * a_layer,

@@ -1,7 +1,6 @@
-"""How fast a machine trains: a few real steps of a network, alone or beside others on the same device.
+"""Measured rates of this machine: training steps of a network, alone or beside others, and the work of CKA.
 
-Processes side by side are measured in processes of their own, so that the caller never holds a part of the device that
-its jobs are to share.
+Trainings side by side run in new processes, so the caller never holds a part of the device that its jobs will share.
 """
 
 import multiprocessing
@@ -15,21 +14,21 @@ import numpy as np
 
 from widedeep.planning import sizes
 
-# Seconds after which a process that others wait for is taken for lost.
+# Seconds that processes wait for the slowest of them.
 _PATIENCE = 600
-# For how many seconds processes are measured side by side, and in how many steps at most: their images are in memory.
+# Seconds for which processes are measured side by side, and their most steps, since the images of all are in memory.
 _SECONDS_BESIDE, _MOST_STEPS = 3, 400
 _barrier = None
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The result of some processes that train side by side.
+    """Result of measuring processes that train side by side.
 
     Attributes:
-        throughput: floating-point operations a second, all together; 0 if their networks do not fit in memory.
-        start: seconds until the first of them trained.
-        device: name of what they compute on.
+        throughput: floating-point operations a second of all processes together; 0 if they run out of memory.
+        start: seconds until the first process was ready to train.
+        device: name of their device.
     """
 
     throughput: float
@@ -38,10 +37,10 @@ class Measured:
 
 
 def alone(configuration, images, recipe, device):
-    """Floating-point operations a second of training steps, from a few real ones on random images.
+    """Floating-point operations a second of training one network, from a few steps on random images.
 
-    The batch grows from 2 images to the study's as long as a step takes less than half a second: a whole batch of the
-    paper's widest network keeps a core busy for a minute and tells nothing more.
+    The batch grows from 2 images to that of the study as long as a step takes less than half a second. A larger batch
+    would take long and give the same rate: one of the paper's widest network keeps a core busy for a minute.
 
     Args:
         configuration: names.Configuration.
@@ -57,7 +56,14 @@ def alone(configuration, images, recipe, device):
 
 
 def side_by_side(configuration, images, recipe, processes):
-    """The Measured of so many processes that train a network each; the other arguments are those of `alone`.
+    """Measure several processes that each train a network at the same time.
+
+    Args:
+        configuration, images, recipe: see `alone`.
+        processes: number of processes.
+
+    Returns:
+        Measured
 
     Raises:
         UserError: the recipe needs another device.
@@ -76,20 +82,24 @@ def side_by_side(configuration, images, recipe, processes):
 
 
 def at_width(width, measured):
-    """Throughput of networks of a width: a power law between the widths that were measured.
+    """Throughput of networks of a width, interpolated by a power law between measured widths.
 
     Args:
         width: width multiplier.
-        measured: dict from width multipliers to throughputs; the only one holds for all widths.
+        measured: dict from width multipliers to throughputs; a single one holds for all widths.
     """
     widths = sorted(measured)
     return float(np.exp(np.interp(np.log(width), np.log(widths), np.log([measured[known] for known in widths]))))
 
 
 def smallest_and_largest(configurations, images):
-    """The narrowest and cheapest of some configurations, and the widest and costliest.
+    """The cheapest narrowest and the costliest widest configuration.
 
-    By width first: it decides how well a processor is used, and depth does not.
+    Width counts first: it decides how well a processor is used, and depth does not.
+
+    Args:
+        configurations: iterable of names.Configuration.
+        images: catalogue.Images.
     """
 
     def size(configuration):
@@ -99,13 +109,49 @@ def smallest_and_largest(configurations, images):
     return ordered[0], ordered[-1]
 
 
+def product_rate():
+    """Floating-point operations a second of one core in products of double precision, as CKA takes them."""
+    layers, entries = 400, 8192
+    first, second = np.random.default_rng(0).random((2, layers, entries))
+    started = time.perf_counter()
+    first @ second.T
+    return 2 * layers * layers * entries / (time.perf_counter() - started)
+
+
+def seconds_to_store_gram(examples, with_scores):
+    """Seconds in which one core writes a Gram matrix into a dump, mean over twenty.
+
+    Args:
+        examples: rows of the matrix.
+        with_scores: whether the scores of its first component are given, as on CUDA; else they are computed here too.
+    """
+    import h5py
+
+    from widedeep.formats import dumps
+    from widedeep.measures import gram_matrices
+    from widedeep.networks.layers import LayerInfo
+
+    # The variances of a real layer's components fall about so; equal ones would make the first harder to find.
+    spread = np.arange(1, 2 * examples + 1) ** -0.5
+    gram = gram_matrices.packed_gram(np.random.default_rng(0).standard_normal((examples, 2 * examples)) * spread)
+    sample_ids, origin = np.arange(21 * examples).reshape(21, -1), dumps.Origin("measured", 1, "", "test")
+    with h5py.File("measured", "w", driver="core", backing_store=False) as file:
+        writer = dumps.Writer(file, "gram", origin, sample_ids, {})
+        writer.add_layer(LayerInfo("layer", "other", 0, 0, (1,)))
+        for minibatch in range(len(sample_ids)):
+            if minibatch == 1:  # the first one imports what it needs
+                started = time.perf_counter()
+            writer.put_gram("layer", minibatch, gram, gram.diagonal if with_scores else None)
+        return (time.perf_counter() - started) / (len(sample_ids) - 1)
+
+
 def _share(barrier):
     global _barrier
     _barrier = barrier
 
 
 def _one_of_several(configuration, images, recipe):
-    """(throughput, 0 if there is no memory; moment at which it was ready; name of the device) of one process."""
+    """Measure one of several processes: (throughput, or 0 without memory; moment when ready; name of the device)."""
     import torch
 
     from widedeep.networks.devices import device_named
@@ -126,12 +172,12 @@ def _one_of_several(configuration, images, recipe):
         rate = 0.0
     finally:
         if not ready:
-            _barrier.abort()  # lest the others wait for it
+            _barrier.abort()  # or the others would wait for it
     return rate, ready[0] if ready else time.monotonic(), provenance.device_name(device)
 
 
 def _largest_quick_batch(configuration, images, recipe, device):
-    """(batch size, seconds a step): the study's batch, or the first one that takes more than half a second."""
+    """(batch size, seconds a step) of the study's batch, or of the first one that takes more than half a second."""
     batch_size = min(2, recipe.batch_size)
     while True:
         seconds = _seconds_a_step(configuration, images, _with_batch(recipe, batch_size), device)
@@ -145,7 +191,13 @@ def _with_batch(recipe, batch_size):
 
 
 def _seconds_a_step(configuration, images, recipe, device, steps=3, wait=lambda: None):
-    """Mean of training steps, after a first one in which libraries make themselves ready, and `wait`."""
+    """Mean seconds of a training step.
+
+    Args:
+        configuration, images, recipe, device: see `alone`.
+        steps: number of steps; the first one, in which libraries prepare themselves, is not timed.
+        wait: is called after the first step, and not timed.
+    """
     import torch
 
     from widedeep.formats.dataset import Split
@@ -153,7 +205,7 @@ def _seconds_a_step(configuration, images, recipe, device, steps=3, wait=lambda:
     from widedeep.training.distributed import Group
     from widedeep.training.loop import Training
 
-    # At rate 0, lest random images break the weights.
+    # With a learning rate of 0, random images leave the weights as they are.
     recipe = recipe.model_copy(update={"epochs": 1, "learning_rate": 0.0})
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (steps * recipe.batch_size, *images.shape), dtype=np.uint8)
@@ -164,7 +216,7 @@ def _seconds_a_step(configuration, images, recipe, device, steps=3, wait=lambda:
     ended = []
 
     def after_step(state):
-        # Between these two the device is not waited for, as in a training.
+        # As in a training, the device is not waited for between these two.
         if state.step in (1, steps):
             state.running_loss_and_accuracy()  # waits for the device
             if state.step == 1:

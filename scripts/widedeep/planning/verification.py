@@ -1,7 +1,7 @@
-"""Whether the files of a study are there, whole, what its config asks for, and of one piece with each other.
+"""Verifies the results of a study: every file is there, whole, as the config asks, and consistent with the others.
 
-Jobs with a provenance file (trainings, dumps, probes) recorded the checksum of each file that they wrote. All HDF5
-files carry a checksum (seals.py), and so do networks and the parts of a PNG. Tables and PDF have none: their form is
+Jobs with a provenance file (trainings, dumps, probes) recorded the checksum of each file that they wrote. HDF5 files
+(seals.py), networks, and the parts of a PNG carry checksums of their own. Tables and PDF have none; their form is
 checked.
 """
 
@@ -39,19 +39,19 @@ from widedeep.training import loop
 from widedeep.training.recipe import ProbeRecipe
 
 _REMEDY = "make it again"
-# What lies in a results folder beside what the jobs of a finished study write.
+# Files in a results folder that no job writes as its output.
 _BESIDE = ("logs/", "timings/", "report.html", "grid.yaml", "study.yaml")
 
 
 @dataclass
 class Outcome:
-    """What was found.
+    """Result of a verification.
 
     Attributes:
-        wrong: dict from the expected path of each damaged, missing or inconsistent file to a sentence.
-        unmade: dict from each rule with jobs that have not run yet to (their number, all jobs of the rule).
-        checked: dict from each kind of file to how many were checked.
-        unknown: files in the folder that no job of the config writes.
+        wrong: dict from the expected path of each damaged, missing or inconsistent file to a sentence on it.
+        unmade: dict from each rule with jobs that have not run yet to (their number, number of all jobs of the rule).
+        checked: dict from each kind of file to the number of files that were checked.
+        unknown: number of files in the folder that no job of the config writes.
     """
 
     wrong: dict = field(default_factory=dict)
@@ -61,10 +61,10 @@ class Outcome:
 
 
 def verify(folder, study):
-    """Check a results folder; reads all files completely.
+    """Check a results folder; all files are read completely.
 
     Args:
-        folder: of the study, as `results/demo`; the data set is looked for in `data` beside `results`.
+        folder: of the study, as `results/demo`; the data set is expected in `data` beside `results`.
         study: config.Study.
 
     Returns:
@@ -75,7 +75,7 @@ def verify(folder, study):
     """
     if not Path(folder).is_dir():
         raise UserError(f"{folder}: no such folder; give the folder of a study, as {study.places.results}.")
-    found, outcome = _Found(Path(folder), study), Outcome()
+    found, outcome = _Results(Path(folder), study), Outcome()
     jobs = jobs_of(study)
     totals = collections.Counter(job.rule for job in jobs)
     unmade = collections.Counter()
@@ -102,15 +102,20 @@ def verify(folder, study):
 
 
 def _kind(path):
-    """What a file is counted as: its name in a network's folder and of the data, elsewhere its folder and ending."""
+    """Kind of a file, for counting: its name for a network or the data set, else its folder and ending."""
     folder, name = Path(path).parts[2], Path(path).name
     if folder in ("pairs", "figures"):
         return f"{folder}/*{Path(path).suffix}"
     return name if folder == "models" or path.startswith("data/") else f"*{Path(path).suffix}"
 
 
-class _Found:
-    """The checks; each raises UserError, whose sentence starts with the file's path."""
+class _Results:
+    """The files of a study and their checks, which raise a UserError that starts with the path of the file.
+
+    Args:
+        folder: pathlib.Path of the results.
+        study: config.Study.
+    """
 
     def __init__(self, folder, study):
         self.folder, self.study = folder, study
@@ -118,20 +123,20 @@ class _Found:
         self._results = f"{study.places.results}/"
 
     def place(self, path):
-        """Where an expected file is: the folder may have another name than the workflow gives it."""
+        """Actual path of an expected one: the results folder may have been renamed."""
         inside = path.startswith(self._results)
         return self.folder / path.removeprefix(self._results) if inside else self._root / path
 
     def problems(self, job):
-        """dict from the expected path of each wrong file of a job to a sentence."""
+        """Check the files of a jobs.Job: dict from the expected path of each wrong file to a sentence on it."""
         wrong = {}
         recorded = {}
-        told = job.outputs.get("provenance")
-        if told and self.place(told).exists():
+        of_job = job.outputs.get("provenance")
+        if of_job and self.place(of_job).exists():
             try:
                 recorded = self._provenance(job)["outputs"]
             except UserError as error:
-                wrong[told] = str(error)
+                wrong[of_job] = str(error)
         for output in job.writes:
             path = self.place(output)
             try:
@@ -151,12 +156,12 @@ class _Found:
     def _check_bytes(self, path, recorded):
         if path.name in recorded and (found := files.checksum(path)) != recorded[path.name]:
             raise UserError(
-                f"{path}: has checksum {found[:12]} where {recorded[path.name][:12]} was recorded when it was written; "
-                f"it was altered or is of another run, {_REMEDY}."
+                f"{path}: has checksum {found[:12]}, and {recorded[path.name][:12]} was recorded when it was written. "
+                f"It was altered or is of another run; {_REMEDY}."
             )
 
     def _check(self, job, path):
-        """Read a file completely, and compare it with the config and with the files it belongs to."""
+        """Read a file completely, and compare it with the config and with the files that it was made from."""
         if job.rule == "download":
             self._check_data(path)
         elif job.rule == "compute_pairs":
@@ -172,14 +177,14 @@ class _Found:
             (label,) = metrics.read([path])
             _compare(path, {"network": label}, {"network": str(job.networks[0])})
         elif path.suffix == ".json":
-            pass  # the provenance itself, checked before its job's files
+            pass  # the provenance, which was checked before the other files of its job
         else:
             tables.check(path)
             if path.name == "history.csv":
                 _compare(path, {"epochs": len(tables.read(path))}, {"epochs": self.study.training.epochs})
 
     def _provenance(self, job):
-        """The content of a job's provenance file, which must be of its network, of the config, and of its weights."""
+        """Content of a job's provenance file, once its network, settings and outputs are those of the config."""
         path, (network,) = self.place(job.outputs["provenance"]), job.networks
         content = provenance.read(path)
         _compare(path, content, {"model": str(network.configuration), "seed": network.seed})
@@ -191,23 +196,23 @@ class _Found:
         _compare(path, content["settings"], settings)
         written = {Path(output).name for output in job.writes[:-1]}
         if content["outputs"].keys() != written:
-            raise UserError(f"{path}: tells of other files than {', '.join(sorted(written))}; {_REMEDY}.")
+            raise UserError(f"{path}: lists other files than {', '.join(sorted(written))}; {_REMEDY}.")
         return content
 
     @functools.cached_property
     def _data(self):
-        """data.Description of the data set, None where it is missing or damaged."""
+        """dataset.Description of the data set; None where its file is missing or damaged."""
         try:
             return dataset.describe(self.place(self.study.places.data))
         except UserError:
             return None
 
     def _checksum_of(self, split):
-        """{"data_checksum": of the split}, empty where it is not known."""
+        """{"data_checksum": checksum of the split}; empty where the data set is unknown."""
         return {"data_checksum": getattr(self._data, f"{split}_checksum")} if self._data else {}
 
     def _weights_of(self, network):
-        """{"weights": checksum that the training recorded}, empty where it is not known."""
+        """{"weights": checksum that the training recorded}; empty where there is no whole record."""
         try:
             content = provenance.read(self.folder / "models" / str(network) / "provenance.json")
         except UserError:
@@ -237,7 +242,7 @@ class _Found:
             loading.check(path, split)
 
     def _check_dump(self, path, network):
-        """activations.h5, pca.h5 and predictions.h5: what they are of, and that every value can be read."""
+        """Check an activations.h5, pca.h5 or predictions.h5: its network and data, its layers, and every value."""
         remedy = "dump the activations again"
         seals.check(path, remedy)
         with hdf5.explaining_damage(path, remedy), h5py.File(path, "r") as file:
@@ -249,7 +254,7 @@ class _Found:
                 layers, form, sample_ids = [layer.name for layer in dump.layers], dump.form, dump.sample_ids
             _compare(path, {"form": form}, {"form": self.study.dumps.form})
             if self._data and not np.array_equal(sample_ids, self._sample_ids):
-                raise UserError(f"{path}: its minibatches are not those of the config; {remedy}.")
+                raise UserError(f"{path}: holds other minibatches than the config asks for; {remedy}.")
             self._compare_layers(path, layers, network.configuration)
         elif path.name == "pca.h5":
             self._compare_layers(path, components.read(path)[1].names, network.configuration)
@@ -260,14 +265,14 @@ class _Found:
                 _compare(path, {"shape": answers.log_probabilities.shape}, {"shape": shape})
 
     def _check_comparisons(self, path, groups):
-        """A file of CKA: its pairs, their layers, and that nothing is undefined without a reason.
+        """Check a file of CKA: its pairs, their layers, and that every undefined value has a reason.
 
         Args:
             groups: dict from each expected group to its two networks.
         """
         found = similarities.names(path) or ["/"]
         if {*found} != {*groups}:
-            raise UserError(f"{path}: holds the pairs {', '.join(found)} where {', '.join(groups)} are expected.")
+            raise UserError(f"{path}: holds the pairs {', '.join(found)}, and not {', '.join(groups)}; {_REMEDY}.")
         for name, pair in groups.items():
             comparison = similarities.read(path, name)
             sides = comparison.first, comparison.second
@@ -280,7 +285,7 @@ class _Found:
             for values, what in ((comparison.cka, "undefined"), (comparison.deflated, "undefined_deflated")):
                 rows, columns = (np.array([bool(reason) for reason in getattr(side, what)]) for side in sides)
                 if not np.array_equal(np.isfinite(values), ~(rows[:, None] | columns)):
-                    raise UserError(f"{path}: holds a value that is not finite, without a reason in {name}; {_REMEDY}.")
+                    raise UserError(f"{path}: holds a value in {name} that is not finite, without a reason; {_REMEDY}.")
 
     @functools.cached_property
     def _sample_ids(self):
@@ -299,7 +304,11 @@ class _Found:
         return [layer.name for layer in activations.choose(network)]
 
     def outdated_tables(self, wrong):
-        """As `problems`: the tables of all networks that hold others than the config; those in `wrong` are left out."""
+        """Check that the tables of all networks hold those of the config; the result is as that of `problems`.
+
+        Args:
+            wrong: paths that are wrong already, and are left out.
+        """
         networks = {*map(str, self.study.networks)}
         found = {}
         for name in ("summary.csv", "provenance.csv"):
@@ -310,13 +319,17 @@ class _Found:
             listed = {names.label(model, int(seed)) for model, seed in zip(table.model, table.seed, strict=True)}
             if other := sorted(listed ^ networks):
                 found[output] = (
-                    f"{self.place(output)}: and the config differ in {len(other)} networks, as {other[0]}; {_REMEDY}."
+                    f"{self.place(output)}: differs from the config in {len(other)} networks, as {other[0]}; {_REMEDY}."
                 )
         return found
 
 
 def _pairs(study, first, second):
-    """The groups in the file of all pairs of two configurations whose larger seed is that of the given networks.
+    """Expected groups in a file of pairs.
+
+    Args:
+        study: config.Study.
+        first, second: names.Network, one of each configuration, with the larger seed of the file.
 
     Returns:
         dict from the group's name to its two networks
@@ -330,11 +343,16 @@ def _pairs(study, first, second):
 
 
 def _compare(path, found, wanted):
-    """Refuse a file in which an entry of `wanted` is another one.
+    """Refuse a file whose content differs from what is wanted.
+
+    Args:
+        path: of the file.
+        found: dict of its content.
+        wanted: dict of the entries that it must have.
 
     Raises:
-        UserError: it names the first such entry.
+        UserError: the message names the first entry that differs.
     """
     for key, value in wanted.items():
         if key not in found or found[key] != value:
-            raise UserError(f"{path}: has {key} {found.get(key, 'missing')} where {value} is expected; {_REMEDY}.")
+            raise UserError(f"{path}: has {key} {found.get(key, 'no value')} where {value} is expected; {_REMEDY}.")

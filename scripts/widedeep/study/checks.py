@@ -1,6 +1,10 @@
-"""A config from a file or from Snakemake, and what no single key of it can tell: whether all of it fits together."""
+"""Reads a config, from a file or from Snakemake, and checks that all of it fits together.
+
+Types and bounds of single keys are in config.py.
+"""
 
 import math
+import typing
 from pathlib import Path
 
 import yaml
@@ -14,13 +18,16 @@ from widedeep.study.config import Dataset, Study
 from widedeep.study.drawings import compared
 from widedeep.study.sections import comparable
 
-# Entries of a config, and networks of its grid: a few lines of YAML with aliases or lists can stand for more than any
-# memory holds.
+# Most entries of a config, and most networks of its grid: a few lines of YAML with aliases or lists can stand for more
+# than fits into memory.
 LARGEST = 100_000
 
 
 def read(path):
-    """The Study in a file.
+    """Read and check the config in a file.
+
+    Returns:
+        config.Study
 
     Raises:
         UserError: the file cannot be read, is not YAML, or is not the config of a study.
@@ -28,22 +35,27 @@ def read(path):
     try:
         content = yaml.safe_load(Path(path).read_text())
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text"
-        raise UserError(f"{path}: cannot be read ({reason}); give an existing config.") from error
-    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:  # as of a date in no calendar
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise UserError(f"{path}: cannot be read ({reason}); give the path of a config.") from error
+    except (
+        yaml.YAMLError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as error:  # as for a date that is in no calendar
         raise UserError(f"{path}: is not YAML ({shortened(str(error))}); see config/demo.yaml.") from error
     if _is_larger(content, LARGEST):
-        raise UserError(f"{path}: has more than {LARGEST} entries; no study has, see config/demo.yaml.")
+        raise UserError(f"{path}: has more than {LARGEST} entries; shorten it, see config/demo.yaml.")
     try:
         return checked(content)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except ValueError as error:  # a number of more digits than Python writes
-        raise UserError(f"{path}: holds a value that cannot be shown ({shortened(str(error))}).") from error
+        raise UserError(f"{path}: holds a number that is too long ({shortened(str(error))}).") from error
 
 
 def _is_larger(content, most):
-    """Whether a value of YAML has more than so many entries, each alias written out; it may hold itself."""
+    """Whether a value of YAML has more than `most` entries when each alias is written out; it may hold itself."""
     left, count = [content], 0
     while left and count <= most:
         value = left.pop()
@@ -56,7 +68,13 @@ def _is_larger(content, most):
 
 
 def checked(content):
-    """The Study of a config as read from YAML.
+    """Check a config that was read from YAML.
+
+    Args:
+        content: mapping.
+
+    Returns:
+        config.Study
 
     Raises:
         UserError: one sentence that names the first key that is unknown, missing or impossible.
@@ -72,7 +90,11 @@ def checked(content):
 
 
 def checked_dataset(content):
-    """The section `dataset` of a config alone; see `checked`."""
+    """Check the section `dataset` alone; see `checked`.
+
+    Returns:
+        config.Dataset
+    """
     section = _parsed(Dataset, content, "dataset")
     _check_dataset(section)
     return section
@@ -87,41 +109,48 @@ def _parsed(kind, content, *place):
 
 
 def _sentence(error):
-    """One sentence for one of pydantic's errors: the key, what is expected, what was found, and the key's description."""
-    *parents, last = error["loc"] or ("",)
-    section, description = _described(parents), _described(error["loc"])[1]
+    """A message for one of pydantic's errors: key, expected and found value, and the description of the key."""
+    *parents, _ = error["loc"] or ("",)
+    key = f"config key {shortened(_dotted(error['loc']))}"
+    keys, description = _described(error["loc"])
     if error["type"] == "extra_forbidden":
-        known = ", ".join(sorted(section[0]))
-        return f"config key {shortened(_dotted(error['loc']))} is unknown; the keys there are {known}."
+        return f"{key} is unknown; the keys there are {', '.join(sorted(_described(parents)[0]))}."
     if error["type"] == "missing":
-        return f"config key {_dotted(error['loc'])} is missing. {description}".strip()
-    where = _dotted(error["loc"]) if last != "" else "at the top"
-    return f"config key {where}: {options.sentence(error)}. {description}".strip()
+        return f"{key} is missing. {description}".strip()
+    if error["type"] == "model_type":
+        where, found = key if error["loc"] else "the config", shortened(repr(error["input"]))
+        return f"{where}: should be a mapping with the keys {', '.join(sorted(keys))}, and is {found}."
+    return f"{key}: {options.sentence(error)}. {description}".strip()
 
 
 def _described(loc):
-    """(keys below a place in the config, its description); both empty where there is no such place."""
+    """(keys, description) of a place in the config, as of a section; both empty where there is no such place."""
     kind, description = Study, ""
     for part in loc:
         if isinstance(part, int):
+            kind = options.kind_of(next(iter(typing.get_args(kind)), None))
             continue
-        known = {field.alias or name: field for name, field in getattr(kind, "model_fields", {}).items()}
-        if part not in known:
+        field = _fields(kind).get(part)
+        if field is None:
             return [], ""
-        kind, description = options.kind_of(known[part].annotation), known[part].description or ""
-        description = description or (kind.__doc__ or "").partition("\n")[0]
-    fields = getattr(kind, "model_fields", {})
-    return [field.alias or name for name, field in fields.items()], description
+        kind = options.kind_of(field.annotation)
+        description = field.description or (kind.__doc__ or "").partition("\n")[0]
+    return [*_fields(kind)], description
+
+
+def _fields(kind):
+    """dict from the keys of a section, as written in configs, to pydantic's fields; empty for any other type."""
+    return {field.alias or name: field for name, field in getattr(kind, "model_fields", {}).items()}
 
 
 def _dotted(path):
-    """`grid[0].depths[2]` for a path of keys and positions."""
+    """Write a path of keys and positions as `grid[0].depths[2]`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
 
 
 def _check_dataset(dataset):
-    """Refuse a section `dataset` whose data set does not have such a source.
+    """Refuse a section `dataset` with keys that the data set does not have.
 
     Args:
         dataset: config.Dataset.
@@ -131,12 +160,12 @@ def _check_dataset(dataset):
     """
     name = dataset.name
     if dataset.workers and not dataset.stream:
-        raise UserError("config key dataset.workers is for images that are streamed; set dataset.stream, or remove it.")
+        raise UserError("config key dataset.workers is for streamed images; set dataset.stream to true, or remove it.")
     if path := catalogue.own_file(name):
         _refuse(
             dataset,
             ("source", "folder", "archive", "mirrors", "image_size", "stream"),
-            f"{name} comes from {path} alone, remove it",
+            f"{name} comes from {path} alone; remove the key",
         )
     elif name in catalogue.WITH_SOURCES:
         _check_known(dataset, catalogue.WITH_SOURCES[name])
@@ -154,25 +183,27 @@ def _check_folder(dataset):
         )
     if dataset.image_size is None:
         raise UserError(
-            "config key dataset.image_size is missing; give the side in pixels to which images are resized."
+            "config key dataset.image_size is missing; give the side, in pixels, to which images are resized."
         )
-    _refuse(dataset, ("archive", "mirrors"), f"{name} comes from dataset.folder alone, remove it")
+    _refuse(dataset, ("archive", "mirrors"), f"{name} comes from dataset.folder alone; remove the key")
 
 
 def _check_known(dataset, record):
     name, size, source = dataset.name, dataset.image_size, dataset.source
-    _refuse(dataset, ("folder", "stream"), f"it is for images of your own; {name} does not take it, remove it")
+    _refuse(
+        dataset, ("folder", "stream"), f"it is for images of your own, and {name} is a known data set; remove the key"
+    )
     if size is not None and (size >= record.side or record.side % size):
         raise UserError(
-            f"config key dataset.image_size is {size}; it must divide the {record.side} pixels of {name}, or be left "
-            "out."
+            f"config key dataset.image_size is {size}; give a smaller divisor of {record.side}, the side of {name} in "
+            "pixels, or remove the key."
         )
     if source is not None and source not in record.sources:
         raise UserError(f"config key dataset.source is {source}; {name} has {', '.join(record.sources)}.")
     if source not in (None, "official") or "official" not in record.sources:
-        _refuse(dataset, ("archive", "mirrors"), "it is for the source official; remove it, or choose that source")
+        _refuse(dataset, ("archive", "mirrors"), "it is for the source official; remove the key, or choose that source")
     if dataset.archive and dataset.mirrors:
-        raise UserError("config keys dataset.archive and dataset.mirrors exclude each other; remove one of them.")
+        raise UserError("config keys dataset.archive and dataset.mirrors exclude each other; remove one of the two.")
 
 
 def _refuse(dataset, keys, why):
@@ -182,10 +213,11 @@ def _refuse(dataset, keys, why):
 
 
 def check_examples(study, train, test):
-    """Refuse minibatches that the images of a study's data set cannot fill.
+    """Refuse minibatches that need more images than the data set of a study has.
 
     Args:
-        train, test: numbers of images of the splits; infinite where they are not known.
+        study: config.Study.
+        train, test: numbers of images of both splits; infinite where they are not known.
 
     Raises:
         UserError: one sentence that names the key.
@@ -207,13 +239,13 @@ def check_examples(study, train, test):
         examples, largest = min(test, section.examples), max(section.batch_sizes)
         if largest > examples:
             raise UserError(
-                f"config key figures.A.batch_sizes: {largest} is more than the {examples} examples that are gone "
-                "through; use smaller ones."
+                f"config key figures.A.batch_sizes: {largest} is more than the {examples} examples of this figure; use "
+                "smaller ones."
             )
 
 
 def needed_examples(study):
-    """(training, test) images that the data set of a study must have for check_examples to accept it."""
+    """Least numbers of (training, test) images with which check_examples accepts a study."""
     train = 1
     for _, configuration, batch_size in _training_batches(study):
         while _examples_of(configuration, train) < batch_size:
@@ -223,7 +255,7 @@ def needed_examples(study):
 
 
 def _training_batches(study):
-    """(key, configuration, images a step) of the trainings and of the probes of a study."""
+    """list of (config key, configuration, images a step) of all trainings and probes of a study."""
     probed = study.shown("fig4") if "fig4" in study.sections else []
     return [
         *(("training.batch_size", one, study.training.batch_size) for one in study.configurations),
@@ -232,7 +264,7 @@ def _training_batches(study):
 
 
 def _examples_of(configuration, train):
-    """How many of so many training images a configuration sees."""
+    """Number of training images that a configuration sees, of `train` images in all."""
     return round(configuration.fraction * train) if train < math.inf else train
 
 
@@ -241,7 +273,7 @@ def _check_grid(study):
         math.prod(map(len, (entry.depths, entry.widths, entry.fractions, entry.seeds))) for entry in study.grid
     )
     if networks > LARGEST:
-        raise UserError(f"config key grid: asks for {networks} networks, more than {LARGEST}; shorten its lists.")
+        raise UserError(f"config key grid: has {networks} networks, more than {LARGEST}; shorten its lists.")
     for position, entry in enumerate(study.grid):
         try:
             key = "family"
@@ -257,17 +289,18 @@ def _check_training(study):
     training, record = study.training, catalogue.KNOWN.get(study.dataset.name)
     if training.flip and record and not record.mirrored:
         raise UserError(
-            f"config key training.flip is true; a mirrored image of {record.name} is of another class, set it to false."
+            f"config key training.flip is true, and a mirrored image of {record.name} may be of another class; set it "
+            "to false."
         )
     if training.batch_size % training.gpus:
         raise UserError(
-            f"config key training.gpus is {training.gpus}, and training.batch_size {training.batch_size} is no "
-            "multiple of it; change one of them."
+            f"config key training.gpus is {training.gpus}, and training.batch_size, {training.batch_size}, is no "
+            "multiple of it; change one of the two."
         )
 
 
 def _check_figures(study):
-    """Figures may only show networks of the grid, with the seeds that they need."""
+    """Refuse figures with networks or seeds that are not in the grid."""
     for key, section in study.sections.items():
         for part, shown in section.shown(study.dataset.name).items():
             where = f"figures.{key}.{part}".rstrip(".")
@@ -285,7 +318,7 @@ def _check_figures(study):
         for configuration in study.shown("fig5"):
             if len(study.configurations[configuration]) < 2:
                 raise UserError(
-                    f"config key figures.fig5.models: {configuration} has one seed, and pairs of seeds need two."
+                    f"config key figures.fig5.models: {configuration} has one seed, and pairs need two; add seeds."
                 )
 
 
@@ -293,14 +326,14 @@ def _check_figure_6(study):
     configurations = compared(study)
     if not comparable(configurations):
         raise UserError(
-            "config key figures.fig6: needs two configurations with two seeds or more, on one share of the data, of "
-            "which one is wider and the other deeper; add them to the grid, or remove fig6."
+            "config key figures.fig6: needs a wider and a deeper configuration with two seeds or more each, on the "
+            "same share of the data; add them to the grid, or remove fig6."
         )
     if max(len(study.configurations[configuration]) for configuration in configurations) < 2:
         first, second = configurations
         raise UserError(
-            f"config key figures.fig6: {first} and {second} have one seed each, and the control needs two of one of "
-            "them; add seeds."
+            f"config key figures.fig6: {first} and {second} have one seed each, and the control compares two seeds of "
+            "one of them; add seeds."
         )
 
 

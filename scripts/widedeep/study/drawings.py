@@ -1,6 +1,6 @@
-"""The jobs that draw: which figures each makes, of which networks, from which files, by which program.
+"""Drawings: the jobs that draw figures, with their networks, the files that they read, and their programs.
 
-A new figure is a record in paper.py, an entry here, a program, a caption and a test (CONTRIBUTING.md).
+A new figure needs a record in paper.py, an entry in DRAWINGS, a program, a caption and a test (CONTRIBUTING.md).
 """
 
 import shlex
@@ -13,17 +13,17 @@ from widedeep.paper import FIGURES
 from widedeep.runtime.options import words
 from widedeep.study import sections
 
-# The section of the config that each key under `figures` has.
+# The class of the section at each key under `figures` in the config.
 SECTIONS = {
-    "A": sections.OneModel,
+    "A": sections.OneNetwork,
     "fig1": sections.Rows,
-    "fig1-seeds": sections.Models,
+    "fig1-seeds": sections.AllSeeds,
     "fig2": sections.RowsByFraction,
-    "fig3": sections.ModelsOfOneSeed,
-    "fig4": sections.ModelsOfOneSeed,
-    "fig5": sections.PairedModels,
+    "fig3": sections.OneSeedAndAll,
+    "fig4": sections.OneSeedAndAll,
+    "fig5": sections.PairsOfSeeds,
     "fig6": sections.WideAndDeep,
-    "G": sections.Models,
+    "G": sections.AllSeeds,
     "C": sections.PlainRows,
 }
 
@@ -33,62 +33,68 @@ class Drawing:
     """A job that draws one figure or several.
 
     Attributes:
-        key: of the section of the config that asks for it; None for one that is always drawn.
-        program: in scripts/.
-        networks: function of the study that returns the networks that are drawn.
-        files: the files of these networks that the program is given: dict from its option to their name.
-        others: function of the study that returns the files that it reads besides, by name; `options` names them.
+        key: section of the config that asks for it; None if it is always drawn.
+        program: file name in scripts/.
+        networks: function of the study that returns the list of names.Network to draw.
+        files: dict from an option of the program to the name of the file that it takes of each network.
+        others: function of the study that returns a dict of further files to read; `options` passes them.
         options: function of the study that returns further words of the command line.
-        outputs: dict from an option of the program to the names of the files that it writes; without it, --out with the
-            PDF, PNG and CSV of the figure.
-        runs_network: whether it runs a network on the data set, given as --data.
-        shows_images: whether it reads the data set, given as --data.
+        outputs: dict from an option of the program to the names of the files that it writes; None stands for --out with
+            the PDF, PNG and CSV of each figure of the rule.
+        runs_network: whether it runs a network on the data set.
+        reads_data: whether it reads the data set, which is passed as --data.
     """
 
     key: str | None
     program: str
     networks: Callable
     files: dict
-    others: Callable = lambda study: {}
-    options: Callable = lambda study: ""
+    others: Callable = lambda _study: {}
+    options: Callable = lambda _study: ""
     outputs: dict | None = None
     runs_network: bool = False
-    shows_images: bool = False
+    reads_data: bool = False
 
 
 def one_seed(key):
-    """A function of the study: the networks with the seed that a section names."""
+    """A function of the study that returns the networks with the seed that a section names."""
     return lambda study: [Network(shown, study.sections[key].seed) for shown in study.shown(key)]
 
 
 def all_seeds(key):
-    """A function of the study: the networks of all seeds of a section's configurations."""
+    """A function of the study that returns the networks of all seeds of a section's configurations."""
     return lambda study: study.all_seeds(study.shown(key))
 
 
-# A panel of a heatmap: the row that it stands in, the sources of its values (paths, and FILE::GROUP for a pair of
-# networks), of which the mean is drawn, and the networks in it. One without sources leaves its place empty.
+# A panel of a heatmap is (title of its row, sources, networks). Sources are paths, or FILE::GROUP for a pair of
+# networks; the mean of their values is drawn. A panel without sources leaves its place empty.
 
 
 def alone(study, row, network):
-    """The panel of a network with itself."""
+    """Panel of CKA within one network."""
     return row, [study.places.of_network(network, "cka.h5")], [network]
 
 
 def row_panels(key, study):
-    """Rows of configurations, one seed of each."""
+    """Panels of the rows of a section, with one seed of each configuration."""
     rows = study.sections[key].shown(study.dataset.name)
     seed = study.sections[key].seed
     return [alone(study, row, Network(shown, seed)) for row in rows for shown in rows[row]]
 
 
 def seed_panels(key, study):
-    """A row a configuration, of all its seeds."""
+    """Panels of all seeds, with a row for each configuration of a section."""
     return [alone(study, str(network.configuration), network) for network in all_seeds(key)(study)]
 
 
 def pair_panels(key, most, study):
-    """The matrix of configurations above its diagonal; below it would stand the same, transposed."""
+    """Panels of all pairs of configurations of a section, on and above the diagonal; below it they are left empty.
+
+    Args:
+        key: section of the config.
+        most: number of pairs of seeds in a panel; None takes all.
+        study: config.Study.
+    """
     shown = study.shown(key)
     return [
         (str(first), *(_pairs(study, first, second, most) if row <= column else ([], [])))
@@ -104,7 +110,12 @@ def _pairs(study, first, second, most):
 
 
 def heatmaps(key, panels):
-    """The Drawing of the panels that a function of the study returns."""
+    """The Drawing of heatmaps of CKA.
+
+    Args:
+        key: section of the config.
+        panels: function of the study that returns a list of panels.
+    """
     return Drawing(
         key,
         "plot_heatmaps.py",
@@ -120,7 +131,7 @@ def heatmaps(key, panels):
 
 
 def components(networks):
-    """The Drawing of first components of some networks."""
+    """The Drawing of first components of the networks that a function of the study returns."""
     return Drawing(
         "fig3",
         "plot_components.py",
@@ -130,7 +141,12 @@ def components(networks):
 
 
 def residual_blocks(networks, *tables):
-    """The Drawing of what residual blocks add, from the tables `probes`, `deletion` or both."""
+    """The Drawing of what each residual block adds.
+
+    Args:
+        networks: function of the study.
+        tables: `probes`, `deletion` or both.
+    """
     return Drawing(
         "fig4",
         "plot_blocks.py",
@@ -141,22 +157,16 @@ def residual_blocks(networks, *tables):
 
 
 def compared(study):
-    """The configurations of figure 6: the wide and the deep one that the config names, or all of which two are chosen.
+    """The configurations of figure 6: the two that the config names, or all among which the program chooses two.
 
-    Sorted, so that the order of the grid cannot decide between two pairs that are equally close.
+    They are sorted, so that the order of the grid does not decide between two equally close pairs.
     """
     named = study.shown("fig6")
     several = [c for c, seeds in study.configurations.items() if c.family != "plain" and len(seeds) > 1]
     return sorted(named or several, key=str)
 
 
-def one_model(study):
-    """The network of appendix A."""
-    (configuration,) = study.shown("A")
-    return [Network(configuration, study.sections["A"].seed)]
-
-
-# By the rule that draws; figures belong to a rule by their records.
+# By rule; the record of each figure (paper.py) names its rule.
 DRAWINGS = {
     "cka_by_depth_and_width": heatmaps("fig1", partial(row_panels, "fig1")),
     "cka_by_seed": heatmaps("fig1-seeds", partial(seed_panels, "fig1-seeds")),
@@ -179,7 +189,7 @@ DRAWINGS = {
             "classes": [f"fig6-classes.{end}" for end in ("pdf", "png", "csv")],
             "summary": ["fig6.csv"],
         },
-        shows_images=True,
+        reads_data=True,
     ),
     "prediction_agreement": Drawing(
         "G",
@@ -190,18 +200,18 @@ DRAWINGS = {
     "cka_convergence": Drawing(
         "A",
         "converge_cka.py",
-        networks=one_model,
+        networks=one_seed("A"),
         files={"weights": "model.safetensors", "metrics": "metrics.json"},
         options=lambda study: words(study.sections["A"], without=("model", "seed")),
         runs_network=True,
-        shows_images=True,
+        reads_data=True,
     ),
     "accuracy_table": Drawing(
         None,
         "tabulate_accuracy.py",
         networks=lambda study: study.networks,
         files={"metrics": "metrics.json"},
-        # Others published accuracies on whole images.
+        # Published accuracies are of images in full size.
         options=lambda study: "" if study.dataset.image_size else "--published",
         outputs={"out": [f"B.{end}" for end in ("pdf", "png", "csv", "md")]},
     ),
@@ -209,13 +219,17 @@ DRAWINGS = {
 
 
 def drawings_of(study):
-    """dict from rule to Drawing of those that a study asks for, in the order of the paper's results."""
+    """dict from rule to Drawing for all drawings of a study, in the order of the paper's figures."""
     order = dict.fromkeys(figure.rule for figure in FIGURES.values())
     return {rule: DRAWINGS[rule] for rule in order if DRAWINGS[rule].key in {None, *study.sections}}
 
 
 def outputs_of(rule):
-    """dict from an option of a drawing's program to the names of the files that it writes."""
+    """dict from an option of a drawing's program to the names of the files that it writes, in `figures/`.
+
+    Args:
+        rule: key of DRAWINGS.
+    """
     if DRAWINGS[rule].outputs:
         return DRAWINGS[rule].outputs
     return {

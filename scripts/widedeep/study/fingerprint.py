@@ -1,8 +1,8 @@
-"""A fingerprint of what a script computes with: its code and that of the modules it imports, without the words.
+"""Fingerprint of a script: a hash of its code and of the modules that it imports, without comments and docstrings.
 
-Snakemake does not notice an edit of an imported module, and a listed module would rerun days of training for a comment.
-So each rule has its script's fingerprint as a parameter: it changes with the code, and not with comments, docstrings,
-blank lines, or the time stamps of a fresh checkout.
+Snakemake does not notice an edit of an imported module; and if modules were inputs, a comment would rerun days of
+training. So each rule has the fingerprint of its script as a parameter. Comments, docstrings, blank lines, and the time
+stamps of a fresh checkout never trigger reruns.
 """
 
 import ast
@@ -12,17 +12,20 @@ import io
 import tokenize
 from pathlib import Path
 
-# How a script is called, how its files reach the disk and what is told of its run, not what it computes.
+# The package that is left out: it calls programs, writes files and records runs, and decides no result.
 PLUMBING = "runtime"
 
 
 @functools.cache
 def of_script(path, *more):
-    """The first 16 hexadecimal digits of the SHA-256 of the script's code and, recursively, of the modules it imports.
+    """Fingerprint of a script with all modules that it imports, directly or not.
 
     Args:
         path: of a script in the folder that holds the folder widedeep, or below it.
-        more: files that the script loads by their path, as a family of networks.
+        more: paths of files that the script loads by name, such as a family of networks.
+
+    Returns:
+        first 16 hexadecimal digits of a SHA-256
     """
     scripts = [Path(path), *map(Path, more)]
     digest = hashlib.sha256()
@@ -34,19 +37,19 @@ def of_script(path, *more):
 
 
 def code_of(source):
-    """Python source without comments, docstrings and blank lines; the rest as it is written.
+    """Remove comments, docstrings and blank lines from Python source; the rest stays as it is written.
 
-    The text is cut, not parsed and written anew, so that the result does not depend on the version of Python.
+    The source is not unparsed from its syntax tree, so the result does not depend on the version of Python.
     """
     return _parsed(source)[0]
 
 
-# Sixteen rules import the same modules, and each job of a study reads the rules anew.
+# Most rules import the same modules, and each job of a study reads all rules.
 @functools.cache
 def _parsed(source):
-    """(code, imports): what code_of returns, and the names that the source imports as (level, dotted name)."""
+    """(code, imports): the result of code_of, and a set of (level, dotted name) that the source imports."""
     lines = source.splitlines()
-    in_strings = set()  # rows whose ends belong to a string, where white space counts
+    in_strings = set()  # rows that end inside a string, where white space counts
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         first, last = token.start[0], token.end[0]
         if token.type == tokenize.COMMENT:
@@ -71,7 +74,7 @@ def _parsed(source):
 
 
 def _cut(lines, node):
-    """Cut a syntax node out of lines of source, what stands beside it remains; the rows that it spans, a set."""
+    """Remove a syntax node from lines of source, and keep what else is in its rows. Returns the set of its rows."""
     first, last = node.lineno - 1, node.end_lineno - 1
     # Columns of syntax trees count bytes.
     before = lines[first].encode()[: node.col_offset].decode()
@@ -81,7 +84,7 @@ def _cut(lines, node):
 
 
 def _modules(scripts):
-    """Paths of all modules of this folder that the scripts import, directly or not, but for the plumbing."""
+    """Paths of all modules in the scripts' folder that they import, directly or not, without PLUMBING."""
     root = next(folder for folder in scripts[0].parents if (folder / "widedeep").is_dir())
     plumbing = root / "widedeep" / PLUMBING
     found, waiting = set(scripts), list(scripts)
@@ -97,7 +100,7 @@ def _modules(scripts):
 
 
 def _files(package, name):
-    """The files in the folder `package` that are run when the dotted `name` is imported from it."""
+    """Files in the folder `package` that Python runs when the dotted `name` is imported from it."""
     parts = name.split(".")
     paths = [package.joinpath(*parts[:length]) for length in range(1, len(parts) + 1)]
     candidates = [

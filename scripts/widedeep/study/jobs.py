@@ -1,6 +1,6 @@
-"""The jobs of a study: what each reads and writes, from its config alone. Written once, here.
+"""The jobs of a study, with the files that each reads and writes; they follow from the config alone.
 
-Rules take their files and options from it, and so do progress, plan, budget and verification.
+This list is the only one: rules, progress, plan, budget and verification read it.
 """
 
 import itertools
@@ -18,11 +18,11 @@ from widedeep.study.places import ANY, pairs_name
 
 @dataclass(frozen=True)
 class Stage:
-    """A rule with a job for each network.
+    """A rule that has one job for each network.
 
     Attributes:
-        reads: the files of the network that its jobs read, by name; `data` is the data set's.
-        writes: the files of the network that its jobs write, by name; the job's provenance, if it has one, is the last.
+        reads: dict from the name of an input to a file name in the network's folder; None for the data set's file.
+        writes: dict from the name of an output to a file name in the network's folder; `provenance` comes last.
     """
 
     reads: dict
@@ -55,7 +55,7 @@ STAGES = {
     ),
 }
 
-# The tables of figures that decide findings: the option of scripts/decide_findings.py, the section of the config, the file.
+# Tables of figures that decide findings. By the option of scripts/decide_findings.py: section of the config, file.
 DECIDING_TABLES = {
     "blocks": ("fig4", "E.csv"),
     "examples": ("fig6", "fig6.csv"),
@@ -69,13 +69,14 @@ class Job:
     """One job of a study.
 
     Attributes:
-        rule: its name, as `train`.
+        rule: name of its rule, as `train`.
         name: of its log and its timing, as `digits-resnet14-w1-f100/seed1/train`.
-        log, timing: paths of its log, and of the file in which it notes what it took.
+        log: path of its log.
+        timing: path of the file in which it records its time and memory.
         inputs, outputs: dicts from a name to a path or a list of paths, relative to the workflow's folder.
-        networks: tuple of the names.Network that it is about: one, two configurations of a file of pairs with their
-            larger seed, or none.
-        arguments: words of its command line, of drawings and tables.
+        networks: tuple of names.Network. A job of one network has this one; a job of pairs has both configurations with
+            the larger seed; drawings and tables have none.
+        arguments: words of its command line, of jobs that read files of several networks.
     """
 
     rule: str
@@ -89,28 +90,28 @@ class Job:
 
     @property
     def wildcards(self):
-        """Its wildcards in the workflow, by name."""
+        """dict from the names of its wildcards in the workflow to their values."""
         models = dict(zip(("model", "model2"), (str(network.configuration) for network in self.networks), strict=False))
         return models | ({"seed": self.networks[0].seed} if models else {})
 
     @property
     def reads(self):
-        """All paths that it reads."""
+        """list of all paths that it reads."""
         return paths_of(self.inputs)
 
     @property
     def writes(self):
-        """All paths that it writes."""
+        """list of all paths that it writes."""
         return paths_of(self.outputs)
 
 
 def paths_of(named):
-    """The paths in a dict from names to paths or lists of paths."""
+    """list of all paths in a dict from names to paths or lists of paths."""
     return [path for value in named.values() for path in (value if isinstance(value, list) else [value])]
 
 
 def jobs_of(study):
-    """All Jobs of a config.Study, in the order of the pipeline."""
+    """list of all Jobs of a config.Study, in the order of the pipeline."""
     return [
         _job(study, "download", "download", {}, {"data": study.places.data}),
         *(network_job(study, rule, network) for rule in STAGES for network in networks_of(study, rule)),
@@ -121,9 +122,9 @@ def jobs_of(study):
 
 
 def targets_of(jobs):
-    """The files that a whole study asks for: networks and their CKA, figures, tables and pages.
+    """list of the files that a whole study asks for: networks and their CKA, figures, tables and pages.
 
-    What jobs write beside them is not asked for, lest a network is trained again for the sake of its history.
+    Other outputs are no targets: a missing history must not train a network again.
     """
     asked = {"train": ["model"], "compute_cka": ["cka"]}
     return [
@@ -135,20 +136,26 @@ def targets_of(jobs):
 
 
 def _job(study, rule, name, *files, **more):
-    # train.log tells of all attempts: Snakemake removes the log of an attempt when it tries again.
+    # Snakemake removes the log of an attempt when it tries again, and train.log is of all attempts.
     log = study.places.log(name, "errors.log" if rule == "train" else "log")
     return Job(rule, name, log, study.places.timing(name), *files, **more)
 
 
 def networks_of(study, rule):
-    """The networks that have a job of a stage: all, or those of figure 4."""
+    """The networks that have a job of a stage (STAGES): all of them; for probes, those of figure 4."""
     if rule != "probe_residual_blocks":
         return study.networks
     return study.all_seeds(study.shown("fig4")) if "fig4" in study.sections else []
 
 
 def files_of(study, rule, network=ANY):
-    """(inputs, outputs) of a stage's job for a network, two dicts; without one, for any, as rules name them."""
+    """(inputs, outputs) of a stage's job, two dicts from names to paths.
+
+    Args:
+        study: config.Study.
+        rule: key of STAGES.
+        network: names.Network; by default Snakemake's wildcards stand in its place.
+    """
     stage = STAGES[rule]
     named = (
         {name: study.places.of_network(network, file) if file else study.places.data for name, file in part.items()}
@@ -158,11 +165,12 @@ def files_of(study, rule, network=ANY):
 
 
 def network_job(study, rule, network):
+    """The Job of a stage (key of STAGES) for a names.Network."""
     return _job(study, rule, f"{network}/{rule}", *files_of(study, rule, network), networks=(network,))
 
 
 def pairs_of(study):
-    """(configuration, configuration, larger seed) of each file of pairs that figures 5 and F need."""
+    """list of (configuration, configuration, larger seed), one for each file of pairs that figures 5 and F need."""
     if "fig5" not in study.sections:
         return []
     return [
@@ -173,7 +181,7 @@ def pairs_of(study):
 
 
 def pairs_job(study, first, second, larger):
-    """The job of all pairs of two configurations whose larger seed is `larger`: it reads all dumps up to this seed."""
+    """The Job of all pairs of two configurations with the larger seed `larger`; it reads all dumps up to that seed."""
     inputs = {
         side: [
             study.places.of_network(Network(configuration, seed), "activations.h5")
@@ -186,25 +194,27 @@ def pairs_job(study, first, second, larger):
         inputs["second"] = []
     networks = Network(first, larger), Network(second, larger)
     output = {"pairs": study.places.pairs(first, second, larger)}
-    return _job(study, "compute_pairs", pairs_name(first, second, larger), inputs, output, networks)
+    given = {side: paths for side, paths in inputs.items() if paths}
+    arguments = " ".join(arguments_of(given))
+    return _job(study, "compute_pairs", pairs_name(first, second, larger), inputs, output, networks, arguments)
 
 
 def drawing_job(study, rule):
-    """The job of a drawing; its arguments name all files that it is given, the colour map, and what it writes."""
+    """The Job of a drawing; its arguments hold all files that it reads and writes, and the colour map."""
     drawing, networks = DRAWINGS[rule], DRAWINGS[rule].networks(study)
     given = {option: study.places.of_networks(networks, file) for option, file in drawing.files.items()}
-    if drawing.shows_images:
+    if drawing.reads_data:
         given["data"] = study.places.data
     outputs = {option: [study.places.figure(name) for name in files] for option, files in outputs_of(rule).items()}
     arguments = [drawing.options(study), *arguments_of({**given, "colour_map": study.figures.colour_map, **outputs})]
-    # Named after the figure, whose id people know; of two figures after the section of the config.
+    # Named after the id of its figure; a drawing of two figures is named after the section of the config.
     ids = [figure.id for figure in FIGURES.values() if figure.rule == rule]
     name = f"figures/{ids[0] if len(ids) == 1 else drawing.key}"
     return _job(study, rule, name, given | drawing.others(study), outputs, arguments=" ".join(arguments).strip())
 
 
 def tables_of(study):
-    """The jobs of the tables and pages of the whole study."""
+    """list of the Jobs of tables and pages of the whole study."""
     place, everything = study.places, study.networks
     folders = [place.of_network(network, "") for network in everything]
     pairs = [place.pairs(*pair) for pair in pairs_of(study)]
@@ -215,7 +225,7 @@ def tables_of(study):
         option: place.figure(table) for option, (key, table) in DECIDING_TABLES.items() if key in study.sections
     }
     family = {"family": study.sections["fig1"].family} if "fig1" in study.sections else {}
-    # Those of the first seeds first: the page leaves out the last ones where they do not fit.
+    # The explorer leaves out the last ones where they do not fit, so the first seeds come first.
     by_seed = sorted(pairs, key=lambda path: int(Path(path).stem.removeprefix("seed")))
 
     def files(*names):
@@ -261,13 +271,13 @@ def tables_of(study):
 
 
 def arguments_of(options):
-    """Options with paths as words of a command line; one without a name is the positional argument.
+    """Yield the words of a command line for bash, from options and their values.
 
-    Paths of one configuration that differ in the seed alone are written as bash expands them, `seed{1,2,3}`: Linux takes
-    no command above 128 KiB, and a study has thousands of networks.
+    Paths that differ in the seed alone become one word with a brace expansion, `seed{1,2,3}`: Linux refuses a command
+    above 128 KiB, and a study has thousands of networks.
 
     Args:
-        options: dict from a name to a value or a list of values.
+        options: dict from the name of an option to a value or a list of values; '' names positional arguments.
     """
     for name, value in options.items():
         if name:
@@ -276,7 +286,7 @@ def arguments_of(options):
 
 
 def _in_braces(paths):
-    """Words that bash expands to these paths, in their order."""
+    """Yield words that bash expands to these paths, in their order."""
 
     def around_the_seed(path):
         found = re.fullmatch(r"(.*/seed)\d+(/.*)", path)

@@ -1,7 +1,7 @@
-"""The sections of a config that name networks: entries of the grid, and what each figure shows.
+"""Sections of a config that name networks: the entries of the grid, and the networks that each figure shows.
 
-A section of a figure knows its configurations by the part of it that names them (`shown`), and what is left of it in a
-study of fewer networks (`part`).
+Each section of a figure has two methods. `shown` returns the configurations that it names. `part` returns the same
+section for a study of fewer networks (subset.py), or None where nothing is left to show.
 """
 
 import itertools
@@ -23,7 +23,7 @@ def _each_once(values):
 
 
 def unique(kind):
-    """The type of a list of at least one item, each once."""
+    """Type of a list of `kind`, with at least one item and no item twice."""
     return Annotated[
         list[kind], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_each_once)
     ]
@@ -35,44 +35,44 @@ Width = Annotated[float, Field(ge=0.5, le=1000)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Seed = Annotated[int, Field(ge=0, le=1_000_000_000)]
 FamilyName = Annotated[str, Field(pattern=FAMILY, max_length=100)]
-OneSeed = Annotated[int, Field(description="Which seed of each network is shown.")]
+OneSeed = Annotated[Seed, Field(description="Seed of the networks that are shown.")]
 
 
 class GridEntry(Options):
-    """Networks to train: the product of the lists."""
+    """Networks to train: the product of the lists of depths, widths, fractions and seeds."""
 
     family: FamilyName = Field(
         "resnet",
-        description="resnet, plain (the same without residual connections), bottleneck or stagethree (for ImageNet), or a "
-        "file of one's own in scripts/families/, named in letters a to z and single underscores between them; no digits, "
-        "since the depth follows the name.",
+        description="resnet, plain (the same without residual connections), bottleneck or stagethree (for ImageNet), "
+        "or the name of your own file in scripts/families/: letters a to z with single underscores between them, and "
+        "no digits, since the depth follows the name.",
     )
-    depths: unique(Depth) = Field(description="Layers with weights; of resnet and plain each 6n + 2.")
+    depths: unique(Depth) = Field(description="Layers with weights; 6n + 2 for resnet and plain.")
     widths: unique(Width) = Field(
-        description="Width multipliers of the filters 16, 32, 64; torch corrupts memory in trainings of fewer than 8 "
-        "channels."
+        description="Width multipliers of the 16, 32 and 64 filters. torch corrupts memory in trainings of fewer than "
+        "8 channels."
     )
     fractions: unique(Fraction) = Field([1], description="Shares of the training set; 0.06 is its first 6 %.")
     seeds: unique(Seed) = Field(
-        description="Seeds of initial weights, order of examples and augmentation; one network each."
+        description="Seeds of initial weights, order of examples and augmentation. Each seed is a network."
     )
 
 
 class Shown(Options):
     """A configuration of the grid."""
 
-    family: FamilyName = Field("resnet", description="One of those in the grid.")
-    depth: int = Field(description="Layers with weights.")
-    width: float = Field(description="Width multiplier.")
-    fraction: float = Field(1, description="Share of the training set.")
+    family: FamilyName = Field("resnet", description="Family of the configuration.")
+    depth: Depth = Field(description="Layers with weights.")
+    width: Width = Field(description="Width multiplier.")
+    fraction: Fraction = Field(1, description="Share of the training set.")
 
     def of(self, dataset):
-        """The names.Configuration on a data set of this name."""
+        """The names.Configuration of this entry on the data set `dataset`, a name."""
         return Configuration(dataset, self.family, self.depth, self.width, self.fraction)
 
     @classmethod
     def like(cls, configuration):
-        """The entry that names a configuration."""
+        """The entry of a names.Configuration."""
         of = configuration
         return cls(family=of.family, depth=of.depth, width=of.width, fraction=of.fraction)
 
@@ -81,37 +81,37 @@ Configurations = Annotated[list[Shown], Field(min_length=1, description="Configu
 
 
 class DepthRow(Options):
-    """Networks of these depths at one width."""
+    """A row of networks of several depths at one width."""
 
-    depths: list[int] = Field(min_length=1, description="Depths from left to right.")
-    width: float = Field(description="Their width multiplier.")
-    fraction: float = Field(1, description="Share of the training set.")
+    depths: list[Depth] = Field(min_length=1, description="Depths from left to right.")
+    width: Width = Field(description="Width multiplier of all of them.")
+    fraction: Fraction = Field(1, description="Share of the training set.")
 
     @property
     def sizes(self):
-        """(depth, width) of each."""
+        """list of (depth, width) of the networks."""
         return [(depth, self.width) for depth in self.depths]
 
 
 class WidthRow(Options):
-    """Networks of these widths at one depth."""
+    """A row of networks of several widths at one depth."""
 
-    depth: int = Field(description="Their depth.")
-    widths: list[float] = Field(min_length=1, description="Width multipliers from left to right.")
-    fraction: float = Field(1, description="Share of the training set.")
+    depth: Depth = Field(description="Depth of all of them.")
+    widths: list[Width] = Field(min_length=1, description="Width multipliers from left to right.")
+    fraction: Fraction = Field(1, description="Share of the training set.")
 
     @property
     def sizes(self):
-        """(depth, width) of each."""
+        """list of (depth, width) of the networks."""
         return [(self.depth, width) for width in self.widths]
 
 
 class Rows(Options):
-    """A row of depths and a row of widths; one of the two may be left out."""
+    """CKA within networks: a row of depths and a row of widths, of which one may be left out."""
 
     depth_row: DepthRow | None = Field(None, description="Networks of several depths at one width.")
     width_row: WidthRow | None = Field(None, description="Networks of several widths at one depth.")
-    family: FamilyName = Field("resnet", description="Which family is shown.")
+    family: FamilyName = Field("resnet", description="Family of the networks.")
     seed: OneSeed
 
     @model_validator(mode="after")
@@ -122,18 +122,20 @@ class Rows(Options):
 
     @property
     def rows(self):
-        """dict of the rows that there are by their keys."""
+        """dict from `depth_row` and `width_row` to the row, without the one that is left out."""
         return {key: row for key in ("depth_row", "width_row") if (row := getattr(self, key))}
 
     def _configurations(self, row, dataset, fraction):
         return [Configuration(dataset, self.family, depth, width, fraction) for depth, width in row.sizes]
 
     def shown(self, dataset):
-        """The configurations of each row: dict from its key to a list."""
+        """dict from the key of each row to its configurations, in the order of the row."""
         return {key: self._configurations(row, dataset, row.fraction) for key, row in self.rows.items()}
 
     def part(self, dataset, seeds):
-        """The rows with the sizes that are there; a row left with fewer than two gets others that are there.
+        """The rows of a study of fewer networks.
+
+        A row keeps the sizes that are there. Where fewer than two are left, it shows other sizes that are there.
 
         Args:
             dataset: name of the data set.
@@ -159,7 +161,7 @@ class Rows(Options):
                 for other in there:
                     if (other.family, other.fraction) == (self.family, row.fraction):
                         by_depth.setdefault(other.depth, []).append(other.width)
-                # The depth with most widths, and of several the least.
+                # The depth with most widths; the smallest of several.
                 depth = min(by_depth, key=lambda depth: (-len(by_depth[depth]), depth), default=None)
                 widths = sorted(by_depth.get(depth, []))
             kept["width_row"] = widths and row.model_copy(update={"depth": depth, "widths": widths})
@@ -167,16 +169,16 @@ class Rows(Options):
 
 
 class PlainRows(Rows):
-    """Figure 1 for the family plain, without residual connections."""
+    """CKA within networks without residual connections, in the rows of figure 1."""
 
-    family: FamilyName = Field("plain", description="Which family is shown.")
+    family: FamilyName = Field("plain", description="Family of the networks.")
 
 
 class RowsByFraction(Rows):
-    """Figure 1's networks on several shares of the training set, a row a share."""
+    """CKA within networks trained on several shares of the training set, a row a share."""
 
-    fractions: unique(float) = Field(
-        description="Shares of the training set from top to bottom; they take the place of the rows' own."
+    fractions: unique(Fraction) = Field(
+        description="Shares of the training set from top to bottom; they replace the fraction of each row."
     )
 
     def shown(self, dataset):
@@ -192,13 +194,13 @@ class RowsByFraction(Rows):
         }
 
     def part(self, dataset, seeds):
-        # A comparison of shares of the data: one of them alone is figure 1.
+        # A comparison of shares needs all of them; one share alone is figure 1.
         there = with_seed(self, seeds)
         return self if all(c in there for row in self.shown(dataset).values() for c in row) else None
 
 
-class Models(Options):
-    """A list of configurations, of which all seeds are shown."""
+class AllSeeds(Options):
+    """Configurations of which all seeds are shown."""
 
     models: Configurations
 
@@ -206,40 +208,44 @@ class Models(Options):
         return {"models": [entry.of(dataset) for entry in self.models]}
 
     def part(self, dataset, seeds):
-        """The configurations that are there, and in place of a missing one the largest in neither depth nor width
-        larger; see Rows.part."""
+        """The list of a study of fewer networks; the arguments are those of Rows.part.
+
+        A missing configuration is replaced by the largest one that is neither deeper nor wider, if there is one.
+        """
         there = with_seed(self, seeds)
         found = [_stand_in(configuration, there) for configuration in self.shown(dataset)["models"]]
         found = [Shown.like(configuration) for configuration in dict.fromkeys(found) if configuration is not None]
         return self.model_copy(update={"models": found}) if found else None
 
 
-class PairedModels(Models):
-    """CKA between networks that differ in seed or architecture; each configuration has two seeds or more."""
+class PairsOfSeeds(AllSeeds):
+    """Configurations whose networks are compared with each other; each needs two seeds or more."""
 
     def part(self, dataset, seeds):
         return super().part(dataset, {c: known for c, known in seeds.items() if len(known) > 1})
 
 
-class ModelsOfOneSeed(Models):
-    """A list of configurations, of which one figure shows one seed, and another one all of them."""
+class OneSeedAndAll(AllSeeds):
+    """Configurations of which one figure shows one seed, and another figure all seeds."""
 
     seed: OneSeed
 
 
-class OneModel(Options):
-    """CKA of one network by number of minibatches and batch size."""
+class OneNetwork(Options):
+    """The network whose CKA is computed with several batch sizes and numbers of minibatches."""
 
     model: Shown = Field(description="The configuration of the network.")
-    seed: int = Field(description="Which seed of the network is shown.")
-    batch_sizes: unique(Annotated[int, Field(ge=4)]) = Field([16, 64, 256], description="Examples a minibatch.")
+    seed: OneSeed
+    batch_sizes: unique(Annotated[int, Field(ge=4, le=1_000_000)]) = Field(
+        [16, 64, 256], description="Numbers of examples a minibatch."
+    )
     examples: int = Field(
         2048,
         ge=4,
         le=1_000_000,
-        description="The first so many of the test set are gone through; their Gram matrices are held in memory.",
+        description="Number of examples, from the start of the test set; their Gram matrices are held in memory.",
     )
-    passes: int = Field(10, ge=1, le=10_000, description="How often these examples are gone through.")
+    passes: int = Field(10, ge=1, le=10_000, description="Passes over these examples.")
 
     def shown(self, dataset):
         return {"model": [self.model.of(dataset)]}
@@ -250,10 +256,10 @@ class OneModel(Options):
 
 
 class WideAndDeep(Options):
-    """A wide and a deep configuration that are compared; without them those of closest mean accuracy of the grid."""
+    """A wide and a deep configuration to compare; without them, the two of the grid closest in mean accuracy."""
 
-    wide: Shown | None = Field(None, description="The wider one.")
-    deep: Shown | None = Field(None, description="The deeper one.")
+    wide: Shown | None = Field(None, description="The wider configuration.")
+    deep: Shown | None = Field(None, description="The deeper configuration.")
 
     @model_validator(mode="after")
     def _has_both(self):
@@ -265,7 +271,7 @@ class WideAndDeep(Options):
         return {"": [entry.of(dataset) for entry in (self.wide, self.deep) if entry]}
 
     def part(self, dataset, seeds):
-        """The pair if it has two seeds each, else any pair that may be compared; None if there is none."""
+        """The pair if both have two seeds, else an open choice if some pair can be compared, else None."""
         several = {configuration for configuration, known in seeds.items() if len(known) > 1}
         if self.wide and several.issuperset(self.shown(dataset)[""]):
             return self
@@ -273,19 +279,32 @@ class WideAndDeep(Options):
 
 
 def comparable(configurations):
-    """Whether of some configurations one is wider and another deeper, on one share of the data."""
+    """Whether some configuration is wider, and another one deeper, on the same share of the data."""
     pairs = itertools.permutations(configurations, 2)
     return any(a.width > b.width and a.depth < b.depth and a.fraction == b.fraction for a, b in pairs)
 
 
 def with_seed(section, seeds):
-    """Of a dict from configurations to sets of seeds, those that have the seed that a section shows, if it shows one."""
+    """The configurations that have the seed that a section shows; all of them if it shows no single seed.
+
+    Args:
+        section: section of a figure.
+        seeds: dict from configurations to sets of seeds.
+    """
     seed = getattr(section, "seed", None)
     return {configuration for configuration, known in seeds.items() if seed is None or seed in known}
 
 
 def _stand_in(configuration, there):
-    """The configuration itself, or the deepest, then widest that is there and in neither larger; None if none is."""
+    """The configuration, or in its place the deepest, then widest one that is neither deeper nor wider.
+
+    Args:
+        configuration: names.Configuration.
+        there: the configurations that are there.
+
+    Returns:
+        names.Configuration; None if there is none of its family and fraction.
+    """
     smaller = [
         other
         for other in there

@@ -1,18 +1,18 @@
-"""A part of a study: the grid of chosen networks alone, and the figures that can be drawn of them."""
+"""The subset of a study: some of its networks, and the figures that can be drawn of them."""
 
 from widedeep.study.config import Study
 
 
 def subset_of(study, networks):
-    """The study of some of the networks of a study; the recipe and all else stay.
+    """Make the study of some networks of a study, with the same recipe, data set, dumps and probes.
 
-    Rows of figures keep the sizes that are there; a row that is left with fewer than two gets others. Lists of
-    configurations keep theirs, and in place of a missing one the largest that is there and in neither depth nor width
-    larger. Figures of which nothing is left are left out.
+    A row of a figure keeps the sizes that are there, and gets others if fewer than two are left. In a list of
+    configurations, a missing one is replaced by the largest one that is neither deeper nor wider. A figure without any
+    networks is left out.
 
     Args:
         study: config.Study.
-        networks: list of names.Network, at least one; the grid has their configurations in this order.
+        networks: list of names.Network, at least one; their order is that of the new grid.
 
     Returns:
         config.Study
