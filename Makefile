@@ -5,6 +5,7 @@
 # make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
 # make fuzz       damaged and hostile files, CASES=100 of each of 37 kinds
 # make lint       ruff, snakefmt, snakemake --lint
+# make reference  the config's schema and docs/reference/config.md, after a change of an option
 # make explorer   results/STUDY/explorer.html, to look instead of read; `make` makes it too
 # make progress   how far the study is, while it runs or after it
 # make unlock     after a Snakemake that was killed: "Directory cannot be locked"
@@ -15,7 +16,7 @@ CONFIG ?= config/demo.yaml
 MINUTES ?= 120
 CASES ?= 100
 
-.PHONY: study cifar10-small cifar10-gpu explorer test test-slurm fuzz lint progress unlock checked
+.PHONY: study cifar10-small cifar10-gpu explorer test test-slurm fuzz lint reference progress unlock checked
 
 study: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile $(CONFIG)
@@ -43,6 +44,9 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+
+reference: $(VENV)/installed
+	PYTHONPATH=scripts $(BIN)/python -m widedeep.study.reference
 
 progress: $(VENV)/installed
 	@$(BIN)/python scripts/progress.py --configfile $(CONFIG)

@@ -8,22 +8,15 @@ Example (after the example of scripts/train.py --help):
       --batch-sizes 16 64 --out A.pdf A.png A.csv
 """
 
-from widedeep.runtime import command
+from widedeep.analysis.convergence_options import ConvergenceOptions
+from widedeep.runtime import command, options
 
 
 def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--weights", required=True, metavar="FILE", help="model.safetensors of scripts/train.py")
     parser.add_argument("--data", required=True, metavar="FILE", help="dataset.h5 of scripts/download.py")
-    parser.add_argument(
-        "--batch-sizes", nargs="+", type=command.positive_int, default=[16, 64, 256], help="default: 16 64 256"
-    )
-    parser.add_argument(
-        "--passes", type=command.positive_int, default=10, help="passes over the examples (default: 10)"
-    )
-    parser.add_argument(
-        "--examples", type=command.positive_int, default=2048, help="use the first test examples (default: 2048)"
-    )
+    options.add_arguments(parser, ConvergenceOptions)
     parser.add_argument("--seed", type=int, default=0, help="seed of the order of examples (default: 0)")
     command.add_device(parser)
     command.add_workers(parser)
@@ -44,14 +37,15 @@ def main(argv=None):
     from widedeep.formats import dataset, metrics, weights
     from widedeep.networks.devices import device_named
 
+    given = options.from_arguments(ConvergenceOptions, args)
     device = device_named(args.device)
     network, configuration, training = weights.load(args.weights, device)
     weights.check_data(args.weights, training, dataset.describe(args.data), args.data)
-    images = loading.read(args.data, "test", workers=args.workers).images[: args.examples]
+    images = loading.read(args.data, "test", workers=args.workers).images[: given.examples]
     layers = convergence.three_layers(network)
     grams = np.stack([convergence.gram_of(network, layer, images, 256, device) for layer in layers])
     layer_names = [layer.name for layer in layers]
-    table = pd.DataFrame(convergence.table(layer_names, grams, args.batch_sizes, args.passes, args.seed))
+    table = pd.DataFrame(convergence.table(layer_names, grams, given.batch_sizes, given.passes, args.seed))
     title = metrics.network_title(names.label(configuration, training["seed"]), metrics.read(args.metrics))
     save(draw_convergence(table, title, args.colour_map), table, args.out)
     print(f"{title}: {len(images)} examples, {len(table)} lines: {' '.join(args.out)}")

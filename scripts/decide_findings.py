@@ -13,7 +13,7 @@ def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("networks", metavar="NETWORKS", help="table of scripts/summarise.py")
     parser.add_argument("pairs", metavar="PAIRS", help="table of scripts/summarise_pairs.py")
-    parser.add_argument("--blocks", metavar="TABLE", help="table of scripts/plot_blocks.py, if there is one")
+    parser.add_argument("--blocks", metavar="TABLE", help="table of scripts/plot_residual_blocks.py, if there is one")
     parser.add_argument("--examples", metavar="TABLE", help="summary of scripts/compare_examples.py, if there is one")
     parser.add_argument("--agreement", metavar="TABLE", help="table of scripts/compare_predictions.py, if there is one")
     parser.add_argument("--convergence", metavar="TABLE", help="table of scripts/converge_cka.py, if there is one")

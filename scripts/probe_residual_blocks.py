@@ -13,9 +13,10 @@ Example (after the example of scripts/train.py --help):
 from pathlib import Path
 
 from widedeep import names
+from widedeep.analysis.probe_options import ProbeRecipe
 from widedeep.runtime import command, endings, files, options, provenance
 from widedeep.runtime.interruption import STOPPED, Clock, Interrupted, StopSignal
-from widedeep.training.recipe import ProbeRecipe
+from widedeep.training.recipe import Checkpoints
 
 
 def parse(argv):
@@ -28,14 +29,14 @@ def parse(argv):
     options.add_arguments(parser.add_argument_group("the probes' recipe (defaults: the paper's)"), ProbeRecipe)
     machine = parser.add_argument_group("the machine")
     command.add_device(machine)
-    command.add_checkpoint_minutes(machine)
+    options.add_arguments(machine, Checkpoints)
     command.add_workers(machine)
     return command.start(parser, argv, writes=["probes", "deletion", "provenance"])
 
 
 def main(argv=None):
     args = parse(argv)
-    recipe = options.from_arguments(ProbeRecipe, args)
+    recipe, checkpoints = (options.from_arguments(kind, args) for kind in (ProbeRecipe, Checkpoints))
     stop, attempt = StopSignal(), provenance.Attempt()  # before torch is imported
     from widedeep.analysis import deletion, probes
     from widedeep.data import loading
@@ -59,7 +60,7 @@ def main(argv=None):
     checkpoint = Checkpoint(args.probes.with_suffix(".checkpoint.pt"), identity)
     checkpoint.resume(probing)
     try:
-        probing.run(probes.after_step(checkpoint, stop, Clock(60 * args.checkpoint_minutes), attempt))
+        probing.run(probes.after_step(checkpoint, stop, Clock(60 * checkpoints.checkpoint_minutes), attempt))
     except Interrupted:
         print(endings.stopped_line(f"{stop.name}; {checkpoint.path} has the state, start it again to go on."))
         return STOPPED

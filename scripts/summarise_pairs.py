@@ -71,11 +71,11 @@ def configurations(table):
 
 def pairs_of_figure_f(table):
     """Select the lines of the pairs that figure F averages; add columns model_first, seed_first and so on."""
-    from widedeep.names import first_pairs, parsed
+    from widedeep.names import configuration_and_seed, first_pairs
 
     table = table.copy()
     for side in ("first", "second"):
-        table[f"model_{side}"], table[f"seed_{side}"] = zip(*table[side].map(parsed), strict=True)
+        table[f"model_{side}"], table[f"seed_{side}"] = zip(*table[side].map(configuration_and_seed), strict=True)
     kept = []
     for _, there in table[::2].groupby(["model_first", "model_second"]):
         lines = dict(zip(zip(there.seed_first, there.seed_second, strict=True), there.index, strict=True))

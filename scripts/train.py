@@ -21,7 +21,7 @@ from pathlib import Path
 from widedeep.names import Configuration, Network
 from widedeep.runtime import command, endings, files, options, provenance
 from widedeep.runtime.interruption import STOPPED, Clock, Interrupted, StopSignal
-from widedeep.training.recipe import Recipe
+from widedeep.training.recipe import Checkpoints, Recipe
 
 
 def parse(argv):
@@ -40,7 +40,7 @@ def parse(argv):
     machine = parser.add_argument_group("the machine")
     command.add_device(machine)
     machine.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --out")
-    command.add_checkpoint_minutes(machine)
+    options.add_arguments(machine, Checkpoints)
     machine.add_argument("--progress", type=Path, metavar="FILE", help="JSON to update with epoch, loss and accuracy")
     command.add_workers(machine)
     return command.start(parser, argv)
@@ -48,7 +48,7 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    recipe = options.from_arguments(Recipe, args)
+    recipe, checkpoints = (options.from_arguments(kind, args) for kind in (Recipe, Checkpoints))
     stop, attempt = StopSignal(), provenance.Attempt()  # before torch is imported
     from widedeep.networks.devices import device_named
     from widedeep.runtime import locking
@@ -60,13 +60,13 @@ def main(argv=None):
         # The first of several processes takes the lock; the others wait for it in torch.
         lock = locking.only_writer(written, stop) if distributed.is_first() else contextlib.nullcontext(False)
         with lock as waited, distributed.group(device_named(args.device)) as group:
-            return train(args, recipe, group, stop, attempt, waited)
+            return train(args, recipe, checkpoints, group, stop, attempt, waited)
     except Interrupted:
         print(endings.stopped_line(f"{stop.name}, before the training began; start it again."))
         return STOPPED
 
 
-def train(args, recipe, group, stop, attempt, waited):
+def train(args, recipe, checkpoints, group, stop, attempt, waited):
     """Train in one process of a group, of which the first writes the files; return the exit status."""
     from widedeep.data import loading
     from widedeep.formats import dataset
@@ -82,7 +82,7 @@ def train(args, recipe, group, stop, attempt, waited):
         print(f"{args.out}: trained by the process that was waited for.")
         remove_traces(checkpoint, args.progress, group)
         return 0
-    save_clock, progress_clock = Clock(60 * args.checkpoint_minutes), Clock(1)
+    save_clock, progress_clock = Clock(60 * checkpoints.checkpoint_minutes), Clock(1)
 
     def after_step(state):
         stopping = group.any(stop.name)

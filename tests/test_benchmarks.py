@@ -50,7 +50,7 @@ def test_every_python_notes_what_it_did(tmp_path):
 
 def test_shares_of_the_processor_seconds():
     note = {"interpreter": 1, "imports": 2, "seconds": 10}
-    programs = ("train", "train", "compute_cka", "plot_blocks", "snakemake", "run_study")
+    programs = ("train", "train", "compute_cka", "plot_residual_blocks", "snakemake", "run_study")
     notes = [{"program": name, **note} for name in programs]
     said = "\n".join(overhead.table_of_notes(30, 80, 2, notes))
     assert "train                            2          2.0          4.0         14.0         20.0" in said

@@ -15,7 +15,7 @@ NAMED = re.compile(r"\{\}|--[a-z]|\b[a-z]+[._][a-z0-9_]+\b|\w\(\)|figure \d|^\w+
 
 
 def sentences():
-    """(place, text) of every UserError that is raised, {} for each value; those that pass another one on are left out."""
+    """(place, text) of every raised UserError, {} for each value; those that pass another one on are left out."""
     for path in Path("scripts").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Raise) and getattr(getattr(node.exc, "func", None), "id", None) == "UserError":

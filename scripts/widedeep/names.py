@@ -47,7 +47,7 @@ def label(model, seed):
     return f"{model}/seed{seed}"
 
 
-def parsed(text):
+def configuration_and_seed(text):
     """Split a network's label into (name of the configuration, seed)."""
     model, seed = text.rsplit("/seed", 1)
     return model, int(seed)

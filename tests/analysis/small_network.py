@@ -10,7 +10,7 @@ from small_dumps import ORIGIN, network, write
 
 from widedeep.analysis import first_components
 from widedeep.formats import components, dumps, hdf5, similarities
-from widedeep.names import parsed
+from widedeep.names import configuration_and_seed
 from widedeep.networks import tracing
 
 METRICS = {
@@ -46,7 +46,7 @@ def write_components(path, label, layers, block, residual=None):
     share = np.where(np.isin(np.arange(layers), block), 0.9, 0.2)
     residual = np.zeros(layers) if residual is None else residual
     found = components.FirstComponents([f"l{i}" for i in range(layers)], share, residual, values)
-    model, seed = parsed(label)
+    model, seed = configuration_and_seed(label)
     small.write_components(path, found, dumps.Origin(model, seed, "sum", "test"))
     return str(path)
 

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from widedeep.analysis import probes
+from widedeep.analysis.probe_options import ProbeRecipe
 from widedeep.data import augmentation
 from widedeep.names import random_seed
 from widedeep.runtime.errors import UserError
 from widedeep.runtime.interruption import Interrupted
 from widedeep.training import loop
-from widedeep.training.recipe import ProbeRecipe
 
 NAME = "blobs-resnet8-w0.5-f100/seed1"
 RECIPE = ProbeRecipe(epochs=3, batch_size=16, learning_rate=0.05, momentum=0.9, flip=True, pool=False)

@@ -74,7 +74,9 @@ def test_an_impossible_address_is_named(path, address):
 
 
 @pytest.mark.parametrize(
-    "content", [small_archives.packed({"wanted": bytes(9999)})[:60], b"", b"text", gzip.compress(b"text")]
+    "content",
+    [small_archives.packed({"wanted": bytes(9999)})[:60], b"", b"text", gzip.compress(b"text")],
+    ids=["truncated", "empty", "text", "packed text"],
 )
 def test_a_truncated_or_other_archive_is_refused(path, content):
     path.write_bytes(content)

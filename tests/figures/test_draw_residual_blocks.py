@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-import plot_blocks
+import plot_residual_blocks
 import pytest
 import small_network
 
@@ -23,7 +23,7 @@ def test_probes_and_deletions_are_read_from_their_tables_alone(tmp_path):
     (tmp_path / "some.csv").write_text("layer,kind\n")
     for name, named in (("some.csv", "block"), ("missing.csv", "no such file")):
         with pytest.raises(UserError, match=rf"{name}: .*\b{named}\b"):
-            plot_blocks.read_probes(tmp_path / name)
+            plot_residual_blocks.read_probes(tmp_path / name)
 
 
 def test_layers_that_were_not_dumped_are_named(tmp_path):
@@ -35,7 +35,7 @@ def test_layers_that_were_not_dumped_are_named(tmp_path):
     for probes, deletion, layer in (("probes.csv", None, "stage9.add"), (None, "deletion.csv", "stage9.block2")):
         paths = [path and tmp_path / path for path in (probes, deletion)]
         with pytest.raises(UserError, match=rf"cka\.h5: .*\b{layer}\b"):
-            plot_blocks.read_network(tmp_path / "cka.h5", tmp_path / "pca.h5", *paths, {})
+            plot_residual_blocks.read_network(tmp_path / "cka.h5", tmp_path / "pca.h5", *paths, {})
 
 
 def test_figure_4_holds_every_accuracy_at_its_layer(tmp_path):
@@ -55,7 +55,7 @@ def test_figure_4_holds_every_accuracy_at_its_layer(tmp_path):
         "deletion,stage,block,deleted,accuracy\nnone,0,0,0,0.875\nalone,1,1,1,0.25\nfrom the end,1,1,1,0.125\n"
     )
     options = [f"--{name}={tmp_path}/{file}" for name, file in FILES.items()]
-    plot_blocks.main([*options, "--out", f"{tmp_path}/fig4.csv", f"{tmp_path}/fig4.png"])
+    plot_residual_blocks.main([*options, "--out", f"{tmp_path}/fig4.csv", f"{tmp_path}/fig4.png"])
     table = tables.read(tmp_path / "fig4.csv", "E.csv")
     found = list(table[["deletion", "kind", "layer", "accuracy"]].itertuples(index=False, name=None))
     assert found[:6] == [("probe", kind, layer, accuracy) for layer, kind, _, accuracy in probes]
@@ -65,7 +65,9 @@ def test_figure_4_holds_every_accuracy_at_its_layer(tmp_path):
     ]
     assert [side.names[position] for position in table.position] == table.layer.tolist()
     assert set(table.network_accuracy) == {0.875}
-    row, _ = plot_blocks.read_network(*(tmp_path / FILES[name] for name in ("cka", "components", "probes")), None, {})
+    row, _ = plot_residual_blocks.read_network(
+        *(tmp_path / FILES[name] for name in ("cka", "components", "probes")), None, {}
+    )
     figure = residual_blocks.draw_residual_blocks([row], "magma")
     (curve,) = [line for line in figure.axes[1].lines if line.get_label() == "after the addition"]
     after = [side.names.index(f"stage{stage}.block1.add") + 0.5 for stage in (1, 2, 3)]

@@ -18,7 +18,7 @@ import download
 import dump_activations
 import numpy as np
 import pandas  # noqa: F401 (before the children are born, for each would import it)
-import plot_blocks
+import plot_residual_blocks
 import probe_residual_blocks
 import pytest
 import resealed
@@ -88,7 +88,7 @@ def study(tmp_path_factory):
         parts = ["--components", *(one.parent / "pca.h5" for one in both)]
         run(summarise_pairs, "--pairs", folder / "pairs.h5", *parts, "--out", folder / "pairs.csv")
         parts = ["--cka", first / "cka.h5", "--components", first / "pca.h5", *probes]
-        run(plot_blocks, *parts, "--out", folder / "blocks.csv")
+        run(plot_residual_blocks, *parts, "--out", folder / "blocks.csv")
         yield folder
 
 
@@ -128,7 +128,7 @@ def page_of_provenance():
 
 def table_of_blocks():
     words = ["--cka", "cka.h5", "--components", "pca.h5", "--probes", "probes.csv", "--deletion", "deletion.csv"]
-    plot_blocks.main([*words, "--metrics", "metrics.json", "--out", "out/fig4.csv"])
+    plot_residual_blocks.main([*words, "--metrics", "metrics.json", "--out", "out/fig4.csv"])
 
 
 def verdicts():

@@ -8,6 +8,7 @@ import small
 import torch
 
 from widedeep.analysis import activations, convergence, deletion, first_components, probes
+from widedeep.analysis.probe_options import ProbeRecipe
 from widedeep.data import minibatches
 from widedeep.formats import dataset, dumps
 from widedeep.measures import layer_similarity
@@ -15,7 +16,6 @@ from widedeep.networks import precision, tracing
 from widedeep.networks.build import build
 from widedeep.training import loop
 from widedeep.training.distributed import Group
-from widedeep.training.recipe import ProbeRecipe
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,11 @@ from typing import Literal
 import pytest
 from pydantic import Field, ValidationError
 
+from widedeep.analysis.probe_options import ProbeOptions, ProbeRecipe
 from widedeep.formats.dump_options import DumpOptions
 from widedeep.runtime import options
 from widedeep.runtime.errors import UserError
-from widedeep.training.recipe import ProbeOptions, ProbeRecipe, Recipe
+from widedeep.training.recipe import Recipe
 
 
 class Example(options.Options):

@@ -18,7 +18,7 @@ PIPELINE = (
     "plot_heatmaps",
     "plot_components",
     "probe_residual_blocks",
-    "plot_blocks",
+    "plot_residual_blocks",
     "converge_cka",
     "summarise",
     "tabulate_accuracy",

@@ -92,6 +92,23 @@ def test_words_and_time_stamps_are_not_noticed(scripts):
     assert {stage: of(scripts, stage) for stage in STAGES} == before
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('x: int = Field(1, description="One.", le=2)\n', 'x: int = Field(1, description="A one", le=2)\n'),
+        ('add("a", help="é", type=int), add("b", help="b")\n', 'add("a", help="long", type=int), add("b", help="")\n'),
+        ('add(\n    help="one"\n    " and two",\n)\n', 'add(\n    help="three",\n)\n'),
+    ],
+)
+def test_descriptions_of_options_are_words(one, other):
+    assert fingerprint.code_of(one) == fingerprint.code_of(other)
+
+
+def test_arguments_of_options_are_code():
+    assert fingerprint.code_of("add(help=f(1))") == "add(help=f(1))"
+    assert fingerprint.code_of('add("a", default="b")') == 'add("a", default="b")'
+
+
 def test_strings_that_look_like_comments_are_code():
     assert fingerprint.code_of('x = "# a"  # b\n') == 'x = "# a"'
     assert (

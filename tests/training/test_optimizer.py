@@ -65,7 +65,7 @@ def test_a_training_and_its_probes_do_not_import_torchs_compiler():
         "import sys; sys.path[:0] = ['scripts', 'tests']\n"
         "import small\n"
         "from widedeep.analysis import probes\n"
-        "from widedeep.training.recipe import ProbeRecipe\n"
+        "from widedeep.analysis.probe_options import ProbeRecipe\n"
         "network = small.train().network.eval()\n"
         "recipe = ProbeRecipe(epochs=1, batch_size=16, flip=False)\n"
         "layers = probes.probed(network)\n"

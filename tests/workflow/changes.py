@@ -5,8 +5,9 @@ A row is (change, {rule: number of jobs}).
 
 from reruns import GROWN, Graph, add, config_change, of_options, put
 
+from widedeep.analysis.probe_options import ProbeOptions
 from widedeep.formats.dump_options import DumpOptions
-from widedeep.training.recipe import ProbeOptions, Recipe
+from widedeep.training.recipe import Recipe
 
 STUDY = Graph(GROWN)
 reruns, new = STUDY.reruns, STUDY.new

@@ -180,7 +180,7 @@ CHANGES = {
     ),
     "the learning rate": (set_key("training", "learning_rate", 0.01), reruns("train")),
     "the training's code": (
-        edit("scripts/widedeep/training/loop.py", "math.ceil(10 *", "math.ceil(20 *"),
+        edit("scripts/widedeep/training/recipe.py", "math.ceil(10 *", "math.ceil(20 *"),
         reruns("train"),
     ),
 }
@@ -195,7 +195,7 @@ def test_a_change_reruns_exactly(copied, name):
 
 def test_networks_of_code_that_only_moved_can_be_kept(copied):
     """As the change log advises after a move of code: trainings count as done."""
-    copied.edit("scripts/widedeep/training/loop.py", "math.ceil(10 *", "math.ceil(20 *")
+    copied.edit("scripts/widedeep/training/recipe.py", "math.ceil(10 *", "math.ceil(20 *")
     assert "train" in copied.jobs_of_dry_run()
     weights = {path: path.read_bytes() for path in copied.results.glob("models/*/*/model.safetensors")}
     copied.snakemake("--touch", "--until", "train")

@@ -47,7 +47,7 @@ class Probes:
         layers: list of tracing.Layer.
         train, test: dataset.Split.
         classes: number of classes.
-        recipe: recipe.ProbeRecipe.
+        recipe: probe_options.ProbeRecipe.
         name: label of the network, as `digits-resnet14-w1-f100/seed1`.
         device: torch.device.
 

@@ -14,7 +14,7 @@ def decide(networks, pairs, blocks, examples, agreement, convergence, family=Non
     Args:
         networks: DataFrame of scripts/summarise.py.
         pairs: DataFrame of scripts/summarise_pairs.py.
-        blocks: DataFrame of scripts/plot_blocks.py, a line per probe and per deletion of residual blocks.
+        blocks: DataFrame of scripts/plot_residual_blocks.py, a line per probe and per deletion of residual blocks.
         examples: DataFrame of scripts/compare_examples.py --summary.
         agreement: DataFrame of scripts/compare_predictions.py.
         convergence: DataFrame of scripts/converge_cka.py. It and the four before it may be empty.

@@ -1,6 +1,7 @@
 """Claims on linear probes and deleted residual blocks (paper, section 5.2 and figure 4).
 
-Here `blocks` is the DataFrame of scripts/plot_blocks.py, with one line per probe and per deletion of residual blocks.
+Here `blocks` is the DataFrame of scripts/plot_residual_blocks.py: one line per probe and per deletion of residual
+blocks.
 "Inside" is inside the block structure.
 """
 

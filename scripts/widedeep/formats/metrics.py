@@ -56,7 +56,7 @@ def network_title(label, metrics, seed=True):
         seed: False leaves out the seed.
     """
     if label not in metrics:
-        return label if seed else names.parsed(label)[0]
+        return label if seed else names.configuration_and_seed(label)[0]
     name = configuration_title(metrics[label])
     return f"{name}, seed {metrics[label]['seed']}" if seed else name
 

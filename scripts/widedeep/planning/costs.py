@@ -6,6 +6,7 @@ import math
 from widedeep.measures.memory import held_bytes
 from widedeep.planning import file_sizes, sizes
 from widedeep.study.drawings import one_seed
+from widedeep.training.recipe import epochs_between_evaluations
 
 # Resident bytes of a process before it holds any data: with torch, and with h5py and scipy alone.
 _TORCH_PROCESS, _NUMPY_PROCESS = 950e6, 250e6
@@ -58,8 +59,7 @@ class Costs:
         examples = self._training_examples(network)
         # The last, incomplete batch is dropped.
         in_steps = examples // recipe.batch_size * recipe.batch_size * recipe.epochs
-        # The test set is evaluated every so many epochs that it costs a tenth of the work, and after the last epoch.
-        every = math.ceil(10 * tested / (3 * examples))
+        every = epochs_between_evaluations(examples, tested)
         # The finished network is evaluated on both splits once more, for metrics.json.
         evaluated = tested * (math.ceil(recipe.epochs / every) + 1) + examples
         return self._size(network).forward * (3 * in_steps + evaluated)

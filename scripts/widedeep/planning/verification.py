@@ -16,6 +16,7 @@ import torch
 
 from widedeep import names
 from widedeep.analysis import activations
+from widedeep.analysis.probe_options import ProbeRecipe
 from widedeep.data import loading
 from widedeep.data.minibatches import minibatches
 from widedeep.formats import (
@@ -36,7 +37,6 @@ from widedeep.runtime import files, provenance
 from widedeep.runtime.errors import UserError
 from widedeep.study.jobs import jobs_of
 from widedeep.training import loop
-from widedeep.training.recipe import ProbeRecipe
 
 _REMEDY = "make it again"
 # Files in a results folder that no job writes as its output.
@@ -282,10 +282,12 @@ class _Results:
             sizes = {"minibatches": comparison.minibatches, "batch_size": comparison.batch_size}
             if self._data:
                 _compare(path, sizes, dict(zip(sizes, self._sample_ids.shape, strict=True)))
-            for values, what in ((comparison.cka, "undefined"), (comparison.deflated, "undefined_deflated")):
-                rows, columns = (np.array([bool(reason) for reason in getattr(side, what)]) for side in sides)
-                if not np.array_equal(np.isfinite(values), ~(rows[:, None] | columns)):
-                    raise UserError(f"{path}: holds a value in {name} that is not finite, without a reason; {_REMEDY}.")
+            for measure, reasons in (("cka", "undefined"), ("deflated", "undefined_deflated")):
+                rows, columns = (np.array([bool(reason) for reason in getattr(side, reasons)]) for side in sides)
+                if not np.array_equal(np.isfinite(comparison.measures[measure]), ~(rows[:, None] | columns)):
+                    raise UserError(
+                        f"{path}: holds an undefined {measure} in group {name}, without a reason; {_REMEDY}."
+                    )
 
     @functools.cached_property
     def _sample_ids(self):

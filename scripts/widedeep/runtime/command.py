@@ -36,13 +36,6 @@ def add_device(parser):
     parser.add_argument("--device", default="auto", help="cuda, mps, cpu or auto (default)")
 
 
-def add_checkpoint_minutes(parser):
-    """Add the option of all programs that write checkpoints."""
-    parser.add_argument(
-        "--checkpoint-minutes", type=float, default=10, help="minutes between two checkpoints (default: 10)"
-    )
-
-
 def add_figure_options(parser):
     """Add the options of all programs that draw networks."""
     parser.add_argument("--metrics", nargs="+", default=[], metavar="FILE", help="metrics.json of the networks")

@@ -8,7 +8,7 @@ import shlex
 import types
 import typing
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticUndefined
 
 from widedeep.runtime.errors import UserError, shortened
@@ -77,6 +77,13 @@ def flag(name):
     return f"--{name.replace('_', '-')}"
 
 
+def unique(kind):
+    """Return the type of a list of `kind`, with at least one item and no item twice."""
+    return typing.Annotated[
+        list[kind], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_each_once)
+    ]
+
+
 def sentence(error):
     """Return the part of a sentence that describes one of pydantic's errors: the value expected and the value found.
 
@@ -105,10 +112,16 @@ def _argument(field):
 
 
 def kind_of(annotation):
-    """Return the type of an annotation without `| None` and without bounds; of a list with bounds, the list type."""
+    """Return the type of an annotation without `| None` and without bounds, as `list[int]` of a list of integers."""
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         (annotation,) = (part for part in typing.get_args(annotation) if part is not type(None))
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation
+
+
+def _each_once(values):
+    if len({*values}) < len(values):
+        raise ValueError("holds an item twice")
+    return values
 
 
 def _shown(value):

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, create_model
 
 from widedeep import names
+from widedeep.analysis.probe_options import ProbeOptions
 from widedeep.data import catalogue
 from widedeep.formats.dump_options import DumpOptions
 from widedeep.names import Configuration, Network
@@ -17,7 +18,7 @@ from widedeep.runtime.options import Options
 from widedeep.study import drawings
 from widedeep.study.places import Places, data_path
 from widedeep.study.sections import GridEntry
-from widedeep.training.recipe import ProbeOptions, Recipe
+from widedeep.training.recipe import Checkpoints, Recipe
 
 _NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 _PATH = r"^[^\x00-\x1f]+$"
@@ -73,7 +74,7 @@ class Dataset(Options):
     )
 
 
-class Training(Recipe):
+class Training(Checkpoints, Recipe):
     """The training recipe of all networks, and how trainings run. The defaults are the paper's on CIFAR-10."""
 
     gpus: int = Field(
@@ -82,7 +83,6 @@ class Training(Recipe):
         le=10_000,
         description="Processes that train one network together, each on its own GPU and its share of every batch.",
     )
-    checkpoint_minutes: float = Field(10, gt=0, le=1_000_000, description="Wall-clock minutes between two checkpoints.")
 
     @property
     def recipe(self):

@@ -149,7 +149,7 @@ def residual_blocks(networks, *tables):
     """
     return Drawing(
         "fig4",
-        "plot_blocks.py",
+        "plot_residual_blocks.py",
         networks,
         files={"cka": "cka.h5", "components": "pca.h5", "metrics": "metrics.json"}
         | {table: f"{table}.csv" for table in tables},

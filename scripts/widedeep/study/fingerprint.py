@@ -14,6 +14,8 @@ from pathlib import Path
 
 # The package that is left out: it calls programs, writes files and records runs, and decides no result.
 PLUMBING = "runtime"
+# Arguments that describe options for their users.
+DESCRIBING = ("description", "help")
 
 
 @functools.cache
@@ -56,7 +58,7 @@ def _parsed(source):
             lines[first - 1] = lines[first - 1][: token.start[1]]
         elif first != last and token.type not in (tokenize.NEWLINE, tokenize.NL):
             in_strings.update(range(first, last))
-    imports = set()
+    imports, words = set(), []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             imports.update((0, alias.name) for alias in node.names)
@@ -67,7 +69,12 @@ def _parsed(source):
             isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
             and ast.get_docstring(node, clean=False) is not None
         ):
-            in_strings -= _cut(lines, node.body[0])
+            words.append(node.body[0])
+        elif isinstance(node, ast.keyword) and node.arg in DESCRIBING and isinstance(node.value, ast.Constant):
+            words.append(node.value)
+    # From the end, since a cut moves what follows in its line.
+    for node in sorted(words, key=lambda node: (node.lineno, node.col_offset), reverse=True):
+        in_strings -= _cut(lines, node)
     kept = (line if row in in_strings else line.rstrip() for row, line in enumerate(lines, 1))
     code = "\n".join(line for row, line in enumerate(kept, 1) if line or row in in_strings)
     return code, frozenset(imports)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from widedeep.names import Network
-from widedeep.paper import FIGURES
+from widedeep.paper import DECIDING_TABLES, FIGURES
 from widedeep.runtime.options import flag
 from widedeep.study.drawings import DRAWINGS, drawings_of, outputs_of
 from widedeep.study.places import ANY, pairs_name
@@ -53,14 +53,6 @@ STAGES = {
         {"data": None, "model": "model.safetensors"},
         {"probes": "probes.csv", "deletion": "deletion.csv", "provenance": "probe_provenance.json"},
     ),
-}
-
-# Tables of figures that decide findings. By the option of scripts/decide_findings.py: section of the config, file.
-DECIDING_TABLES = {
-    "blocks": ("fig4", "E.csv"),
-    "examples": ("fig6", "fig6.csv"),
-    "agreement": ("G", "G.csv"),
-    "convergence": ("A", "A.csv"),
 }
 
 
@@ -221,9 +213,8 @@ def tables_of(study):
     paired = DRAWINGS["cka_between_networks_mean"].networks(study) if pairs else []
     probed = networks_of(study, "probe_residual_blocks")
     compared = {"pairs": pairs, "components": place.of_networks(paired, "pca.h5")}
-    deciding = {
-        option: place.figure(table) for option, (key, table) in DECIDING_TABLES.items() if key in study.sections
-    }
+    drawn = {file for rule in drawings_of(study) for files in outputs_of(rule).values() for file in files}
+    deciding = {option: place.figure(table) for option, table in DECIDING_TABLES.items() if table in drawn}
     family = {"family": study.sections["fig1"].family} if "fig1" in study.sections else {}
     # The explorer leaves out the last ones where they do not fit, so the first seeds come first.
     by_seed = sorted(pairs, key=lambda path: int(Path(path).stem.removeprefix("seed")))

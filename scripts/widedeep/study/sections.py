@@ -7,26 +7,14 @@ section for a study of fewer networks (subset.py), or None where nothing is left
 import itertools
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from widedeep.analysis.convergence_options import ConvergenceOptions
 from widedeep.names import Configuration
-from widedeep.runtime.options import Options
+from widedeep.runtime.options import Options, unique
 
 # No digits: the depth follows the family's name.
 FAMILY = r"^[a-z]+(_[a-z]+)*$"
-
-
-def _each_once(values):
-    if len({*values}) < len(values):
-        raise ValueError("holds an item twice")
-    return values
-
-
-def unique(kind):
-    """Type of a list of `kind`, with at least one item and no item twice."""
-    return Annotated[
-        list[kind], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_each_once)
-    ]
 
 
 Depth = Annotated[int, Field(ge=1, le=10_000)]
@@ -231,21 +219,11 @@ class OneSeedAndAll(AllSeeds):
     seed: OneSeed
 
 
-class OneNetwork(Options):
+class OneNetwork(ConvergenceOptions):
     """The network whose CKA is computed with several batch sizes and numbers of minibatches."""
 
     model: Shown = Field(description="The configuration of the network.")
     seed: OneSeed
-    batch_sizes: unique(Annotated[int, Field(ge=4, le=1_000_000)]) = Field(
-        [16, 64, 256], description="Numbers of examples a minibatch."
-    )
-    examples: int = Field(
-        2048,
-        ge=4,
-        le=1_000_000,
-        description="Number of examples, from the start of the test set; their Gram matrices are held in memory.",
-    )
-    passes: int = Field(10, ge=1, le=10_000, description="Passes over these examples.")
 
     def shown(self, dataset):
         return {"model": [self.model.of(dataset)]}

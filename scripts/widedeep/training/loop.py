@@ -14,6 +14,7 @@ from widedeep.networks.build import build_for
 from widedeep.networks.precision import full_float32, widest
 from widedeep.runtime.errors import UserError
 from widedeep.training.optimizer import SGD
+from widedeep.training.recipe import epochs_between_evaluations
 
 # Convolutions with fewer output channels are refused; see refuse_few_channels.
 _FEWEST_CHANNELS = 8
@@ -180,9 +181,7 @@ class Training:
 
     def _is_evaluated(self):
         """Return whether this epoch ends with an evaluation: the last one does, others as far as that is cheap."""
-        # Evaluations may add a tenth to the time; evaluating an example costs a third of training on it. With a small
-        # fraction of the training set, evaluations after every epoch would cost more than the training.
-        every = math.ceil(10 * len(self.test[1]) / (3 * len(self.train[1])))
+        every = epochs_between_evaluations(len(self.train[1]), len(self.test[1]))
         return self.epoch + 1 == self.recipe.epochs or (self.epoch + 1) % every == 0
 
     def _learning_rate(self):

@@ -1,8 +1,9 @@
-"""The recipes of networks and of linear probes: each option once, for config, command line and documentation.
+"""The training recipe: each option once, for config, command line and documentation.
 
 Without torch, since configs are read where nothing is trained.
 """
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -46,19 +47,16 @@ class Recipe(Options):
     )
 
 
-class ProbeOptions(Options):
-    """How linear probes are trained (paper, figure 4, and the authors' code): SGD without L2 penalty."""
+class Checkpoints(Options):
+    """How often the state of a training is saved."""
 
-    epochs: int = Field(300, ge=1, le=1_000_000, description="Passes over the network's training images.")
-    batch_size: int = Field(
-        128, ge=1, le=1_000_000, description="Examples in a step; the last, incomplete batch of an epoch is dropped."
-    )
-    learning_rate: float = Field(0.01, gt=0, le=1000, description="Constant learning rate of SGD.")
-    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
-    pool: bool = Field(False, description="Max-pool the output of each layer 2 x 2 before its probe.")
+    checkpoint_minutes: float = Field(10, ge=0, le=1_000_000, description="Wall-clock minutes between two checkpoints.")
 
 
-class ProbeRecipe(ProbeOptions):
-    """The options of probes, and the augmentation of their training images, which is the network's."""
+def epochs_between_evaluations(train_examples, test_examples):
+    """Return after how many epochs the test set is evaluated, so that evaluations add at most a tenth to the time.
 
-    flip: bool = Field(True, description="Mirror a random half of the training images left to right.")
+    Evaluating an example costs a third of training on it. On a small fraction of the training set, an evaluation after
+    every epoch would cost more than the training.
+    """
+    return math.ceil(10 * test_examples / (3 * train_examples))

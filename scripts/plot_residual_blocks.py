@@ -5,7 +5,7 @@ residual addition. --deletion adds the accuracy without each residual block, and
 stage. Grey layers belong to the block structure.
 
 Example (after the examples of scripts/compute_cka.py and scripts/probe_residual_blocks.py --help):
-  python scripts/plot_blocks.py --cka results/one/resnet14/cka.h5 --components results/one/resnet14/pca.h5 \\
+  python scripts/plot_residual_blocks.py --cka results/one/resnet14/cka.h5 --components results/one/resnet14/pca.h5 \\
       --probes results/one/resnet14/probes.csv --deletion results/one/resnet14/deletion.csv \\
       --metrics results/one/resnet14/metrics.json --out fig4.pdf fig4.png fig4.csv
 """
