@@ -1,16 +1,17 @@
 """How many images a study has before its data set is there, and once it is."""
 
-from pathlib import Path
-
 import blobs_study
+import download
 import pytest
 import small
 
 from widedeep.data.catalogue import Images
+from widedeep.data.known.fashion_mnist import DEBIAN_FOLDER
 from widedeep.formats import dataset
 from widedeep.planning.images import expected_images, images_of
 from widedeep.runtime.errors import UserError
 from widedeep.study import checks
+from widedeep.study.commands import content_options, source_options
 
 
 def with_dataset(**section):
@@ -43,18 +44,20 @@ def test_images_of_ones_own_are_expected_to_be_many(section):
     assert expected.classes == 1000
 
 
-KNOWN = [
-    {"name": "digits"},
-    {"name": "cifar10"},
-    {"name": "cifar10", "image_size": 16},
-    {"name": "cifar100"},
-    {"name": "fashion-mnist"},
-]
+WITHOUT_DEBIAN = pytest.mark.skipif(not DEBIAN_FOLDER.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
 
 
-@pytest.mark.parametrize("section", KNOWN, ids=lambda section: "-".join(map(str, section.values())))
-def test_what_is_known_of_data_sets_is_what_their_files_say(section):
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"name": "digits"},
+        pytest.param({"name": "fashion-mnist", "source": "debian"}, marks=WITHOUT_DEBIAN),
+        pytest.param({"name": "fashion-mnist", "source": "debian", "image_size": 14}, marks=WITHOUT_DEBIAN),
+    ],
+)
+def test_what_is_known_of_data_sets_is_what_their_files_say(section, tmp_path, monkeypatch):
     study = with_dataset(**section)
-    if not Path(study.places.data).exists():
-        pytest.skip("this data set was not made here")
-    assert images_of(study) == Images.described(dataset.describe(study.places.data))
+    expected = images_of(study)
+    monkeypatch.chdir(tmp_path)
+    download.main([*content_options(study).split(), *source_options(study).split(), "--out", study.places.data])
+    assert expected == Images.described(dataset.describe(study.places.data))

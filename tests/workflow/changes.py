@@ -7,9 +7,13 @@ from reruns import GROWN, Graph, add, config_change, of_options, put
 
 from widedeep.analysis.probe_options import ProbeOptions
 from widedeep.formats.dump_options import DumpOptions
+from widedeep.study.drawings import SECTIONS
+from widedeep.study.sections import AllSeeds
 from widedeep.training.recipe import Recipe
 
 STUDY = Graph(GROWN)
+OF_ALL_SEEDS = [key for key, kind in SECTIONS.items() if kind is AllSeeds]
+ALL_SEEDS = " ".join(OF_ALL_SEEDS)
 reruns, new = STUDY.reruns, STUDY.new
 BLOCKS = "fig4-probes fig4-delete E"
 COMPONENTS = "fig3 D"
@@ -74,7 +78,7 @@ def one_depth_less(config):
     figures["fig1"]["depth_row"]["depths"] = figures["fig2"]["depth_row"]["depths"] = [8]
     del figures["fig6"]
     figures["A"]["model"] = {"depth": 8, "width": 1}
-    for figure in ("fig1-seeds", "fig3", "fig4", "fig5", "G"):
+    for figure in ("fig3", "fig4", "fig5", *OF_ALL_SEEDS):
         figures[figure]["models"] = [{"depth": 8, "width": 1}]
 
 
@@ -124,7 +128,7 @@ KEYS = {
     "grid.fractions": (add(fractions=[0.25]), new(1)),
     "grid.seeds": (
         config_change(lambda config: config["grid"][0].update(seeds=[1, 2, 3])),
-        new(2, "D E fig6 G fig1-seeds F summarise_pairs", compute_pairs=3, probe_residual_blocks=1),
+        new(2, f"D E fig6 {ALL_SEEDS} F summarise_pairs", compute_pairs=3, probe_residual_blocks=1),
     ),
     **of_options("training", Recipe, ALL, without=("flip",)),
     "training.gpus": (put("training.gpus", 2), NOTHING),
@@ -184,11 +188,10 @@ KEYS = {
     f"{C}.seed": (put(f"{C}.seed", 2, {**PLAIN, "fractions": [0.5], "seeds": [2]}), new(1, "C")),
     "figures.fig3.seed": (put("figures.fig3.seed", 2), reruns("fig3")),
     "figures.fig4.seed": (put("figures.fig4.seed", 2), reruns("fig4-probes fig4-delete")),
-    **one_model("fig1-seeds", "fig1-seeds"),
+    **{row: change for key in OF_ALL_SEEDS for row, change in one_model(key, key).items()},
     **one_model("fig3", COMPONENTS),
     **one_model("fig4", BLOCKS, probe_residual_blocks=2),
     **one_model("fig5", "fig5 F summarise_pairs", shown=(0, 1)),
-    **one_model("G", "G"),
     "figures.fig6.wide.family": (
         compare({**W2, "family": "plain"}, D14, {"family": "plain", "depths": [8], "widths": [2]}),
         new(2, "fig6"),
@@ -222,14 +225,14 @@ LESS = {
     "a depth": (
         config_change(one_depth_less),
         reruns(
-            f"B provenance summarise fig1 fig1-seeds fig2 {COMPONENTS} {BLOCKS} fig5 F G A summarise_pairs",
+            f"B provenance summarise fig1 fig2 {COMPONENTS} {BLOCKS} fig5 F {ALL_SEEDS} A summarise_pairs",
             probe_residual_blocks=2,
         ),
     ),
     "a width": (config_change(one_width_less), reruns("B provenance summarise fig2")),
     "a seed": (
         config_change(one_seed_less),
-        reruns("B provenance summarise fig1-seeds D E fig6 G summarise_pairs"),
+        reruns(f"B provenance summarise {ALL_SEEDS} D E fig6 summarise_pairs"),
     ),
     "figures that no claim rests on": (without("fig2", "C"), NOTHING),
     "the figure whose family claims are about": (without("fig1"), reruns("findings")),

@@ -8,7 +8,9 @@ import yaml
 
 from widedeep.runtime.options import kind_of
 from widedeep.study import checks
+from widedeep.study.drawings import SECTIONS
 from widedeep.study.jobs import jobs_of
+from widedeep.study.sections import AllSeeds
 
 TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text())
 _HALF = {"width": 1, "fraction": 0.5}
@@ -32,6 +34,8 @@ GROWN = {
             "width_row": {"depth": 8, "widths": [1], "fraction": 0.5},
             "seed": 1,
         },
+        # Figures of all seeds are alike.
+        **{key: TINY["figures"]["G"] for key, kind in SECTIONS.items() if kind is AllSeeds},
     },
 }
 
