@@ -6,6 +6,7 @@ from pathlib import Path
 
 import bash
 import pytest
+from complete import complete
 
 from widedeep.paper import DECIDING_TABLES, FIGURES
 from widedeep.runtime import command
@@ -13,7 +14,7 @@ from widedeep.study import checks
 from widedeep.study.drawings import DRAWINGS, SECTIONS, drawings_of, outputs_of
 from widedeep.study.jobs import drawing_job
 
-DEMO = checks.read("config/demo.yaml")
+DEMO = checks.checked(complete(checks.read("config/demo.yaml").dump()))
 
 
 def files_of(rule):

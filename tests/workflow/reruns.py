@@ -5,24 +5,23 @@ import typing
 from pathlib import Path
 
 import yaml
+from complete import complete
 
 from widedeep.runtime.options import kind_of
 from widedeep.study import checks
-from widedeep.study.drawings import SECTIONS
 from widedeep.study.jobs import jobs_of
-from widedeep.study.sections import AllSeeds
 
 TINY = yaml.safe_load(Path(__file__).with_name("tiny.yaml").read_text())
 _HALF = {"width": 1, "fraction": 0.5}
 # The tiny study with figures 2 and C, and a network without residual connections on half of the data.
 GROWN = {
-    **TINY,
+    **complete(TINY),
     "grid": [
         *TINY["grid"],
         {"family": "plain", "depths": [8], "widths": [1], "fractions": [0.5], "seeds": [1]},
     ],
     "figures": {
-        **TINY["figures"],
+        **complete(TINY)["figures"],
         "fig2": {
             "depth_row": {"depths": [8, 14], "width": 1},
             "width_row": {"depth": 8, "widths": [1, 2]},
@@ -34,8 +33,6 @@ GROWN = {
             "width_row": {"depth": 8, "widths": [1], "fraction": 0.5},
             "seed": 1,
         },
-        # Figures of all seeds are alike.
-        **{key: TINY["figures"]["G"] for key, kind in SECTIONS.items() if kind is AllSeeds},
     },
 }
 
