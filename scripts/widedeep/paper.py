@@ -165,6 +165,14 @@ FIGURES = {
             "Predictions",
             "first* second* pairs agreement? agreement_min? agreement_max? kl? kl_min? kl_max? seeds_a_set hellinger?",
         ),
+        Figure(
+            "training",
+            "training_curves",
+            "section 3",
+            "training loss and test accuracy by epoch",
+            "Networks",
+            "network* epoch train_loss train_accuracy test_loss? test_accuracy?",
+        ),
     )
 }
 

@@ -25,6 +25,7 @@ SECTIONS = {
     "fig6": sections.WideAndDeep,
     "G": sections.AllSeeds,
     "C": sections.PlainRows,
+    "training": sections.AllSeeds,
 }
 
 
@@ -196,6 +197,12 @@ DRAWINGS = {
         "compare_predictions.py",
         networks=all_seeds("G"),
         files={"predictions": "predictions.h5", "metrics": "metrics.json"},
+    ),
+    "training_curves": Drawing(
+        "training",
+        "plot_training.py",
+        networks=all_seeds("training"),
+        files={"history": "history.csv", "metrics": "metrics.json"},
     ),
     "cka_convergence": Drawing(
         "A",
