@@ -5,6 +5,7 @@ import small
 import torch
 import train
 
+from widedeep.data import augmentation
 from widedeep.names import Network
 from widedeep.runtime.errors import UserError
 from widedeep.training import loop
@@ -18,6 +19,7 @@ OTHER = {
     "schedule": "step",
     "momentum": 0.5,
     "l2": 1e-2,
+    "label_smoothing": 0.2,
     "batchnorm_momentum": 0.3,
     "flip": False,
     "mixed_precision": True,
@@ -38,6 +40,7 @@ def test_the_defaults_are_the_paper_s_on_cifar_10():
         "schedule": "epoch",
         "momentum": 0.9,
         "l2": 1e-4,
+        "label_smoothing": 0.0,
         "batchnorm_momentum": 0.01,
         "flip": True,
         "mixed_precision": False,
@@ -55,6 +58,26 @@ def test_each_option_identifies_the_training(option):
 def test_each_option_changes_the_trained_network(usual, option):
     other = small.train(**{"epochs": 2, option: OTHER[option]})
     assert not small.same(usual.network, other.network)
+
+
+def test_label_smoothing_spreads_a_share_of_each_label_evenly(monkeypatch):
+    """Cross-entropy with (1 - s) + s / K for the label and s / K for each other of K classes, from its definition."""
+    batches, original = [], augmentation.augmented
+
+    def remembering(images, indices, flip, generator):
+        batches.append((original(images, indices, flip, generator), indices))
+        return batches[-1][0]
+
+    monkeypatch.setattr(augmentation, "augmented", remembering)
+    # At this rate no weight changes.
+    trained = small.train(epochs=1, learning_rate=1e-30, label_smoothing=0.2)
+    network, labels, losses = trained.network.train(), torch.from_numpy(small.split().labels), []
+    for images, indices in batches:
+        logarithms = network(images).double().log_softmax(dim=1)
+        targets = 0.8 * torch.eye(3, dtype=torch.float64)[labels[indices]] + 0.2 / 3
+        losses.append(-(targets * logarithms).sum(dim=1).mean().item())
+    assert len(losses) == 3
+    assert trained.history[0]["train_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)
 
 
 def test_mixed_precision_reaches_the_training():

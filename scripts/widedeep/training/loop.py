@@ -147,7 +147,7 @@ class Training:
         _seed_torch(self.device, random_seed(self.name, "dropout", self.epoch, self.step, self.group.rank))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed_precision):
             logits = self._parallel(batch)
-            loss = functional.cross_entropy(logits, labels)
+            loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
         loss.backward()
         self.optimizer.step(self._learning_rate())
         correct = (logits.detach().argmax(1) == labels).sum()

@@ -33,6 +33,9 @@ class Recipe(Options):
         le=1000,
         description="The penalty l2 * ||w||^2 is added to the loss, for convolution and dense kernels only.",
     )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of each label that is spread evenly over all classes in the training loss."
+    )
     batchnorm_momentum: float = Field(
         0.01,
         gt=0,
