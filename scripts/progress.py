@@ -45,12 +45,13 @@ def table(states, left):
             unknown.add(state.job.rule)
         else:
             hours[state.job.rule] += estimate.seconds / 3600
-    lines = [f"{'stage':<20}" + "".join(f"{word:>9}" for word in NAMES) + f"{'hours left':>15}"]
+    width = 2 + max(map(len, counts))
+    lines = [f"{'stage':<{width}}" + "".join(f"{word:>9}" for word in NAMES) + f"{'hours left':>15}"]
     for rule, count in counts.items():
         words = "not known yet" if rule in unknown else f"{hours[rule]:,.2f}" if count.total() > count["done"] else "-"
-        lines.append(f"{rule:<20}" + "".join(f"{count[name]:>9,}" for name in NAMES) + f"{words:>15}")
+        lines.append(f"{rule:<{width}}" + "".join(f"{count[name]:>9,}" for name in NAMES) + f"{words:>15}")
     total = sum(counts.values(), collections.Counter())
-    return [*lines, f"{'all':<20}" + "".join(f"{total[name]:>9,}" for name in NAMES)]
+    return [*lines, f"{'all':<{width}}" + "".join(f"{total[name]:>9,}" for name in NAMES)]
 
 
 NAMES = ("done", "running", "failed", "waiting")

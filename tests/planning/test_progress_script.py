@@ -7,6 +7,11 @@ import progress as script
 from made_results import DUMP, EIGHT, ERRORS, LOGS, SCRIPTS, TINY
 
 
+def line_of(said, stage):
+    """The words of a stage's line in the table."""
+    return next(line.split(maxsplit=5) for line in said.splitlines() if line.split(" ")[0] == stage)
+
+
 def said_of(capsys):
     script.main(["--configfile", str(TINY)])
     return capsys.readouterr().out
@@ -15,7 +20,7 @@ def said_of(capsys):
 def test_of_a_study_that_has_not_begun_everything_waits_and_nothing_is_written(results, tmp_path, capsys):
     assert {state.name for state in results.states()} == {"waiting"}
     said = said_of(capsys)
-    assert "train                       0        0        0        6  not known yet" in said
+    assert line_of(said, "train") == ["train", "0", "0", "0", "6", "not known yet"]
     assert "left: not known yet" in said
     assert not list(tmp_path.iterdir())
 
@@ -25,7 +30,7 @@ def test_a_finished_study_says_so(results, capsys):
         results.finish(name)
     said = said_of(capsys)
     assert said.endswith("Finished: all jobs are done.\n")
-    assert "all                        43        0        0        0\n" in said
+    assert line_of(said, "all") == ["all", "43", "0", "0", "0"]
 
 
 def test_what_is_printed_while_a_study_runs(results, capsys):
@@ -34,7 +39,11 @@ def test_what_is_printed_while_a_study_runs(results, capsys):
     results.report(age=1)
     results.write(LOGS / f"{DUMP}.log", "error: a.h5: is damaged\n")
     said = said_of(capsys)
-    assert "train                       1        1        0        4          25.60\n" in said
+    assert line_of(said, "train") == ["train", "1", "1", "0", "4", "25.60"]
+    # In columns, whatever the length of a rule's name.
+    assert (
+        len({len(line) for line in said.splitlines()[2:] if line.split(" ")[0] in ("stage", "download", "train")}) == 1
+    )
     assert "  digits-resnet8-w1-f100/seed1/train                 3/10       0.500     25.0%" in said
     assert f"failed\n  {DUMP}\n    {LOGS / DUMP}.log\n    error: a.h5: is damaged\n" in said
     assert "of work, 1 at a time" in said
