@@ -108,7 +108,7 @@ def configurations(read, known):
 
 
 def table_of_examples(wide, deep, labels):
-    """The table of examples, one line each: label, and the share of seeds in each of four sets that are right."""
+    """The table of examples: label, and for each of four sets of seeds the share that classifies it correctly."""
     import numpy as np
     import pandas as pd
 

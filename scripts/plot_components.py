@@ -34,6 +34,7 @@ def main(argv=None):
 
 def row_of(cka, pca, known):
     """Read the components.ComponentRow of one network from the paths of its cka.h5 and pca.h5."""
+    from widedeep.analysis import block_structure
     from widedeep.figures import components
     from widedeep.formats import network_files
     from widedeep.formats.metrics import accuracy, network_title
@@ -42,7 +43,13 @@ def row_of(cka, pca, known):
     side = comparison.first
     name = f"{network_title(side.label, known)}\naccuracy {accuracy(side.label, known)}"
     return components.ComponentRow(
-        name, side, comparison.cka, first.agreement, first.share, comparison.deflated, comparison.squared_cosine
+        name,
+        side,
+        comparison.cka,
+        block_structure.squared_cosines(first.values),
+        first.share,
+        comparison.deflated,
+        comparison.squared_cosine,
     )
 
 
@@ -57,10 +64,10 @@ def table_of(rows):
         part = pd.MultiIndex.from_product(names.values(), names=names).to_frame(index=False)
         part.insert(0, "network", row.side.label)
         part["share_first"] = np.repeat(row.share, len(row.share))
-        part["cka"], part["squared_cosine"] = row.cka.ravel(), row.agreement.ravel()
+        part["cka"], part["squared_cosine"] = row.cka.ravel(), row.squared_cosines.ravel()
         part["cka_without_first_component"] = row.deflated.ravel()
         part["share_first_in_minibatches"] = np.repeat(row.side.share, len(row.share))
-        part["squared_cosine_in_minibatches"] = row.agreement_in_minibatches.ravel()
+        part["squared_cosine_in_minibatches"] = row.squared_cosines_in_minibatches.ravel()
         parts.append(part)
     return pd.concat(parts)
 

@@ -76,7 +76,7 @@ def read_network(cka, pca, probes, deletion, known):
     parts = [read_probes(path) for path in [probes] if path] + [
         read_deletion(path, side) for path in [deletion] if path
     ]
-    in_block = block_structure.layers_in_block(first.share, first.agreement)
+    in_block = block_structure.layers_in_block(first.share, block_structure.squared_cosines(first.values))
     network_accuracy = known[side.label]["test_accuracy"] if side.label in known else float("nan")
     table = pd.concat(parts)
     table["position"] = network_files.positions(table.layer, side, cka)

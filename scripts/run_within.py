@@ -1,11 +1,11 @@
 """Train and analyse as much of a study's grid as fits into a number of minutes on this machine, to a report.
 
-First the rate of the device is measured, and how many trainings at a time pay off. Then a plan is made and printed. It
-has networks of figure 1, and of the same family on all data: first the deepest, the widest and the smallest, then those
-between, then further seeds. Networks that do not fit are listed. When the time for trainings is over, those that still
-run write checkpoints. The trained networks become a study of their own, with the config results/STUDY-gpu/study.yaml,
-which is analysed to its end, even if that takes longer. Each further call of the same command has its minutes again: it
-goes on from the checkpoints, trains nothing twice, and adds networks that fit.
+First the rate of the device is measured, and how many parallel trainings give the best throughput. Then a plan is made
+and printed. It has networks of figure 1, and of the same family on all data: first the deepest, the widest and the
+smallest, then those between, then further seeds. Networks that do not fit are listed. When the time for trainings is
+over, those that still run write checkpoints. The trained networks become a study of their own, with the config
+results/STUDY-gpu/study.yaml, which is analysed to its end, even if that takes longer. Each further call of the same
+command has its minutes again: it goes on from the checkpoints, trains nothing twice, and adds networks that fit.
 
 The data set is made as by any study. If its official archive is in this folder or in data/, nothing is downloaded.
 
@@ -29,7 +29,7 @@ from widedeep.runtime.interruption import STOPPED
 from widedeep.runtime.units import duration, operations
 
 PROFILE = run_study.PROFILE
-# Rules whose jobs share the device, as many at a time as pay off; jobs of other rules have a core each.
+# Rules whose jobs share the device, as many at a time as give the best throughput; other jobs have a core each.
 ON_DEVICE = ("train", "dump_activations", "probe_residual_blocks", "cka_convergence")
 # Largest ratio of the operations a second of GPUs in TF32 to those in float32.
 _FULL_FLOAT32 = 8
@@ -55,7 +55,7 @@ def main(argv=None):
     run = Run(with_archive(checks.read(args.configfile)), until)
     try:
         with locking.only_writer([run_study.log_of(run.study)]):
-            status = run.make_data() or run.train() or run.settle()
+            status = run.make_data() or run.train() or run.write_finished()
         return status or run.analyse() or run.failed
     except KeyboardInterrupt:  # while no Snakemake runs
         print("stopped; the same command goes on.")
@@ -95,7 +95,7 @@ class Run:
         # The configs of all candidates, in the order of the plan, and of the trained networks.
         folder = Path(self.study.places.results)
         self._grid, self._finished = folder / "grid.yaml", folder / "study.yaml"
-        self._done, self._least = {}, 0.0
+        self._done, self._shortest_useful = {}, 0.0
         self._outdated = None  # not known yet
         self._at_once = 1  # if nothing is left to train, nothing is measured
 
@@ -130,7 +130,7 @@ class Run:
             print("\n" + "\n".join(table_of(chosen, rates, self._until - time.monotonic())))
             first = [planned.network for planned in chosen.trainings]
             if not first:
-                self._least = choosing.least()
+                self._shortest_useful = choosing.least()
                 break
             write(self._grid, subset_of(self.study, list(dict.fromkeys([*first, *networks]))))
             status = self._follow(map(self._weights, first), self._until - chosen.analysis)
@@ -142,7 +142,7 @@ class Run:
         self.failed = 0 if status == STOPPED else status
         return 0
 
-    def settle(self):
+    def write_finished(self):
         """Write the config of the trained networks.
 
         Returns:
@@ -161,8 +161,8 @@ class Run:
             return 0
         if self.failed:
             return self.failed
-        if self._least:
-            needed = duration(self._least)
+        if self._shortest_useful:
+            needed = duration(self._shortest_useful)
             raise UserError(
                 f"--minutes: no network fits; give at least the {needed} (h:min:s) that the quickest takes."
             )

@@ -64,7 +64,7 @@ def line_of(folder):
     # As in names of configurations. The table's four decimals would not tell 0.00125 from 0.0013.
     size = {key: f"{network[key]:g}" for key in ("width", "fraction")}
     layers = len(comparison.cka)
-    block = block_structure.layers_in_block(first.share, first.agreement)
+    block = block_structure.layers_in_block(first.share, block_structure.squared_cosines(first.values))
     inside, without, left_out = block_structure.means_among(comparison.cka, comparison.deflated, block)
     return {
         **known,

@@ -6,8 +6,8 @@ Two lines per pair, one in each direction. Columns, beside the two networks:
   best_inside, best_outside   mean of the best CKA with any layer of the second network, over the layers inside and
                               outside the first network's block structure
 
---configurations writes the means of the last three over the pairs of seeds of each two configurations, with 95 %
-bootstrap intervals over seeds.
+--configurations writes, for each pair of configurations, the means of the last three columns over seeds, with 95 %
+bootstrap intervals.
 
 Example (two networks dumped and compared as in the example of scripts/compute_pairs.py --help, each in its folder):
   python scripts/summarise_pairs.py --pairs pairs.h5 --components a/pca.h5 b/pca.h5 --out pairs.csv \\
@@ -91,7 +91,7 @@ def blocks_of(paths):
     found = {}
     for path in paths:
         label, first = components.read(path)
-        found[label] = block_structure.layers_in_block(first.share, first.agreement)
+        found[label] = block_structure.layers_in_block(first.share, block_structure.squared_cosines(first.values))
     return found
 
 

@@ -5,8 +5,8 @@ the last epoch, not of the best one on the test set.
 
 On SIGTERM or Ctrl-C it writes a checkpoint and exits with status 75. Started again with the same arguments, it goes on
 from there and ends with the same bits as an uninterrupted training. Two trainings never write into one folder: the
-second one waits, and then only trains if the first one did other work. Started by torchrun, several processes, each
-with a GPU of its own, share every batch.
+second one waits, and trains only if the first one had other settings or code. Started by torchrun, several processes,
+each with a GPU of its own, share every batch.
 
 Example:
   python scripts/download.py --dataset digits --out data/digits/dataset.h5

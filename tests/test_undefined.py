@@ -18,7 +18,7 @@ import summarise
 import summarise_pairs
 import torch
 
-from widedeep.analysis import activations
+from widedeep.analysis import activations, block_structure
 from widedeep.data import minibatches
 from widedeep.figures import style
 from widedeep.formats import components, dumps, similarities, tables
@@ -198,7 +198,9 @@ def test_figure_3_is_hatched_and_its_curve_has_gaps(study, drawn, tmp_path):
     for seed, axes in ((1, figure.axes[:4]), (2, figure.axes[4:8])):
         read = similarities.read(study / f"{seed}/cka.h5")
         _, first = components.read(study / f"{seed}/pca.h5")
-        for axis, values in zip(axes[:2] + axes[3:], (read.cka, first.agreement, read.deflated), strict=True):
+        for axis, values in zip(
+            axes[:2] + axes[3:], (read.cka, block_structure.squared_cosines(first.values), read.deflated), strict=True
+        ):
             check_drawing(axis, values)
         for line, share in zip(axes[2].lines, (read.first.share, first.share), strict=False):
             np.testing.assert_array_equal(line.get_ydata(), share)

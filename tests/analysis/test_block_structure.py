@@ -2,6 +2,7 @@
 
 import numpy as np
 import oracles
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,15 @@ def test_block_size_of_a_known_block():
     assert block_structure.block_size(np.full((4, 4), np.nan)) == 0
 
 
+def test_squared_cosines_of_known_vectors():
+    values = np.array([[1.0, 0, 0], [0.6, 0.8, 0], [0, 0, 1], [np.nan] * 3])
+    found = block_structure.squared_cosines(values)
+    assert found[0, 1] == pytest.approx(0.36)
+    assert found[0, 2] == 0
+    assert found[1, 1] == 1
+    assert np.isnan(found[3]).all()
+
+
 def test_a_known_block_is_found_and_a_network_without_one_has_none():
     """Layers 3 to 8 of 12 share one dominant component, layer 10 has one of its own."""
     rng = np.random.default_rng(0)
@@ -40,7 +50,7 @@ def test_a_known_block_is_found_and_a_network_without_one_has_none():
     u, s, _ = zip(*(np.linalg.svd(x - x.mean(axis=0), full_matrices=False) for x in activations), strict=True)
     share = np.array([values[0] ** 2 / (values**2).sum() for values in s])
     vectors = np.stack([vector[:, 0] for vector in u])
-    found = block_structure.layers_in_block(share, (vectors @ vectors.T) ** 2)
+    found = block_structure.layers_in_block(share, block_structure.squared_cosines(vectors))
     assert found.tolist() == [3 <= layer < 9 for layer in range(12)]
     without = [0, 1, 2, 9, 11]
     assert not block_structure.layers_in_block(

@@ -157,15 +157,6 @@ def test_a_layer_that_is_constant_or_not_finite_has_no_component(value):
     assert np.isnan(found.values[0]).all()
 
 
-def test_agreement_is_the_squared_cosine():
-    values = np.array([[1.0, 0, 0], [0.6, 0.8, 0], [0, 0, 1], [np.nan] * 3])
-    found = components.FirstComponents(list("abcd"), np.ones(4), np.zeros(4), values).agreement
-    assert found[0, 1] == pytest.approx(0.36)
-    assert found[0, 2] == 0
-    assert found[1, 1] == 1
-    assert np.isnan(found[3]).all()
-
-
 def test_a_file_gives_back_what_was_written_and_others_are_refused(tmp_path):
     found, _ = components_of(small.train().network, images())
     small.write_components(tmp_path / "pca.h5", found, ORIGIN)

@@ -67,12 +67,12 @@ def test_each_first_part_of_a_folder_holds_all_classes(tmp_path):
 def test_the_order_of_a_folder_is_fixed_and_keeps_the_shares_of_classes():
     labels = [0] * 90 + [1] * 30
     names = [f"{number}.png" for number in range(120)]
-    order = folders.mixed(labels, names)
+    order = folders.stratified_order(labels, names)
     assert sorted(order) == list(range(120))
     assert np.bincount(np.take(labels, order)[:40]).tolist() == [30, 10]
     assert [names[index] for index in order[:5]] == ["3.png", "26.png", "113.png", "27.png", "69.png"]
     # One image more leaves the others of its class in their order.
-    more = folders.mixed([*labels, 1], [*names, "new.png"])
+    more = folders.stratified_order([*labels, 1], [*names, "new.png"])
     assert [index for index in more if 90 <= index < 120] == [index for index in order if index >= 90]
 
 

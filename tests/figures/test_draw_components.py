@@ -8,6 +8,7 @@ import small
 import small_network
 from small_dumps import ORIGIN
 
+from widedeep.analysis import block_structure
 from widedeep.formats import components, dumps, similarities
 from widedeep.runtime.errors import UserError
 
@@ -22,7 +23,7 @@ def test_figure_3_holds_every_value_and_refuses_components_of_another_network(tm
     for column, values in (
         ("cka", comparison.cka),
         ("cka_without_first_component", comparison.deflated),
-        ("squared_cosine", first.agreement),
+        ("squared_cosine", block_structure.squared_cosines(first.values)),
         ("share_first", np.repeat(first.share, 28)),
         ("squared_cosine_in_minibatches", comparison.squared_cosine),
         ("share_first_in_minibatches", np.repeat(comparison.first.share, 28)),

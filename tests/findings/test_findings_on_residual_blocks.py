@@ -24,9 +24,12 @@ def beside_control(worth, of_control, names="abc"):
     """Networks whose second residual block is in the block structure, and one without that: what each is worth."""
     lines = {"position": [1, 2], "in_block": [False, True]}
     found = [
-        pd.DataFrame({"network": f"{name}/seed1", "share_in_block": 0.5, **lines, "worth": worth}) for name in names
+        pd.DataFrame({"network": f"{name}/seed1", "share_in_block": 0.5, **lines, "contribution": worth})
+        for name in names
     ]
-    return pd.concat([*found, pd.DataFrame({"network": "z/seed1", "share_in_block": 0, **lines, "worth": of_control})])
+    return pd.concat(
+        [*found, pd.DataFrame({"network": "z/seed1", "share_in_block": 0, **lines, "contribution": of_control})]
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,30 +98,32 @@ def test_residual_blocks_whose_answer_is_known(rule, table, expected):
 )
 def test_places_that_are_worth_nothing_without_a_block_let_expect_nothing(outside, inside, expected):
     lines = {"position": [1, 2, 3, 4], "in_block": [False, False, True, True]}
-    with_block = pd.DataFrame({"network": "a/seed1", **lines, "worth": [0.3, 0.1, 0.01, 0.03]})
-    without = pd.DataFrame({"network": "b/seed1", **lines, "worth": [outside, outside, inside, inside]})
-    (line,) = findings.by_place(with_block, without).itertuples()
+    with_block = pd.DataFrame({"network": "a/seed1", **lines, "contribution": [0.3, 0.1, 0.01, 0.03]})
+    without = pd.DataFrame({"network": "b/seed1", **lines, "contribution": [outside, outside, inside, inside]})
+    (line,) = findings.expected_from_position(with_block, without).itertuples()
     assert (line.inside, line.outside) == pytest.approx((0.02, 0.2))
     assert line.expected == pytest.approx(expected, nan_ok=True)
 
 
 def test_place_is_judged_by_networks_of_the_same_configuration_where_there_are_any():
-    def worth(table):
+    def contribution(table):
         table = table[table.deletion == "alone"]
-        return table.assign(worth=table.network_accuracy - table.accuracy)
+        return table.assign(contribution=table.network_accuracy - table.accuracy)
 
-    with_block = worth(residual_blocks(LATE, RISING, [0.4, 0.2, 0.1, 0], networks=1))
-    same = worth(residual_blocks([0] * 4, RISING, [0.4, 0.4, 0.4, 0.4], networks=1)).assign(network="n/seed9")
-    longer = worth(residual_blocks([0] * 8, [*RISING, *RISING], [0.8, 0.8, 0.8, 0.8, 0.1, 0.2, 0.1, 0.2], name="other"))
+    with_block = contribution(residual_blocks(LATE, RISING, [0.4, 0.2, 0.1, 0], networks=1))
+    same = contribution(residual_blocks([0] * 4, RISING, [0.4, 0.4, 0.4, 0.4], networks=1)).assign(network="n/seed9")
+    longer = contribution(
+        residual_blocks([0] * 8, [*RISING, *RISING], [0.8, 0.8, 0.8, 0.8, 0.1, 0.2, 0.1, 0.2], name="other")
+    )
     others = [longer, longer.assign(network="another/seed1")]
-    (line,) = findings.by_place(with_block, pd.concat([same, *others])).itertuples()
+    (line,) = findings.expected_from_position(with_block, pd.concat([same, *others])).itertuples()
     assert (line.inside, line.outside, line.expected) == pytest.approx((0.05, 0.3, 0.3))
     # Of eight blocks the second, fourth, sixth and eighth are at the places of these four.
-    (line,) = findings.by_place(with_block, longer).itertuples()
+    (line,) = findings.expected_from_position(with_block, longer).itertuples()
     assert line.expected == pytest.approx(0.3 * 0.2 / 0.8)
     # Nearest to the places of three blocks are the first, third and fourth of four.
-    three = worth(residual_blocks([0, 1, 1], RISING[:3], [0.4, 0.1, 0.1], networks=1))
-    four = worth(residual_blocks([0] * 4, RISING, [0.8, 0.5, 0.2, 0.1], networks=1, name="other"))
-    (line,) = findings.by_place(three, four).itertuples()
+    three = contribution(residual_blocks([0, 1, 1], RISING[:3], [0.4, 0.1, 0.1], networks=1))
+    four = contribution(residual_blocks([0] * 4, RISING, [0.8, 0.5, 0.2, 0.1], networks=1, name="other"))
+    (line,) = findings.expected_from_position(three, four).itertuples()
     assert line.expected == pytest.approx(0.4 * 0.15 / 0.8)
-    assert findings.by_place(same, longer).empty
+    assert findings.expected_from_position(same, longer).empty

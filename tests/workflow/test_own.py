@@ -1,42 +1,14 @@
 """A network family and a data set of one's own: one file each, then a study of them."""
 
+import re
+
 import pandas as pd
 import study
 import yaml
+from test_own_file import BARS
 
-# As the README shows them.
-FAMILY = '''
-"""Multilayer perceptrons of `depth` dense layers."""
-
-
-def build(depth, width, classes, channels, batchnorm_momentum, image_size):  # the last one may be left out
-    from torch import nn
-
-    network = nn.Sequential()
-    network.flatten = nn.Flatten()
-    features = channels * image_size[0] * image_size[1]
-    for layer in range(1, depth):
-        network.add_module(f"dense{layer}", nn.Linear(features, round(32 * width)))
-        network.add_module(f"gelu{layer}", nn.GELU())
-        features = round(32 * width)
-    network.logits = nn.Linear(features, classes)
-    return network
-'''
-DATASET = '''
-"""Bars: is the bar upright, or does it lie?"""
-
-import numpy as np
-
-
-def load():
-    rng = np.random.default_rng(0)
-    labels = np.arange(400) % 2
-    images = rng.integers(0, 40, (400, 1, 8, 8)).astype(np.uint8)
-    for image, label, place in zip(images, labels, rng.integers(0, 8, 400)):
-        image[0, :, place] = 255 if label else image[0, :, place]
-        image[0, place] = image[0, place] if label else 255
-    return images[:300], labels[:300], images[300:], labels[300:], ["lying", "upright"]
-'''
+# As the README shows it.
+FAMILY = re.search(r"```python\n(def build\(.*?)```", (study.ROOT / "README.md").read_text(), re.DOTALL)[1]
 CONFIG = {
     "study": "mine",
     "dataset": {"name": "bars"},
@@ -60,7 +32,7 @@ def test_a_family_and_a_data_set_of_one_file_each_run_to_the_report(tmp_path):
     made = study.Study.new(tmp_path)
     (tmp_path / "scripts/datasets").mkdir()
     (tmp_path / "scripts/families/mlp.py").write_text(FAMILY)
-    (tmp_path / "scripts/datasets/bars.py").write_text(DATASET)
+    (tmp_path / "scripts/datasets/bars.py").write_text(BARS)
     (tmp_path / study.CONFIG).write_text(yaml.safe_dump(CONFIG))
     assert "Finished." in made.run_study().stdout
     results = tmp_path / "results/mine"

@@ -43,7 +43,7 @@ WORKERS = STUDY.dataset.workers
 THREADS = 1 + WORKERS
 TRAINING_THREADS = STUDY.training.gpus + WORKERS
 PRIORITIES = commands.training_priorities(STUDY)
-GIVEN = workflow.resource_settings.overwrite_resources
+RESOURCES_GIVEN = workflow.resource_settings.overwrite_resources
 
 
 wildcard_constraints:
@@ -86,7 +86,7 @@ def code(script, *more):
 
 
 def code_with_family(script):
-    """The same of a stage that builds networks, whose family is a file of its own."""
+    """The code of a stage that builds networks, with the file of their family."""
 
     def fingerprint_of_both(wildcards):
         return code(script, families.path_of(network_of(wildcards).configuration.family))
@@ -95,7 +95,7 @@ def code_with_family(script):
 
 
 def code_of_explorer():
-    """The same of the explorer: its script, the families whose layers it shows, the parts of its page."""
+    """The code of the explorer: its script, the families whose layers it shows, the parts of its page."""
     used = sorted({families.path_of(configuration.family) for configuration in STUDY.configurations})
     page = sorted((SCRIPTS / "widedeep/figures/explorer/parts").iterdir())
     return [code("make_explorer.py", *used), *(files.checksum(part)[:16] for part in page)]
@@ -111,8 +111,8 @@ def verbatim(text):
 
 
 @functools.cache
-def described():
-    """The dataset.Description of a data set of one's own; None until its file is there, whole."""
+def data_description():
+    """The dataset.Description of the user's own data set; None until its file is there and whole."""
     if KNOWN_DATA or not Path(PLACES.data).exists():
         return None
     from widedeep.formats import dataset
@@ -123,15 +123,15 @@ def described():
         return None
 
 
-def unverified(wildcards):
-    """What decides what the images are where no checksum of the content does: code, and names and sizes of files.
+def data_fingerprint(wildcards):
+    """Fingerprint of images without a known checksum: the code that reads them, names and sizes of their files.
 
-    If the folder of images is gone or has a fault, as on another machine, what the data set's file says of it. Streamed
-    images are too many to be looked at each time.
+    If the folder of images is missing or has a fault, as on another machine, the data set's file gives the names and
+    sizes. Streamed images are too many to be looked at each time.
     """
     section = STUDY.dataset
     if KNOWN_DATA:
-        # Of a known data set the whole images are verified, and then scaled down.
+        # The checksum is of the whole images, which are then scaled down.
         return code("widedeep/data/loading.py") if section.image_size else ""
     if own_file := catalogue.own_file(section.name):
         return code("widedeep/data/folders.py", own_file)
@@ -143,12 +143,12 @@ def unverified(wildcards):
     try:
         return f"{of_code} {folders.checksum(os.path.expanduser(section.folder))}"
     except (UserError, OSError):
-        return f"{of_code} {described().listed}" if described() else of_code
+        return f"{of_code} {data_description().listed}" if data_description() else of_code
 
 
 @functools.cache
 def costs():
-    return Costs(STUDY, expected_images(STUDY, described()), estimated)
+    return Costs(STUDY, expected_images(STUDY, data_description()), estimated)
 
 
 def memory(rule):
@@ -164,7 +164,7 @@ def minutes(rule):
     """Minutes that a job of a rule asks for, as a resource."""
 
     def resource(wildcards, attempt):
-        return requests.minutes(costs(), job_of(wildcards, rule), attempt, GIVEN.get(rule, {}).get("gpu"))
+        return requests.minutes(costs(), job_of(wildcards, rule), attempt, RESOURCES_GIVEN.get(rule, {}).get("gpu"))
 
     return resource
 
@@ -216,8 +216,8 @@ if workflow.is_main_process:
             from widedeep.figures import style
 
             style.colours_of(STUDY.figures.colour_map)
-        if described():
+        if data_description():
             place += f" ({PLACES.data} is there; delete it if your images have changed)"
-            checks.check_examples(STUDY, described().train_examples, described().test_examples)
+            checks.check_examples(STUDY, data_description().train_examples, data_description().test_examples)
     except UserError as error:
         raise WorkflowError(f"{place}: {error}") from None

@@ -6,15 +6,14 @@ rule download:
     conda:
         "../../environment.yml"
     threads: 1
-    # What the images are decides whether the file is made again; where they come from, and the program that fetches
-    # them, do not: the content is verified, and a change of mirror, or another study, must not retrain a study. A
-    # resource, unlike a parameter, may change without a rerun.
+    # Only the content decides a rerun, so it is a parameter. The source is a resource, which may change without a rerun:
+    # the content is verified, and another mirror, or another study, must not train a study again.
     resources:
         source=commands.source_options(STUDY),
         timing=PLACES.timing("download"),
     params:
         content=commands.content_options(STUDY),
-        code=unverified,
+        code=data_fingerprint,
     message:
         "Making {output} from verified images"
     shell:

@@ -3,8 +3,8 @@ rule train:
         **inputs("train"),
     output:
         **outputs("train"),
-    # Errors of this attempt; the rest goes to a parameter, for Snakemake deletes the `log:` of an attempt when it tries
-    # again, and train.log shall tell of all of them.
+    # Only the errors of this attempt, since Snakemake deletes this file before another one. The rest is appended to
+    # train.log, which keeps all attempts.
     log:
         PLACES.log(f"{ANY}/train", "errors.log"),
     priority: lambda wildcards: PRIORITIES[network_of(wildcards)]
@@ -15,7 +15,7 @@ rule train:
         mem_mb=memory("train"),
         runtime=minutes("train"),
         checkpoint_minutes=STUDY.training.checkpoint_minutes,
-        # A resource: on how many devices it ran must not train a network anew.
+        # A resource and no parameter, since a changed resource reruns nothing: another number of devices must not.
         launcher=commands.launcher(STUDY.training.gpus),
         processes=processes(STUDY.training.gpus),
     params:
@@ -24,11 +24,11 @@ rule train:
         network=lambda wildcards: commands.network_options(network_of(wildcards)),
         recipe=words(STUDY.training.recipe),
         code=code_with_family("train.py"),
-        story=PLACES.log(f"{ANY}/train"),
+        log_of_all_attempts=PLACES.log(f"{ANY}/train"),
     message:
         "Training {wildcards.model}, seed {wildcards.seed}"
     # exec: so that a signal reaches the training itself, which saves a checkpoint, and not the shell above it.
     shell:
         "exec {resources.launcher} scripts/train.py --data {input.data} {params.network} {params.recipe}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --progress {params.folder}/progress.json"
-        " {resources.processes} --timing {params.timing} --out {params.folder} >> {params.story} 2> {log}"
+        " {resources.processes} --timing {params.timing} --out {params.folder} >> {params.log_of_all_attempts} 2> {log}"

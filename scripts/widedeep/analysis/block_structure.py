@@ -1,4 +1,4 @@
-"""Numbers for the block structure of a network (paper, section 4)."""
+"""Numbers for the block structure of a network (paper, sections 4 and 5.1)."""
 
 import numpy as np
 
@@ -32,7 +32,19 @@ DOMINANT_SHARE = 0.5
 SAME_COMPONENT = 0.8
 
 
-def layers_in_block(share, agreement):
+def squared_cosines(components):
+    """Squared cosines between the first components of all pairs of layers (paper, figure 3).
+
+    Args:
+        components: (layers, examples) unit vectors; NaN where a layer is constant.
+
+    Returns:
+        (layers, layers) float64 in [0, 1]; NaN where undefined
+    """
+    return np.minimum((components @ components.T) ** 2, 1.0)
+
+
+def layers_in_block(share, cosines):
     """Which layers belong to the block structure: those that share one dominant first component.
 
     A layer belongs to it if its first component is dominant, and is the same as in most other layers with a dominant
@@ -40,15 +52,15 @@ def layers_in_block(share, agreement):
 
     Args:
         share: (layers,) first component's share of the variance; NaN for constant layers.
-        agreement: (layers, layers) squared cosines between first components.
+        cosines: (layers, layers) squared cosines between first components.
 
     Returns:
         (layers,) bool
     """
     dominant = np.asarray(share) > DOMINANT_SHARE
     others = dominant.sum() - 1
-    agreeing = (np.asarray(agreement)[:, dominant] > SAME_COMPONENT).sum(axis=1) - 1  # without the layer itself
-    return dominant & (agreeing > others / 2)
+    same = np.asarray(cosines)[:, dominant] > SAME_COMPONENT
+    return dominant & (same.sum(axis=1) - 1 > others / 2)  # without the layer itself
 
 
 def means_among(values, deflated, chosen):
@@ -72,5 +84,9 @@ def means_among(values, deflated, chosen):
 
 
 def equal_depth(first, second):
-    """Which of `second` layers is nearest in relative depth to each of `first` layers, (first,) int indices."""
+    """For each layer of a network of `first` layers, the layer at the nearest relative depth in one of `second` layers.
+
+    Returns:
+        (first,) int indices
+    """
     return np.rint(np.linspace(0, second - 1, first)).astype(int)

@@ -64,7 +64,7 @@ def gram_of(network, layer, images, batch_size, device):
         return gram_matrices.double_centred(gram)
 
 
-def course(grams, sample_ids):
+def cka_after_each_minibatch(grams, sample_ids):
     """CKA between layers after 1, 2, 3, ... minibatches, with the unbiased and with the biased HSIC.
 
     Args:
@@ -105,12 +105,14 @@ def table(names, grams, batch_sizes, passes, seed):
         UserError: a batch size is below 4 or above the number of examples.
     """
     examples = grams.shape[1]
-    whole, _ = course(grams, np.arange(examples)[None])
+    whole, _ = cka_after_each_minibatch(grams, np.arange(examples)[None])
     lines = []
     for batch_size in batch_sizes:
         for repeat in range(REPEATS):
             order = random_seed("convergence", seed, repeat)
-            unbiased, biased = course(grams, minibatches.minibatches(examples, batch_size, passes, order))
+            unbiased, biased = cka_after_each_minibatch(
+                grams, minibatches.minibatches(examples, batch_size, passes, order)
+            )
             for first in range(len(names)):
                 for second in range(first + 1, len(names)):
                     pair = {"first": names[first], "second": names[second], "batch_size": batch_size, "repeat": repeat}

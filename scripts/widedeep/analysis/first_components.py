@@ -3,6 +3,8 @@
 The activations of one wide network on 10,000 images fill a disk, and a 10,000 x 10,000 Gram matrix per layer does not
 fit into memory. So no covariance is formed. Lanczos' method needs one product of the covariance with a vector in each
 step, and one forward pass gives this product for all layers. Memory holds one vector of each layer's size per step.
+
+block_structure.py has the squared cosines between the components of different layers.
 """
 
 import math

@@ -110,27 +110,27 @@ def _compare_in_memory(used, pairs, measures):
         for measure in measures:
             if measure.own:
                 own[measure.name] = own[measure.name] + measure.own(minibatch)
-            for sums, (centre, hull, _) in zip(cross, stars, strict=True):
-                values = measure.cross(minibatch[centre], minibatch[hull])
+            for sums, (centre, span, _) in zip(cross, stars, strict=True):
+                values = measure.cross(minibatch[centre], minibatch[span])
                 sums[measure.name] = sums[measure.name] + (values if measure.finish else values / minibatches)
     results = {}
-    for (centre, hull, members), sums in zip(stars, cross, strict=True):
+    for (centre, span, members), sums in zip(stars, cross, strict=True):
         for pair in members:
             first, second = (places[dump] for dump in pair)
             found = {}
             for measure in measures:
-                part = _part(sums[measure.name], first, second, centre, hull)
+                part = _part(sums[measure.name], first, second, centre, span)
                 found[measure.name] = _finished(measure, part, own, first, second, minibatches)
             results[pair] = Compared(found, shares[first], shares[second])
     return [results[pair] for pair in pairs]
 
 
-def _part(total, first, second, centre, hull):
-    """Cut the (layers of first, layers of second) values of a pair out of those of its star, (centre, hull)."""
-    turned = first != centre
-    other = first if turned else second
-    part = total[:, other.start - hull.start : other.stop - hull.start]
-    return part.T if turned else part
+def _part(total, first, second, centre, span):
+    """Cut the (layers of first, layers of second) values of a pair out of those of its star, (centre, span)."""
+    transposed = first != centre
+    other = first if transposed else second
+    part = total[:, other.start - span.start : other.stop - span.start]
+    return part.T if transposed else part
 
 
 def _finished(measure, part, own, first, second, minibatches):
@@ -188,7 +188,7 @@ def _stars(pairs, places):
         centre = max(places, key=lambda dump: counts[dump])
         members = [pair for pair in left if centre in pair]
         others = [places[second if first is centre else first] for first, second in members]
-        hull = slice(min(other.start for other in others), max(other.stop for other in others))
-        stars.append((places[centre], hull, members))
+        span = slice(min(other.start for other in others), max(other.stop for other in others))
+        stars.append((places[centre], span, members))
         left = [pair for pair in left if centre not in pair]
     return stars

@@ -1,4 +1,7 @@
-"""Random crops with reflection padding, and random flips, computed for a whole batch at once."""
+"""Random crops with reflection padding, and random flips, computed for a whole batch at once.
+
+Streamed images get random resized crops instead (streaming.py).
+"""
 
 import numpy as np
 import torch
@@ -43,7 +46,7 @@ def plain_batches(images, parts):
         yield from images.plain_batches(parts)
 
 
-def augmented_batches(images, parts, flip, generators, share=lambda batch: batch):
+def augmented_batches(images, parts, flip, generators, select=lambda batch: batch):
     """Yield randomly cropped (and mirrored) images of each part, in the form of `plain_batches`.
 
     Args:
@@ -51,7 +54,7 @@ def augmented_batches(images, parts, flip, generators, share=lambda batch: batch
         parts: list of int64 tensors of indices, one for each batch.
         flip: whether a random half of the images is mirrored left to right.
         generators: list of torch.Generator on the CPU, one for each part.
-        share: function that selects the images of a part to yield. Random numbers are drawn for the whole part, so
+        select: function that returns the images of a part to yield. Random numbers are drawn for the whole part, so
             they do not depend on the selection.
 
     Yields:
@@ -62,11 +65,11 @@ def augmented_batches(images, parts, flip, generators, share=lambda batch: batch
         places = []
         for part, generator in zip(parts, generators, strict=True):
             seeds = torch.randint(2**62, (len(part),), generator=generator)
-            places.append(list(zip(share(part).tolist(), share(seeds).tolist(), strict=True)))
+            places.append(list(zip(select(part).tolist(), select(seeds).tolist(), strict=True)))
         yield from images.batches(places, random)
     else:
         for part, generator in zip(parts, generators, strict=True):
-            yield share(augmented(images, part, flip, generator))
+            yield select(augmented(images, part, flip, generator))
 
 
 def augmented(images, indices, flip, generator):

@@ -91,8 +91,8 @@ def _found(folder):
     return _relative(folder, train), _relative(folder, test), classes
 
 
-def mixed(labels, names):
-    """Return an order of examples in which the first k, for every k, hold each class in about its overall share.
+def stratified_order(labels, names):
+    """Return an order of examples whose every prefix has nearly the class proportions of the whole.
 
     Fractions of the training set and the examples of dumps are the first k. Within a class the order is random but
     fixed: it follows from the names, so adding an example does not reorder the others.
@@ -113,7 +113,7 @@ def mixed(labels, names):
 
 
 def _mixed(samples):
-    order = mixed([label for _, label in samples], [path.as_posix() for path, _ in samples])
+    order = stratified_order([label for _, label in samples], [path.as_posix() for path, _ in samples])
     return [samples[index] for index in order]
 
 

@@ -21,7 +21,7 @@ def read(path, split, fraction=1.0, workers=0):
         split: `train` or `test`.
         fraction: share of the split to keep: the first round(fraction * examples). The paper keeps the first 50, 25
             and 6 %, in the order of the authors' data loader; here that is the order of the official files, or
-            folders.mixed for a user's own images.
+            folders.stratified_order for a user's own images.
         workers: processes that decode streamed images.
 
     Returns:

@@ -52,7 +52,7 @@ def own_file(name):
         load() -> (train_images, train_labels, test_images, test_labels, classes)
 
     Images are uint8 arrays (examples, channels, side, side). Labels are positions in `classes`, the list of class
-    names. Examples may come in any order, also by class: they get the order of folders.mixed.
+    names. Examples may come in any order, also by class: they get the order of folders.stratified_order.
 
     Args:
         name: of the data set.
@@ -90,7 +90,7 @@ def own_file(name):
 
 
 def _mixed(split):
-    order = folders.mixed(split.labels, range(len(split.labels)))
+    order = folders.stratified_order(split.labels, range(len(split.labels)))
     return Split(split.images[order], split.labels[order])
 
 

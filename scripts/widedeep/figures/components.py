@@ -16,19 +16,19 @@ class ComponentRow:
     Attributes:
         name: title above its first panel.
         side: similarities.Side of its layers.
-        cka, agreement, deflated: (layers, layers) CKA, squared cosine of first components, CKA without them.
+        cka, squared_cosines, deflated: (layers, layers) CKA, squared cosines of first components, CKA without them.
         share: (layers,) first component's share of the variance over the whole test set; side.share is the share within
             minibatches.
-        agreement_in_minibatches: (layers, layers) squared cosine of first components within minibatches; not drawn.
+        squared_cosines_in_minibatches: (layers, layers) the same within minibatches; not drawn.
     """
 
     name: str
     side: object
     cka: np.ndarray
-    agreement: np.ndarray
+    squared_cosines: np.ndarray
     share: np.ndarray
     deflated: np.ndarray
-    agreement_in_minibatches: np.ndarray
+    squared_cosines_in_minibatches: np.ndarray
 
 
 def draw_components(rows, colour_map):
@@ -49,7 +49,7 @@ def draw_components(rows, colour_map):
     for (first, second, third, fourth), row in zip(axes, rows, strict=True):
         for axis, title, values in (
             (first, f"{row.name}\n{cka.MEASURE.title}", row.cka),
-            (second, squared_cosine.MEASURE.title, row.agreement),
+            (second, squared_cosine.MEASURE.title, row.squared_cosines),
             (fourth, deflated.MEASURE.title, row.deflated),
         ):
             image = draw_panel(axis, Panel("", title, values, row.side, row.side), colours)

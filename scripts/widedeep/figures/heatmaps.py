@@ -69,7 +69,7 @@ def draw_panel(axis, panel, colours):
     Returns:
         the matplotlib image
     """
-    # imshow embeds pixels even in a PDF, since a ResNet-164 has 330,000 cells. seaborn's heatmap would draw the whole
+    # imshow embeds a bitmap even in a PDF: a ResNet-164 has 330,000 cells. seaborn's heatmap would draw the whole
     # figure for each panel to see whether labels overlap.
     values = np.ma.masked_invalid(panel.values)
     place = (0, values.shape[1], 0, values.shape[0])

@@ -67,7 +67,7 @@ def _draw_curves(axis, title, curves, row):
         borders = style.stage_borders(list(stages))
         axis.plot(np.insert(positions + 0.5, borders, np.nan), np.insert(values, borders, np.nan), label=label, **look)
     lowest = min([row.accuracy, *(values.min() for _, values, _ in curves.values())])
-    # The axis ends just below the lowest accuracy, so that curves of good probes still show their course.
+    # The axis ends just below the lowest accuracy, so that curves of good probes still show their shape.
     axis.set(xlim=(0, layers), ylim=(max(0, np.floor(10 * lowest) / 10 - 0.1), 1))
     axis.set_box_aspect(1)
     axis.set_title(title, fontsize=8)

@@ -2,7 +2,7 @@
 
 Here `blocks` is the DataFrame of scripts/plot_residual_blocks.py: one line per probe and per deletion of residual
 blocks.
-"Inside" is inside the block structure.
+"Inside" means inside the block structure.
 """
 
 import numpy as np
@@ -40,45 +40,47 @@ def rising_probes(blocks):
 
 
 def flat_probes(blocks):
-    """Figure 4: probes gain less from one residual addition to the next if both are inside than if they are outside."""
-    return comparison("flat-probes", "accuracy gained from a residual addition to the next", gains_of_probes(blocks))
+    """Figure 4: inside, probes gain at most FLAT times what their position predicts (expected_from_position)."""
+    return inside_against_expected(
+        "flat-probes", "accuracy gained from a residual addition to the next", gains_of_probes(blocks)
+    )
 
 
 def deleted_blocks(blocks):
-    """Figure 4: deleting a single residual block costs less accuracy if it is inside than if it is outside."""
+    """Figure 4: inside, a deleted residual block costs at most FLAT times what its position predicts."""
     alone = blocks[blocks.deletion == "alone"]
-    lost = alone.assign(worth=alone.network_accuracy - alone.accuracy)
-    return comparison("deleted-blocks", "accuracy lost with a deleted residual block", lost)
+    lost = alone.assign(contribution=alone.network_accuracy - alone.accuracy)
+    return inside_against_expected("deleted-blocks", "accuracy lost with a deleted residual block", lost)
 
 
 def gains_of_probes(blocks):
     """Gain in accuracy of each probe after a residual addition over the probe after the previous addition.
 
     Returns:
-        DataFrame with one line per residual addition but the first: the columns of `blocks`, gain and worth (the same).
-        in_block is true if both additions are inside.
+        DataFrame with one line per residual addition but the first: the columns of `blocks`, and twice the gain, as
+        `gain` and as `contribution`. in_block is true if both additions are inside.
     """
     additions = blocks[(blocks.deletion == "probe") & (blocks.kind == "add")].sort_values(["network", "position"])
     before = additions.groupby("network")
     gains = additions.assign(
         gain=before.accuracy.diff(), in_block=additions.in_block & before.in_block.shift(fill_value=False)
     )
-    return gains.dropna(subset="gain").assign(worth=lambda lines: lines.gain)
+    return gains.dropna(subset="gain").assign(contribution=lambda lines: lines.gain)
 
 
-def comparison(claim, what, lines):
-    """Decide whether residual blocks are worth at most FLAT times their expected worth (by_place) inside.
+def inside_against_expected(claim, what, lines):
+    """Decide whether residual blocks inside contribute at most FLAT times what their position predicts.
 
     Args:
         claim: id in paper.CLAIMS.
-        what: the worth, in words.
-        lines: DataFrame with one line per residual block: network, share_in_block, position, in_block, worth.
+        what: the contribution, in words.
+        lines: DataFrame with one line per residual block: network, share_in_block, position, in_block, contribution.
 
     Returns:
         Finding
     """
     has_block = lines.share_in_block >= HAS_BLOCK
-    compared = by_place(lines[has_block], lines[~has_block])
+    compared = expected_from_position(lines[has_block], lines[~has_block])
     compared = compared[compared.expected > SLACK]
     if len(compared) < FEWEST_SEEDS:
         why = f"fewer than {FEWEST_SEEDS} networks have residual blocks in a block structure and outside it, at places "
@@ -90,27 +92,28 @@ def comparison(claim, what, lines):
     return finding(claim, number, verdict(holds), f"{len(compared)} networks with a block")
 
 
-def by_place(with_block, without):
-    """Worth of residual blocks inside the block structure, beside the worth expected from their position alone.
+def expected_from_position(with_block, without):
+    """For each network: the accuracy that its residual blocks inside contribute, and what their position predicts.
 
-    Late residual blocks are worth less in any network. So the expected worth inside is the mean worth outside, times a
-    ratio: worth at the positions inside over worth at the positions outside, in networks without a block structure. The
-    ratio is the median over such networks of the same configuration, or over all if there are none.
+    Late residual blocks contribute less in any network. So the expected contribution inside is the mean contribution
+    outside, times a ratio: contribution at the positions inside over contribution at the positions outside, in networks
+    without a block structure. The ratio is the median over such networks of the same configuration, or over all if
+    there are none.
 
     Args:
         with_block: DataFrame of networks with a block structure, one line per residual block: network, position,
-            in_block, worth.
+            in_block, contribution.
         without: the same for networks without a block structure.
 
     Returns:
-        DataFrame with one line per network that has residual blocks inside and outside: inside, outside (mean worth),
-        expected (worth expected inside; NaN if unknown)
+        DataFrame with one line per network that has residual blocks inside and outside: inside, outside (mean
+        contributions), expected (inside; NaN if unknown)
     """
     lines = []
     for network, own in with_block.groupby("network"):
         same = without[without.network.str.rsplit("/", n=1).str[0] == network.rsplit("/", 1)[0]]
         controls = [control for _, control in (without if same.empty else same).groupby("network")]
-        inside, outside = (own.worth[own.in_block == part].mean() for part in (True, False))
+        inside, outside = (own.contribution[own.in_block == part].mean() for part in (True, False))
         ratios = [_ratio_at_places(own, control) for control in controls]
         lines.append((inside, outside, outside * np.median(ratios) if ratios else np.nan))
     found = type(with_block)(lines, columns=["inside", "outside", "expected"])
@@ -118,12 +121,12 @@ def by_place(with_block, without):
 
 
 def _ratio_at_places(own, control):
-    """Worth at the positions of `own` that are inside over worth at those outside, in the network `control`.
+    """In the network `control`: contribution at the positions inside `own`'s block over contribution at the others.
 
-    Positions are relative to the last one. The ratio is at least 0; NaN if the worth outside is not positive.
+    Positions are relative to the last one. The ratio is at least 0; NaN if the contribution outside is not positive.
     """
     places, others = (lines.position.to_numpy() / lines.position.max() for lines in (own, control))
-    worth = control.worth.to_numpy()[np.abs(others[:, None] - places).argmin(axis=0)]
+    contributions = control.contribution.to_numpy()[np.abs(others[:, None] - places).argmin(axis=0)]
     inside = own.in_block.to_numpy(bool)
-    outside = worth[~inside].mean() if not inside.all() else np.nan
-    return max(worth[inside].mean(), 0) / outside if outside > 0 and inside.any() else np.nan
+    outside = contributions[~inside].mean() if not inside.all() else np.nan
+    return max(contributions[inside].mean(), 0) / outside if outside > 0 and inside.any() else np.nan

@@ -45,14 +45,6 @@ class FirstComponents:
         """Return FirstComponents with uninitialised arrays in memory."""
         return cls(names, np.empty(len(names)), np.empty(len(names)), np.empty((len(names), examples)))
 
-    @property
-    def agreement(self):
-        """(layers, layers) float64: squared cosines between the layers' first components (paper, figure 3).
-
-        They are in [0, 1], and NaN where a layer is constant.
-        """
-        return np.minimum((self.values @ self.values.T) ** 2, 1.0)
-
 
 @contextlib.contextmanager
 def creating(path, names, examples, origin):

@@ -11,8 +11,8 @@
 
 The `gram` form gives CKA, deflated CKA, and both for smaller minibatches, exact to rounding, at a size that does not
 depend on the width. The raw forms serve every other analysis, on small networks. Dump reads all forms, which give the
-same CKA. Scores follow from the Gram matrix, but take about as long to compute: stored, they are computed once and not
-again for every pair of networks.
+same CKA. Scores follow from the Gram matrix, but that takes time, so they are stored and not computed again for every
+pair of networks.
 """
 
 import json

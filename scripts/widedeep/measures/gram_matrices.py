@@ -3,7 +3,7 @@
 Linear CKA needs only the Gram matrix K = XX' of a layer, an n x n matrix whatever the layer's width (paper, section 3).
 
 Precision: the product XX' of float32 features is computed in float32, and everything after it in float64. That is safe
-only for centred features: where means are 1e4 times the spread, products hold no bit of the spread. So features with
+only for centred features: where means are 1e4 times the spread, float32 products lose the variance. So features with
 large means are centred before the product. Other features are centred after it, on the Gram matrix, which costs less.
 """
 
@@ -56,8 +56,8 @@ def packed_gram(features):
     with np.errstate(over="ignore", invalid="ignore"):
         gram = x @ x.T  # numpy calls BLAS syrk for this
         squared_norms = np.diagonal(gram).astype(np.float64)
-        keeps_the_bits = x.dtype == np.float32 and not has_large_mean(gram)
-        gram = double_centred(gram) if keeps_the_bits else _of_centred(x)
+        can_centre_after = x.dtype == np.float32 and not has_large_mean(gram)
+        gram = double_centred(gram) if can_centre_after else _of_centred(x)
         if np.trace(gram) <= rounding_of(squared_norms.sum(), x.dtype):
             gram[:] = 0
     return PackedGram(packed(gram), np.diagonal(gram), squared_norms)

@@ -69,7 +69,7 @@ def _kind(name, module):
 def watching(layers, callback):
     """Call `callback(index, output)` with the output of every layer, while the block runs.
 
-    A callback that keeps no tensor keeps memory bounded by one layer.
+    If the callback stores nothing, only one layer's output is in memory at a time.
 
     Args:
         layers: list of Layer; `index` is the position in it.

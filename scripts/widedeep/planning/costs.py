@@ -16,7 +16,7 @@ _OPEN_LAYER = 40e3
 _LANCZOS_BYTES = 60 * 4 + 4 + 8 + 8
 # Measured bytes a pair of examples of appendix A: three Gram matrices, their parts, triangles and centred copies.
 _CONVERGENCE_BYTES = 110
-# About the most forward passes over the evaluation set that first components take.
+# Upper estimate of the forward passes over the evaluation set that first components take.
 _COMPONENT_PASSES = 20
 
 

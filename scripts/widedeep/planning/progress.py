@@ -31,7 +31,7 @@ from widedeep.study.jobs import Job, jobs_of
 _FRESH, _FRESH_WITHOUT_LOCKS = 30, 600
 # Seconds that a training may take, on a slow file system, to import torch before it holds the lock.
 _STARTING = 300
-# Seconds after which another job, one that was killed without a message, no longer counts as running.
+# Seconds after which a job other than a training no longer counts as running: it was killed without a message.
 _LONGEST = 86_400
 # Seconds by which the clocks of the nodes and of the file server may differ.
 _SKEW = 60

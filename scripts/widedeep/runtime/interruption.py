@@ -10,7 +10,7 @@ STOPPED = 75  # EX_TEMPFAIL, the exit status: nothing is wrong, start it again
 
 
 class Interrupted(Exception):
-    """A stage was told to stop, and has saved its state or had none to save."""
+    """A program was told to stop; its state, if any, is saved."""
 
 
 class StopSignal:

@@ -40,7 +40,7 @@ def only_writer(paths, stop=None):
         bool: whether this process had to wait for another one.
 
     Raises:
-        Interrupted: `stop` was told to stop while it waited.
+        Interrupted: a stop signal came while this process waited.
         UserError: the folder cannot be written to.
     """
     first = Path(paths[0])

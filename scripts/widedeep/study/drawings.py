@@ -39,7 +39,7 @@ class Drawing:
         networks: function of the study that returns the list of names.Network to draw.
         files: dict from an option of the program to the name of the file that it takes of each network.
         others: function of the study that returns a dict of further files to read; `options` passes them.
-        options: function of the study that returns further words of the command line.
+        options: function of the study that returns further command-line arguments.
         outputs: dict from an option of the program to the names of the files that it writes; None stands for --out with
             the PDF, PNG and CSV of each figure of the rule.
         runs_network: whether it runs a network on the data set.

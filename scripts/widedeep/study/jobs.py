@@ -116,7 +116,7 @@ def jobs_of(study):
 def targets_of(jobs):
     """list of the files that a whole study asks for: networks and their CKA, figures, tables and pages.
 
-    Other outputs are no targets: a missing history must not train a network again.
+    Only these are targets, so that a missing history.csv does not train a network again.
     """
     asked = {"train": ["model"], "compute_cka": ["cka"]}
     return [

@@ -1,4 +1,4 @@
-"""Checkpoints: atomic, sealed (seals.py), without code, and only for the work that they belong to."""
+"""Checkpoint files: written atomically, sealed (seals.py), loaded without running code, refused for other settings."""
 
 import io
 from pathlib import Path
@@ -71,7 +71,7 @@ class Checkpoint:
         and the GPU never holds a second copy.
 
         Raises:
-            UserError: the file is damaged, of other work, or larger than the free memory.
+            UserError: the file is damaged, of other settings, or larger than the free memory.
         """
         if not self.path.exists():
             return None
@@ -94,7 +94,7 @@ class Checkpoint:
             found = ", ".join(f"{key}={settings.get(key)}" for key in keys)
             expected = ", ".join(f"{key}={self.settings.get(key)}" for key in keys)
             raise UserError(
-                f"{self.path}: is the checkpoint of other work ({found} where {expected} is expected); "
+                f"{self.path}: is the checkpoint of other settings ({found} where {expected} is expected); "
                 "delete it to train from the beginning."
             )
         self.attempts = attempts

@@ -180,7 +180,7 @@ class Training:
         self._start_epoch()
 
     def _is_evaluated(self):
-        """Return whether this epoch ends with an evaluation: the last one does, others as far as that is cheap."""
+        """Return whether this epoch ends with an evaluation: the last one does, and every n-th."""
         every = epochs_between_evaluations(len(self.train[1]), len(self.test[1]))
         return self.epoch + 1 == self.recipe.epochs or (self.epoch + 1) % every == 0
 
@@ -242,11 +242,11 @@ def check_network(network, name, image_shape, classes, device):
         raise UserError(f"{name}: {error}") from None
 
 
-def train_network(network_of_study, train, test, classes, recipe, group, checkpoint, after_step):
+def train_network(network_name, train, test, classes, recipe, group, checkpoint, after_step):
     """Train one network of the grid from the beginning, or from its checkpoint.
 
     Args:
-        network_of_study: names.Network, whose label seeds initial weights, order, augmentation and dropout.
+        network_name: names.Network, whose label seeds initial weights, order, augmentation and dropout.
         train, test: dataset.Split.
         classes: number of classes.
         recipe: recipe.Recipe.
@@ -260,9 +260,9 @@ def train_network(network_of_study, train, test, classes, recipe, group, checkpo
     Raises:
         UserError: see check_network, Training, Training.run and Checkpoint.resume.
     """
-    name, image_shape = str(network_of_study), train.images.shape[1:]
+    name, image_shape = str(network_name), train.images.shape[1:]
     generator = torch.Generator().manual_seed(random_seed(name, "init"))
-    configuration, momentum = network_of_study.configuration, recipe.batchnorm_momentum
+    configuration, momentum = network_name.configuration, recipe.batchnorm_momentum
     network = build_for(configuration, image_shape, classes, momentum, generator)
     refuse_few_channels(network, name)
     network.to(group.device, memory_format=torch.channels_last)
@@ -303,15 +303,15 @@ def labels_on(split, device):
     return torch.from_numpy(split.labels).to(device)
 
 
-def settings(network_of_study, recipe, data_checksum):
+def settings(network_name, recipe, data_checksum):
     """Return the settings that identify a training, a JSON-able dict; a checkpoint with others is not resumed.
 
     Args:
-        network_of_study: names.Network.
+        network_name: names.Network.
         recipe: recipe.Recipe.
         data_checksum: of the training split.
     """
-    configuration, seed = network_of_study.configuration, network_of_study.seed
+    configuration, seed = network_name.configuration, network_name.seed
     return {"model": str(configuration), "seed": seed, "data_checksum": data_checksum, **recipe.model_dump()}
 
 

@@ -40,7 +40,7 @@ def network_of(folder, data_path, described, architectures):
     network_files.check_data(folder / "pca.h5", described, data_path)
     if network["model"] not in architectures:
         architectures[network["model"]] = layers_of(network, side, described)
-    in_block = block_structure.layers_in_block(first.share, first.agreement)
+    in_block = block_structure.layers_in_block(first.share, block_structure.squared_cosines(first.values))
     return {
         **{key: network[key] for key in keys},
         "label": side.label,
