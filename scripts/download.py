@@ -100,7 +100,7 @@ def fetch(args, source):
     from widedeep.data import catalogue, folders, sources
 
     if source == "file":
-        return sources.own_file(args.dataset)[:3]
+        return sources.load_own_file(args.dataset)[:3]
     if source == "folder":
         return folders.image_folder(args.folder, args.image_size)
     record = catalogue.KNOWN[args.dataset]

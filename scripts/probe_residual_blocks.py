@@ -57,7 +57,7 @@ def main(argv=None):
         network, probes.probed(network), train, test, len(description.classes), recipe, name, device
     )
     identity = {"name": name, "weights": files.checksum(args.model), **recipe.model_dump()}
-    checkpoint = Checkpoint(args.probes.with_suffix(".checkpoint.pt"), identity)
+    checkpoint = Checkpoint(args.probes.with_suffix(".checkpoint.pt"), identity, ProbeRecipe().model_dump())
     checkpoint.resume(probing)
     try:
         probing.run(probes.after_step(checkpoint, stop, Clock(60 * checkpoints.checkpoint_minutes), attempt))

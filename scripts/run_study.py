@@ -258,9 +258,11 @@ def describe(seen, results, seconds):
 
 def trainings(results):
     """Paths of the reports of running trainings, oldest first; old reports are of trainings that were killed."""
-    fresh = time.time() - 30
-    files = [(path.stat().st_ctime, path) for path in results.glob("models/*/seed*/progress.json")]
-    return [path for changed, path in sorted(files) if changed > fresh]
+    from widedeep.planning.progress import FRESH
+    from widedeep.study.places import PROGRESS
+
+    reports = [(path.stat().st_ctime, path) for path in results.glob(f"models/*/seed*/{PROGRESS}")]
+    return [path for changed, path in sorted(reports) if changed > time.time() - FRESH]
 
 
 def position_of(path):

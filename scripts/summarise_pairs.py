@@ -16,8 +16,6 @@ Example (two networks dumped and compared as in the example of scripts/compute_p
 
 from widedeep.runtime import command
 
-COLUMNS = ("first", "second", "block_first", "block_second", "equal_depth", "best_inside", "best_outside")
-
 
 def parse(argv):
     parser = command.parser(__doc__)
@@ -32,12 +30,12 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep.formats import similarities
+    from widedeep.formats import similarities, tables
     from widedeep.runtime import files
 
     blocks = blocks_of(args.components)
     lines = [line for path in args.pairs for name in similarities.names(path) for line in lines_of(path, name, blocks)]
-    table = pd.DataFrame(lines, columns=COLUMNS)
+    table = pd.DataFrame(lines, columns=tables.columns("pairs.csv"))
     for path, content in ((args.out, table), (args.configurations, configurations(table))):
         if path:
             with files.replacing(path) as unfinished:
@@ -54,19 +52,18 @@ def configurations(table):
     import pandas as pd
 
     from widedeep.findings.statistics import mean_over_pairs
+    from widedeep.formats import tables
 
-    numbers = COLUMNS[4:]
     lines = []
     if len(table):
         for (first, second), part in pairs_of_figure_f(table).groupby(["model_first", "model_second"], sort=False):
             line = {"first": first, "second": second, "pairs": len(part) // (2 if first == second else 1)}
             seeds = part.seed_first, part.seed_second
-            for number in numbers:
+            for number in tables.MEANS_OF_PAIRS:
                 keys = (number, f"{number}_low", f"{number}_high")
                 line |= dict(zip(keys, mean_over_pairs(*seeds, part[number], first == second), strict=True))
             lines.append(line)
-    spreads = [key for number in numbers for key in (number, f"{number}_low", f"{number}_high")]
-    return pd.DataFrame(lines, columns=["first", "second", "pairs", *spreads])
+    return pd.DataFrame(lines, columns=tables.columns("pairs_of_configurations.csv"))
 
 
 def pairs_of_figure_f(table):
@@ -114,8 +111,8 @@ def lines_of(path, name, blocks):
             raise UserError(f"{path}: holds {layers} layers of {label}, which --components lacks; give its pca.h5.")
     first, second = (blocks[label] for label in labels)
     return [
-        dict(zip(COLUMNS, (*labels, *numbers_of(comparison.cka, first, second)), strict=True)),
-        dict(zip(COLUMNS, (*labels[::-1], *numbers_of(comparison.cka.T, second, first)), strict=True)),
+        (*labels, *numbers_of(comparison.cka, first, second)),
+        (*labels[::-1], *numbers_of(comparison.cka.T, second, first)),
     ]
 
 

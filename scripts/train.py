@@ -77,7 +77,7 @@ def train(args, recipe, checkpoints, group, stop, attempt, waited):
     description = dataset.describe(args.data)
     network = Network(Configuration(description.name, args.family, args.depth, args.width, args.fraction), args.seed)
     identity = loop.settings(network, recipe, description.train_checksum)
-    checkpoint = Checkpoint(args.checkpoint or args.out / "checkpoint.pt", identity)
+    checkpoint = Checkpoint(args.checkpoint or args.out / "checkpoint.pt", identity, Recipe().model_dump())
     if group.any(waited and is_finished(args.out, identity, attempt)):
         print(f"{args.out}: trained by the process that was waited for.")
         remove_traces(checkpoint, args.progress, group)

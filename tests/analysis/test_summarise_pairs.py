@@ -9,6 +9,7 @@ import small_network
 import summarise_pairs
 
 from widedeep import names
+from widedeep.formats import tables
 from widedeep.runtime.errors import UserError
 
 
@@ -46,7 +47,7 @@ def test_the_table_of_configurations_averages_the_pairs_of_figure_f(first, secon
     for (one, two), value in sorted(values.items(), key=lambda item: max(item[0])):  # a file a larger seed
         there, back = f"a/seed{one}", f"{other}/seed{two}"
         lines += [(there, back, 0, 0, value, value, value), (back, there, 0, 0, value, 3 * value, value)]
-    found = summarise_pairs.configurations(pd.DataFrame(lines, columns=summarise_pairs.COLUMNS))
+    found = summarise_pairs.configurations(pd.DataFrame(lines, columns=tables.columns("pairs.csv")))
     shown = names.first_pairs(pairs)
     assert len(shown) == min(len(values), names.MOST_PAIRS)
     expected = np.mean([values[pair] for pair in shown])

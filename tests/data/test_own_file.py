@@ -48,13 +48,13 @@ def folder(tmp_path, monkeypatch):
 def test_a_file_that_returns_something_else_is_named(folder, returned, found):
     (folder / "own.py").write_text(f"import numpy as np\n\n\ndef load():\n    return {returned}, {returned}, 'ab'\n")
     with pytest.raises(UserError, match=f"own.py.*{found}"):
-        sources.own_file("own")
+        sources.load_own_file("own")
 
 
 def test_a_file_without_load_is_named(folder):
     (folder / "own.py").write_text("")
     with pytest.raises(UserError, match=r"own.py.*load\(\)"):
-        sources.own_file("own")
+        sources.load_own_file("own")
 
 
 def test_first_parts_of_a_split_that_is_sorted_by_class_hold_all_classes(folder):
@@ -63,7 +63,7 @@ def test_first_parts_of_a_split_that_is_sorted_by_class_hold_all_classes(folder)
         "    images = np.tile(labels[:, None, None, None], (1, 1, 8, 8)).astype(np.uint8)\n"
         "    return images, labels, images, list(labels), 'abcd'\n"
     )
-    for split in sources.own_file("own")[:2]:
+    for split in sources.load_own_file("own")[:2]:
         assert np.bincount(split.labels[:8]).tolist() == [2] * 4
         assert (split.images[:, 0, 0, 0] == split.labels).all()
 
@@ -86,7 +86,7 @@ def test_it_takes_no_other_key(folder, key, value):
 
 
 def test_one_file_is_a_data_set_for_the_programs(tmp_path):
-    """Written as sources.own_file says; nothing else of the repository names it."""
+    """Written as sources.load_own_file says; nothing else of the repository names it."""
     shutil.copytree("scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "scripts/datasets").mkdir(exist_ok=True)
     (tmp_path / "scripts/datasets/bars.py").write_text(BARS)

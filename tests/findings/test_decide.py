@@ -112,7 +112,7 @@ def measured(large_block):
         )
         for one, other in itertools.permutations(known, 2)
     ]
-    return pd.DataFrame(lines), pd.DataFrame(pairs, columns=summarise_pairs.COLUMNS)
+    return pd.DataFrame(lines), pd.DataFrame(pairs, columns=tables.columns("pairs.csv"))
 
 
 def test_activations_with_a_known_block_and_without_one_get_their_verdicts():

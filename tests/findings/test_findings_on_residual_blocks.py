@@ -42,7 +42,7 @@ def beside_control(worth, of_control, names="abc"):
     ],
 )
 def test_comparisons_with_what_place_makes_exactly_at_their_thresholds(lines, expected):
-    assert findings.comparison("flat-probes", "", lines).verdict == expected
+    assert findings.inside_against_expected("flat-probes", "", lines).verdict == expected
 
 
 STEPS, FLATTER = [0.3, 0.6, 0.61, 0.62], [0.3, 0.6, 0.605, 0.61]

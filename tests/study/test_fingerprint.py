@@ -67,7 +67,12 @@ EDITS = [
         "def draw_maps(",
         {"plot_heatmaps.py", "plot_components.py"},
     ),
-    ("widedeep/analysis/block_structure.py", "threshold=0.9", "threshold=0.8", {"summarise.py", "summarise_pairs.py"}),
+    (
+        "widedeep/analysis/block_structure.py",
+        "threshold=0.9",
+        "threshold=0.8",
+        {"plot_components.py", "summarise.py", "summarise_pairs.py"},
+    ),
     ("widedeep/runtime/command.py", "default=1", "default=2", set()),
     ("widedeep/runtime/files.py", "indent=2", "indent=3", set()),
     ("widedeep/runtime/provenance.py", "timeout=60", "timeout=50", set()),

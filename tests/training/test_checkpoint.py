@@ -29,6 +29,14 @@ def test_refuses_checkpoints_that_are_damaged_hostile_or_of_another_training(tmp
     assert not trace.exists()
 
 
+def test_a_checkpoint_from_before_an_option_counts_as_having_its_default(tmp_path):
+    path, defaults = tmp_path / "checkpoint.pt", {"smoothing": 0.0}
+    Checkpoint(path, {"seed": 1}).save({})
+    assert Checkpoint(path, {"seed": 1, "smoothing": 0.0}, defaults).load() == {}
+    with pytest.raises(UserError, match=r"\(smoothing=0\.0 .*smoothing=0\.2 "):
+        Checkpoint(path, {"seed": 1, "smoothing": 0.2}, defaults).load()
+
+
 @pytest.mark.parametrize("library", [np, torch])
 def test_a_checkpoint_that_does_not_fit_into_memory_is_not_called_damaged(library, tmp_path, monkeypatch):
     checkpoint = Checkpoint(tmp_path / "checkpoint.pt", {})

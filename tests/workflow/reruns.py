@@ -128,4 +128,4 @@ def _another(kind, value):
         return not value
     if typing.get_origin(kind) is typing.Literal:
         return next(choice for choice in typing.get_args(kind) if choice != value)
-    return value + 1 if value < 2 and kind is int else kind(value / 2)
+    return value + 1 if value < 2 and kind is int else kind(value / 2 or 0.5)

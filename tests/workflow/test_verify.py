@@ -208,6 +208,16 @@ def test_results_of_another_config_are_named(copied, section, key, value, kinds,
     assert not kinds or any(re.search(words, sentence) for sentence in found.values())
 
 
+def test_results_from_before_an_option_was_added_have_its_default(copied):
+    path = copied.results / OF_TRAINING[-1]
+    content = json.loads(path.read_text())
+    del content["settings"]["label_smoothing"]
+    path.write_text(json.dumps(content))
+    assert not wrong(copied)
+    copied.edit_config(lambda config: config["training"].update(label_smoothing=0.2))
+    assert OF_TRAINING[-1] in wrong(copied)
+
+
 def test_results_of_other_data_are_named(copied):
     path = copied.folder / DATA
     train, test = loading.read(path, "train"), loading.read(path, "test")

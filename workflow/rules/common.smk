@@ -21,7 +21,7 @@ from widedeep.planning.sizes import estimated
 from widedeep.runtime import events, files
 from widedeep.runtime.errors import UserError
 from widedeep.runtime.options import option, words
-from widedeep.study import checks, commands, drawings, fingerprint, jobs
+from widedeep.study import checks, commands, drawings, fingerprint, jobs, places
 from widedeep.study.places import ANY, pairs_name
 
 try:

@@ -21,6 +21,7 @@ rule train:
     params:
         timing=PLACES.timing(f"{ANY}/train"),
         folder=subpath(output.model, parent=True),
+        progress=PLACES.of_network(ANY, places.PROGRESS),
         network=lambda wildcards: commands.network_options(network_of(wildcards)),
         recipe=words(STUDY.training.recipe),
         code=code_with_family("train.py"),
@@ -30,5 +31,5 @@ rule train:
     # exec: so that a signal reaches the training itself, which saves a checkpoint, and not the shell above it.
     shell:
         "exec {resources.launcher} scripts/train.py --data {input.data} {params.network} {params.recipe}"
-        " --checkpoint-minutes {resources.checkpoint_minutes} --progress {params.folder}/progress.json"
+        " --checkpoint-minutes {resources.checkpoint_minutes} --progress {params.progress}"
         " {resources.processes} --timing {params.timing} --out {params.folder} >> {params.log_of_all_attempts} 2> {log}"

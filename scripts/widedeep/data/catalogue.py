@@ -1,7 +1,7 @@
 """Records of the known data sets, one each, in the files of data/known/; they need no images.
 
 A new known data set is one more file there. A user's own data set needs no record: it comes from a folder of images,
-or from a file scripts/datasets/NAME.py (sources.own_file).
+or from a file scripts/datasets/NAME.py (sources.load_own_file).
 """
 
 import importlib

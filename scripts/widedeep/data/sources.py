@@ -44,7 +44,7 @@ def known(record, source, folder, mirrors=(), archive=None):
     return fetched
 
 
-def own_file(name):
+def load_own_file(name):
     """Load a user's own data set from scripts/datasets/NAME.py.
 
     The file has a function

@@ -5,7 +5,8 @@ from pathlib import Path
 from widedeep.paper import FIGURES
 from widedeep.runtime.errors import UserError, first_line
 
-_SPREADS = ("equal_depth", "best_inside", "best_outside")
+# What is averaged over the pairs of two configurations.
+MEANS_OF_PAIRS = ("equal_depth", "best_inside", "best_outside")
 # The columns of each table. They hold numbers; with * texts, with ? numbers or nothing, with ! True and False.
 COLUMNS = {
     "history.csv": "epoch learning_rate train_loss train_accuracy test_loss? test_accuracy?",
@@ -16,7 +17,7 @@ COLUMNS = {
     "cka_in_block_without_first_component? pairs_in_block_left_out block_size_0.8 block_size_0.9 block_size_0.95",
     "pairs.csv": "first* second* block_first block_second equal_depth? best_inside? best_outside?",
     "pairs_of_configurations.csv": "first* second* pairs "
-    + " ".join(f"{name}? {name}_low? {name}_high?" for name in _SPREADS),
+    + " ".join(f"{name}? {name}_low? {name}_high?" for name in MEANS_OF_PAIRS),
     "findings.csv": "id* result* claim* number* verdict* why*",
     "provenance.csv": "model* seed commit* torch* device* host* started* seconds attempts dump_seconds? test_accuracy",
     "fig6.csv": "wide* deep* wide_seeds deep_seeds wide_accuracy deep_accuracy seeds_a_set difference control observed "

@@ -24,11 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from widedeep.runtime import endings, events, locking
+from widedeep.study import places
 from widedeep.study.jobs import Job, jobs_of
 
 # Seconds after which the last report of a training is no sign of life any more: where nobody holds its lock, and where
 # the file system has no locks. A step or an evaluation of a large network takes minutes on a slow machine.
-_FRESH, _FRESH_WITHOUT_LOCKS = 30, 600
+FRESH, _FRESH_WITHOUT_LOCKS = 30, 600
 # Seconds that a training may take, on a slow file system, to import torch before it holds the lock.
 _STARTING = 300
 # Seconds after which a job other than a training no longer counts as running: it was killed without a message.
@@ -135,8 +136,8 @@ class _Observed:
 
     def _training(self, job, errors):
         folder = Path(job.outputs["model"]).parent
-        story = self._read(story_of(job))
-        position, reported = _position(folder / "progress.json")
+        all_attempts = self._read(log_of_all_attempts(job))
+        position, reported = _position(folder / places.PROGRESS)
         lock = locking.path_of(job.outputs["model"])
         held = _is_held(lock) if self._is_there(lock) else False
         began = errors.changed or 0
@@ -147,23 +148,25 @@ class _Observed:
         if held:
             return running
         # train.log is of all attempts; what was written before this attempt began is of an earlier one.
-        stopped = errors.was_stopped or (story.was_stopped and story.changed >= max(began, reported - _SKEW))
+        stopped = errors.was_stopped or (
+            all_attempts.was_stopped and all_attempts.changed >= max(began, reported - _SKEW)
+        )
         if errors.has_error or (self._run_says_failed(job) and not stopped):
-            return _failed(job, errors if errors.has_error or not story.path else story)
-        fresh = _FRESH_WITHOUT_LOCKS if held is None else _FRESH
+            return _failed(job, errors if errors.has_error or not all_attempts.path else all_attempts)
+        fresh = _FRESH_WITHOUT_LOCKS if held is None else FRESH
         alive = self._is_alive(reported, fresh) if reported > began else self._is_alive(began, _STARTING)
         if alive and not stopped:
             return running
-        return State(job, "waiting", checkpoint=_checkpoint_epoch(folder / "checkpoint.pt"))
+        return State(job, "waiting", checkpoint=_checkpoint_epoch(_checkpoint_of(job)))
 
     def _other(self, job, log):
-        saved = Path(job.writes[0]).with_suffix(".checkpoint.pt")  # probes have one
-        checkpoint = _checkpoint_epoch(saved) if self._is_there(saved) else None
+        saved = _checkpoint_of(job)
+        checkpoint = _checkpoint_epoch(saved) if saved and self._is_there(saved) else None
         if log.was_stopped:
             return State(job, "waiting", checkpoint=checkpoint)
         if log.has_error or self._run_says_failed(job):
             return _failed(job, log)
-        sign = max(log.changed, _changed(saved) or 0) if log.path else 0
+        sign = max(log.changed, (saved and _changed(saved)) or 0) if log.path else 0
         if self._is_alive(sign, _LONGEST):
             return State(job, "running", self._age(sign))
         return State(job, "waiting", checkpoint=checkpoint)
@@ -190,7 +193,13 @@ def _failed(job, log):
     return State(job, "failed", log=str(log.path) if log.path else None, last_line=log.last_line)
 
 
-def story_of(job):
+def _checkpoint_of(job):
+    """Path of the checkpoint of a job, beside its outputs; None for jobs that write none."""
+    name = places.CHECKPOINTS.get(job.rule)
+    return name and Path(job.writes[0]).with_name(name)
+
+
+def log_of_all_attempts(job):
     """Path of the log of a training that holds all its attempts."""
     return job.log.replace(".errors.log", ".log")
 

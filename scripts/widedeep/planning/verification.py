@@ -31,12 +31,14 @@ from widedeep.formats import (
     tables,
     weights,
 )
+from widedeep.formats.dump_options import DumpOptions
 from widedeep.names import Network
 from widedeep.networks.build import without_weights
 from widedeep.runtime import files, provenance
 from widedeep.runtime.errors import UserError
 from widedeep.study.jobs import jobs_of
 from widedeep.training import loop
+from widedeep.training.recipe import Recipe
 
 _REMEDY = "make it again"
 # Files in a results folder that no job writes as its output.
@@ -172,7 +174,7 @@ class _Results:
             self._check_dump(path, job.networks[0])
         elif path.name == "model.safetensors":
             _, _, settings = weights.load(path, torch.device("cpu"))
-            _compare(path, settings, self._settings_of_training(job.networks[0]))
+            _compare(path, _with_defaults("train", settings), self._settings_of_training(job.networks[0]))
         elif path.name == "metrics.json":
             (label,) = metrics.read([path])
             _compare(path, {"network": label}, {"network": str(job.networks[0])})
@@ -193,7 +195,7 @@ class _Results:
             "dump_activations": self._settings_of_dump,
             "probe_residual_blocks": self._settings_of_probes,
         }[job.rule](network)
-        _compare(path, content["settings"], settings)
+        _compare(path, _with_defaults(job.rule, content["settings"]), settings)
         written = {Path(output).name for output in job.writes[:-1]}
         if content["outputs"].keys() != written:
             raise UserError(f"{path}: lists other files than {', '.join(sorted(written))}; {_REMEDY}.")
@@ -342,6 +344,12 @@ def _pairs(study, first, second):
         for a, b in pairs
         if max(a, b) == first.seed
     }
+
+
+def _with_defaults(rule, settings):
+    """Settings that a job recorded, with the defaults of options that were added after it."""
+    options = {"train": Recipe, "dump_activations": DumpOptions, "probe_residual_blocks": ProbeRecipe}[rule]
+    return {**options().model_dump(), **settings}
 
 
 def _compare(path, found, wanted):

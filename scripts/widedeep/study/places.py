@@ -4,6 +4,10 @@ from pathlib import Path
 
 from widedeep import names
 
+# Files beside a network's outputs while a job runs: the report of a training, and the checkpoint by the rule.
+PROGRESS = "progress.json"
+CHECKPOINTS = {"train": "checkpoint.pt", "probe_residual_blocks": "probes.checkpoint.pt"}
+
 
 class Places:
     """The paths of one study.

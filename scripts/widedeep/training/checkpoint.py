@@ -16,13 +16,14 @@ class Checkpoint:
     Args:
         path: of the file, which may not exist yet.
         settings: dict that identifies the work; a checkpoint with other settings is refused.
+        defaults: dict of settings that an older checkpoint may lack: options that were added after it was written.
 
     Attributes:
         attempts: records of the processes that wrote the loaded checkpoint, oldest first (provenance.Attempt).
     """
 
-    def __init__(self, path, settings):
-        self.path, self.settings = Path(path), settings
+    def __init__(self, path, settings, defaults=()):
+        self.path, self.settings, self.defaults = Path(path), settings, dict(defaults)
         self.attempts = []
 
     def save(self, state, *attempt):
@@ -89,6 +90,7 @@ class Checkpoint:
                 f"{self.path}: is not a readable checkpoint ({type(error).__name__}); "
                 "delete it to train from the beginning."
             ) from error
+        settings = {**self.defaults, **settings}
         if settings != self.settings:
             keys = sorted(k for k in {*settings, *self.settings} if settings.get(k) != self.settings.get(k))
             found = ", ".join(f"{key}={settings.get(key)}" for key in keys)

@@ -12,7 +12,10 @@ from widedeep.runtime.options import Options
 
 
 class Recipe(Options):
-    """How networks are trained (paper, section 3, and the authors' code). The defaults are the paper's on CIFAR-10."""
+    """How networks are trained (paper, section 3, and the authors' code). The defaults are the paper's on CIFAR-10.
+
+    The default of a new option leaves trainings as they were: files from before count as having it.
+    """
 
     epochs: int = Field(
         300, ge=1, le=1_000_000, description="Passes over the training set, the same number for every fraction."
