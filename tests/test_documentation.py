@@ -10,7 +10,7 @@ from widedeep.paper import FIGURES
 
 # The change log tells of what was.
 PAGES = [path for path in Path().glob("*.md") if path.name != "CHANGELOG.md"]
-PAGES += [*Path("docs").rglob("*.md"), *Path("benchmarks").glob("*.md"), Path("tests/MUTANTS.md")]
+PAGES += [*Path("docs").rglob("*.md"), *Path("benchmarks").glob("*.md"), *Path("workflow/report").glob("*.rst")]
 SOURCES = [path for folder in ("scripts", "workflow", "tests", "benchmarks") for path in Path(folder).rglob("*")]
 SOURCES = [path for path in SOURCES if path.suffix in (".py", ".smk", ".js", ".yaml", ".toml")]
 # A path from the top folder, whole: without a place to fill in.
