@@ -13,6 +13,7 @@ import argparse
 import concurrent.futures
 import copy
 import ctypes
+import gc
 import multiprocessing
 import statistics
 import sys
@@ -135,6 +136,7 @@ def peak_memory(name, depth=task.DEPTH, minibatches=task.MINIBATCHES, batch_size
 
 def peak_of(work, *arguments):
     """(peak, peak over base) MiB of this process during work(*arguments); the base is the memory before it."""
+    gc.collect()  # garbage that is freed during the work would hide as much of its memory
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     base = _resident("VmRSS")
     work(*arguments)

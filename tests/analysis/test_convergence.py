@@ -31,7 +31,7 @@ def biased_hsic(k, l):  # noqa: E741
 
 def test_both_estimators_are_means_before_the_ratio():
     ids = minibatches.minibatches(60, 12, 2, 3)
-    unbiased, biased = convergence.course(GRAMS, ids)
+    unbiased, biased = convergence.cka_after_each_minibatch(GRAMS, ids)
     for found, hsic in ((unbiased, oracles.hsic1), (biased, biased_hsic)):
         for number in (1, 4, len(ids)):
             parts = [(oracles.gram(X[one]), oracles.gram(Y[one])) for one in ids[:number]]

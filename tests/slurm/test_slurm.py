@@ -65,7 +65,7 @@ def test_time_limit(cluster, undisturbed, start):
     first, second = study.training_jobs()
     assert "JobState=FAILED" in cluster.ended_as(first)  # told in time: not TIMEOUT
     assert "JobState=COMPLETED" in cluster.ended_as(second)
-    assert "stopped by SIGTERM" in study.story()  # the log of both attempts
+    assert "stopped: SIGTERM" in study.story()  # the log of both attempts
     assert [attempt["slurm_job"] for attempt in study.attempts()] == [first, second]
     slow.assert_one_after_the_other(study.attempts())
     slow.assert_equal_results(study, undisturbed)
@@ -100,7 +100,7 @@ def test_scancel(cluster, undisturbed, start):
     (number,) = study.training_jobs()
     slurm.run("scancel", number)
     study.finish(process)
-    assert "stopped by SIGTERM" in study.story()
+    assert "stopped: SIGTERM" in study.story()
     assert "'CANCELLED'" in study.log.read_text()
     assert [attempt["slurm_job"] for attempt in study.attempts()] == study.training_jobs()
     limits = [re.search(r"TimeLimit=(\d+)", cluster.ended_as(number))[1] for number in study.training_jobs()]
@@ -125,7 +125,7 @@ def test_preemption(undisturbed, start):
     release_until_running(number)
     study.finish(process)
     assert study.training_jobs() == [number]  # Snakemake noticed nothing
-    assert "stopped by SIGTERM" in study.story()
+    assert "stopped: SIGTERM" in study.story()
     assert [attempt["slurm_job"] for attempt in study.attempts()] == [number, number]
     slow.assert_one_after_the_other(study.attempts())
     slow.assert_equal_results(study, undisturbed)
@@ -159,7 +159,7 @@ def test_interrupting_snakemake_stops_its_jobs_and_loses_nothing(undisturbed, st
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 1
     slurm.wait_until(lambda: not slurm.jobs(), 30, "the training has ended")
-    assert "stopped by SIGTERM" in study.story()
+    assert "stopped: SIGTERM" in study.story()
     study.finish(study.start(slow.TRAINED))
     assert len(study.attempts()) == 2
     slow.assert_equal_results(study, undisturbed)

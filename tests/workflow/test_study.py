@@ -191,5 +191,5 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
     assert len(attempts) == 2
     assert made.jobs_of_dry_run() == {}
     log = (made.results / "logs/digits-resnet8-w1-f100/seed1/train.log").read_text()
-    assert "stopped by SIGINT" in log
+    assert "stopped: SIGINT" in log
     assert "test accuracy" in log
