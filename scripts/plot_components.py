@@ -2,7 +2,8 @@
 
 One row per network: CKA of all pairs of layers, squared cosine between their first principal components, the first
 component's share of the variance by layer, and CKA after the first component is removed from each minibatch. Components
-are those of the whole test set. The grey curve is the share within minibatches. The table has both.
+are those of the whole test set. The grey curve is the share within minibatches. The table has both. The block structure
+found in CKA is outlined in all three heatmaps.
 
 Example (after the example of scripts/compute_cka.py --help):
   python scripts/plot_components.py --cka results/one/resnet14/cka.h5 --components results/one/resnet14/pca.h5 \\
@@ -36,12 +37,15 @@ def row_of(cka, pca, known):
     """Read the components.ComponentRow of one network from the paths of its cka.h5 and pca.h5."""
     from widedeep.analysis import block_structure
     from widedeep.figures import components
+    from widedeep.figures.heatmaps import contrast_in_words
     from widedeep.formats import network_files
     from widedeep.formats.metrics import accuracy, network_title
 
     first, comparison = network_files.components_and_cka(pca, cka)
     side = comparison.first
-    name = f"{network_title(side.label, known)}\naccuracy {accuracy(side.label, known)}"
+    block = block_structure.block_of_network(comparison.cka, side.stages, side.blocks)
+    numbers = f"accuracy {accuracy(side.label, known)}, {contrast_in_words(block)}"
+    name = f"{network_title(side.label, known)}\n{numbers}"
     return components.ComponentRow(
         name,
         side,
@@ -50,6 +54,7 @@ def row_of(cka, pca, known):
         first.share,
         comparison.deflated,
         comparison.squared_cosine,
+        block,
     )
 
 

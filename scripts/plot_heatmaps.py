@@ -46,6 +46,7 @@ def panel_of(row, sources, known):
     """
     import numpy as np
 
+    from widedeep.analysis.block_structure import block_of_network
     from widedeep.figures import heatmaps
     from widedeep.formats import similarities
     from widedeep.formats.metrics import accuracy, network_title
@@ -63,8 +64,10 @@ def panel_of(row, sources, known):
         labels = tuple(network_title(side.label, known, seed=False) for side in (first.first, first.second))
         return heatmaps.Panel(row, f"mean of {len(comparisons)} pairs", values, first.first, first.second, labels)
     if first.first.label == first.second.label:
-        title = f"{network_title(first.first.label, known)}\naccuracy {accuracy(first.first.label, known)}"
-        return heatmaps.Panel(row, title, values, first.first, first.second)
+        block = block_of_network(values, first.first.stages, first.first.blocks)
+        numbers = f"accuracy {accuracy(first.first.label, known)}, {heatmaps.contrast_in_words(block)}"
+        title = f"{network_title(first.first.label, known)}\n{numbers}"
+        return heatmaps.Panel(row, title, values, first.first, first.second, block=block)
     labels = tuple(network_title(side.label, known) for side in (first.first, first.second))
     title = " and ".join(accuracy(side.label, known) for side in (first.first, first.second))
     return heatmaps.Panel(row, f"accuracies {title}", values, first.first, first.second, labels)

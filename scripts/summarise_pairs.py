@@ -1,16 +1,18 @@
 """Make the table of all pairs of networks: similarity at equal relative depth, inside and outside block structures.
 
 Two lines per pair, one in each direction. Columns, beside the two networks:
-  block_first, block_second   share of each network's layers in its block structure
+  contrast_first, contrast_second
+                              contrast of each network's range of layers (scripts/summarise.py), which is a block
+                              structure from 0.06 on; empty where it has too few residual blocks
   equal_depth                 mean CKA of layers at equal relative depth that are in neither block structure
   best_inside, best_outside   mean of the best CKA with any layer of the second network, over the layers inside and
                               outside the first network's block structure
 
 --configurations writes, for each pair of configurations, the means of the last three columns over seeds, with 95 %
-bootstrap intervals.
+intervals.
 
 Example (two networks dumped and compared as in the example of scripts/compute_pairs.py --help, each in its folder):
-  python scripts/summarise_pairs.py --pairs pairs.h5 --components a/pca.h5 b/pca.h5 --out pairs.csv \\
+  python scripts/summarise_pairs.py --pairs pairs.h5 --cka a/cka.h5 b/cka.h5 --out pairs.csv \\
       --configurations configurations.csv
 """
 
@@ -20,7 +22,7 @@ from widedeep.runtime import command
 def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--pairs", nargs="*", default=[], metavar="FILE", help="files of scripts/compute_pairs.py")
-    parser.add_argument("--components", nargs="*", default=[], metavar="FILE", help="pca.h5 of all networks in them")
+    parser.add_argument("--cka", nargs="*", default=[], metavar="FILE", help="cka.h5 of all networks in them")
     parser.add_argument("--out", required=True, metavar="FILE", help="table to write, as CSV")
     parser.add_argument("--configurations", metavar="FILE", help="table of pairs of configurations to write, as CSV")
     return command.start(parser, argv, writes=["out", "configurations"])
@@ -33,35 +35,40 @@ def main(argv=None):
     from widedeep.formats import similarities, tables
     from widedeep.runtime import files
 
-    blocks = blocks_of(args.components)
+    blocks = blocks_of(args.cka)
     lines = [line for path in args.pairs for name in similarities.names(path) for line in lines_of(path, name, blocks)]
     table = pd.DataFrame(lines, columns=tables.columns("pairs.csv"))
     for path, content in ((args.out, table), (args.configurations, configurations(table))):
         if path:
             with files.replacing(path) as unfinished:
-                content.to_csv(unfinished, index=False, float_format="%.4f")
+                content.to_csv(unfinished, index=False, float_format="%.6f")
     print(f"{args.out}: {len(lines)} ordered pairs")
 
 
 def configurations(table):
     """The table of pairs of configurations: means over pairs of seeds with 95 % intervals (findings/statistics.py).
 
+    The intervals allow for pairs that share a network, and for both directions of a pair within a configuration.
+
     Args:
         table: DataFrame of --out: two neighbouring lines per pair, the first one in the direction of figure F.
     """
     import pandas as pd
 
-    from widedeep.findings.statistics import mean_over_pairs
+    from widedeep.findings.statistics import of_mean_over_pairs
     from widedeep.formats import tables
+    from widedeep.names import configuration_and_seed
+
+    def configuration_of(label):
+        return configuration_and_seed(label)[0]
 
     lines = []
     if len(table):
         for (first, second), part in pairs_of_figure_f(table).groupby(["model_first", "model_second"], sort=False):
             line = {"first": first, "second": second, "pairs": len(part) // (2 if first == second else 1)}
-            seeds = part.seed_first, part.seed_second
             for number in tables.MEANS_OF_PAIRS:
-                keys = (number, f"{number}_low", f"{number}_high")
-                line |= dict(zip(keys, mean_over_pairs(*seeds, part[number], first == second), strict=True))
+                found = of_mean_over_pairs(part["first"], part["second"], part[number], configuration_of)
+                line |= {number: found.value, f"{number}_low": found.low, f"{number}_high": found.high}
             lines.append(line)
     return pd.DataFrame(lines, columns=tables.columns("pairs_of_configurations.csv"))
 
@@ -81,14 +88,15 @@ def pairs_of_figure_f(table):
 
 
 def blocks_of(paths):
-    """Which layers belong to the block structure of each network: dict from its label to (layers,) bool."""
-    from widedeep.analysis import block_structure
-    from widedeep.formats import components
+    """The range of layers of each network: dict from its label to (number of layers, block_structure.Block or None)."""
+    from widedeep.analysis.block_structure import block_of_network
+    from widedeep.formats import similarities
 
     found = {}
     for path in paths:
-        label, first = components.read(path)
-        found[label] = block_structure.layers_in_block(first.share, block_structure.squared_cosines(first.values))
+        comparison = similarities.read(path)
+        side = comparison.first
+        found[side.label] = len(side.names), block_of_network(comparison.cka, side.stages, side.blocks)
     return found
 
 
@@ -107,9 +115,9 @@ def lines_of(path, name, blocks):
     comparison = similarities.read(path, name)
     labels = (comparison.first.label, comparison.second.label)
     for label, layers in zip(labels, comparison.cka.shape, strict=True):
-        if len(blocks.get(label, ())) != layers:
-            raise UserError(f"{path}: holds {layers} layers of {label}, which --components lacks; give its pca.h5.")
-    first, second = (blocks[label] for label in labels)
+        if blocks.get(label, (0,))[0] != layers:
+            raise UserError(f"{path}: holds {layers} layers of {label}, which --cka lacks; give its cka.h5.")
+    first, second = (blocks[label][1] for label in labels)
     return [
         (*labels, *numbers_of(comparison.cka, first, second)),
         (*labels[::-1], *numbers_of(comparison.cka.T, second, first)),
@@ -121,18 +129,22 @@ def numbers_of(values, first, second):
 
     Args:
         values: (layers of first, layers of second) CKA.
-        first, second: (layers,) bool, which layers belong to the network's block structure.
+        first, second: block_structure.Block of each network, or None.
     """
     import numpy as np
 
-    from widedeep.analysis.block_structure import equal_depth
+    from widedeep.analysis.block_structure import equal_depth, layers_in
 
-    partner = equal_depth(len(first), len(second))
-    outside_both = ~first & ~second[partner]
+    inside, inside_second = (
+        layers_in(block, layers) for block, layers in zip((first, second), values.shape, strict=True)
+    )
+    partner = equal_depth(*values.shape)
+    outside_both = ~inside & ~inside_second[partner]
     # A layer without any defined CKA gets -inf, which mean() leaves out.
     best = np.where(np.isnan(values), -np.inf, values).max(axis=1)
-    at_equal_depth = values[np.arange(len(first)), partner]
-    return first.mean(), second.mean(), mean(at_equal_depth[outside_both]), mean(best[first]), mean(best[~first])
+    at_equal_depth = values[np.arange(len(values)), partner]
+    contrasts = (block.contrast if block else np.nan for block in (first, second))
+    return *contrasts, mean(at_equal_depth[outside_both]), mean(best[inside]), mean(best[~inside])
 
 
 def mean(values):

@@ -46,7 +46,7 @@ def minibatch_cka(x, y, batch_size):
     return cross / (np.sqrt(first) * np.sqrt(second))
 
 
-def block_size(values, threshold):
+def similar_range(values, threshold):
     """The largest range of layers whose every pairwise CKA reaches the threshold, by trying all ranges."""
     layers = len(values)
     sizes = [
@@ -58,12 +58,32 @@ def block_size(values, threshold):
     return max(sizes, default=0)
 
 
-def layers_in_block(share, agreement):
-    """Layers of which more than half of the other dominated layers have the same first component."""
-    dominated = [layer for layer in range(len(share)) if share[layer] > 0.5]
-    found = []
-    for layer in range(len(share)):
-        others = [other for other in dominated if other != layer]
-        same = [other for other in others if agreement[layer, other] > 0.8]
-        found.append(layer in dominated and len(same) > len(others) / 2)
-    return found
+def contrast(cka, a, b):
+    """Contrast of the layers a to b inclusive: the definition, pair by pair."""
+    layers, length = len(cka), b - a + 1
+    s = 1 - 2 / np.pi * np.arccos(np.clip(cka, 0, 0.98))
+    pairs = [s[i, j] for i in range(a, b + 1) for j in range(i + 1, b + 1)]
+    reached = [t / 200 for t in range(200) if sum(value >= t / 200 for value in pairs) * 5 >= len(pairs) * 4]
+    inside = min(sum(pairs) / len(pairs), max(reached))
+    weighted = total = 0
+    for d in range(1, length):
+        across = [s[i, i + d] for i in range(layers - d) if (a <= i <= b) != (a <= i + d <= b)]
+        weighted += (length - d) * sum(across) / len(across)
+        total += length - d
+    return inside - weighted / total
+
+
+def find_block(cka, blocks):
+    """(start, stop, size, contrast) of the range with the largest score, by trying all; None without any."""
+    layers = len(cka)
+    best = None
+    for a in range(layers):
+        for b in range(a + 1, layers):
+            size = (b - a + 1) / layers
+            residual_blocks = 1 + sum(blocks[i] != blocks[i + 1] for i in range(a, b))
+            if 0.25 <= size < 1 and residual_blocks >= 3:
+                found = contrast(cka, a, b)
+                score = np.sqrt(size * (1 - size)) * found
+                if best is None or score > best[0] + 1e-9:
+                    best = score, (a, b + 1, size, found)
+    return best and best[1]

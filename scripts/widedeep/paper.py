@@ -9,7 +9,8 @@ _COMPONENTS = (
     "share_first_in_minibatches? squared_cosine_in_minibatches?"
 )
 _BLOCKS = (
-    "network* network_accuracy? share_in_block? deletion* kind* stage block deleted layer* position in_block! accuracy"
+    "network* network_accuracy? contrast? deletion* kind* stage block deleted layer* position in_block! accuracy "
+    "accuracy_at_half?"
 )
 
 
@@ -163,7 +164,8 @@ FIGURES = {
             "appendix G",
             "agreement of predictions",
             "Predictions",
-            "first* second* pairs agreement? agreement_min? agreement_max? kl? kl_min? kl_max? seeds_a_set hellinger?",
+            "first* second* pairs agreement? agreement_min? agreement_max? kappa? kappa_errors? kl? kl_min? kl_max? "
+            "seeds_a_set hellinger?",
         ),
         Figure(
             "training",
@@ -178,7 +180,7 @@ FIGURES = {
 
 
 # The tables that decide claims beside those of all networks and pairs, by the option of scripts/decide_findings.py.
-DECIDING_TABLES = {"blocks": "E.csv", "examples": "fig6.csv", "agreement": "G.csv", "convergence": "A.csv"}
+DECIDING_TABLES = {"blocks": "E.csv", "examples": "fig6.csv", "agreement": "G-pairs.csv", "convergence": "A.csv"}
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,14 @@ CLAIMS = {
         Claim(
             "data", "fig2", "With less training data the block structure appears in narrower and shallower networks."
         ),
-        Claim("first-component", "fig3", "The block structure vanishes when the first principal component is removed."),
+        Claim("shared-component", "fig3", "Inside the block structure layers share their first principal component."),
+        Claim(
+            "dominant-component",
+            "fig3",
+            "Inside the block structure the first principal component explains more of the variance than outside.",
+        ),
+        Claim("weakened-block", "fig3", "The block structure weakens when the first principal component is removed."),
+        Claim("vanished-block", "fig3", "The block structure vanishes when the first principal component is removed."),
         Claim(
             "rising-probes",
             "fig4-probes",

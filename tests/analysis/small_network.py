@@ -51,8 +51,22 @@ def write_components(path, label, layers, block, residual=None):
     return str(path)
 
 
+def with_block(layers, start, stop):
+    """CKA of a network with itself: similar by distance alone, but for a square of similar layers."""
+    places = np.arange(layers)
+    cka = np.exp(-np.abs(places[:, None] - places) / 10)
+    cka[start:stop, start:stop] = np.maximum(cka[start:stop, start:stop], 0.95)
+    return cka
+
+
+def write_cka(path, label, cka, deflated=None):
+    """The cka.h5 of a network from its (layers, layers) CKA; returns its path."""
+    write_similarities(path, "/", (label, label), cka, cka if deflated is None else deflated)
+    return str(path)
+
+
 def write_similarities(path, name, labels, values, deflated):
-    """A file of one comparison, of networks whose layers are called l0, l1 and so on."""
+    """A file of one comparison, of networks whose layers are called l0, l1 and so on, each a residual block."""
     with hdf5.creating(path) as file:
         hdf5.stamp(file, similarities.KIND, similarities.SCHEMA_VERSION)
         group = file.require_group(name)
@@ -65,5 +79,5 @@ def write_similarities(path, name, labels, values, deflated):
             layers.create_dataset("name", data=[f"l{i}" for i in range(count)], dtype=text)
             for key in ("kind", "undefined", "undefined_deflated"):
                 layers.create_dataset(key, data=[""] * count, dtype=text)
-            layers["stage"] = layers["block"] = [0] * count
+            layers["stage"], layers["block"] = [1] * count, np.arange(1, count + 1)
             layers["first_component_share"] = np.ones(count)

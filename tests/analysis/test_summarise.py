@@ -46,27 +46,53 @@ def test_the_summary_has_a_line_a_network(folder):
     line = summary(folder)
     values = similarities.read(folder / "cka.h5").cka
     for threshold in (0.8, 0.9, 0.95):
-        expected = oracles.block_size(values, threshold) / 28
-        assert line[f"block_size_{threshold}"] == pytest.approx(expected, abs=1e-4)
+        expected = oracles.similar_range(values, threshold) / 28
+        assert line[f"similar_range_{threshold}"] == pytest.approx(expected, abs=1e-4)
     assert (line.model, line.layers, line.test_accuracy) == (ORIGIN.model, 28, 0.875)
     _, first = components.read(folder / "pca.h5")
     assert line.largest_first_component_share == pytest.approx(first.share.max(), abs=1e-4)
 
 
-def test_the_fall_of_cka_is_of_pairs_that_have_one_without_the_first_component_too(tmp_path):
-    """Layers 1 to 3 of five are the block; layer 3 is its first component alone, and was not found to the tolerance."""
-    residual = [0, components.TOLERANCE, np.nan, 2 * components.TOLERANCE, 0]
-    small_network.write_components(tmp_path / "pca.h5", "a/seed1", 5, [1, 2, 3], residual=np.array(residual))
-    values, deflated = np.full((5, 5), 0.5), np.full((5, 5), 0.3)
-    values[3] = values[:, 3] = 1
-    deflated[3] = deflated[:, 3] = np.nan
-    small_network.write_similarities(tmp_path / "cka.h5", "/", ("a/seed1", "a/seed1"), values, deflated)
-    rest = {"family": "resnet", "depth": 8, "width": 1.0, "fraction": 0.00125, "parameters": 1}
-    rest |= {"test_accuracy": 0.5, "train_accuracy": 0.5}
-    files.write_json(tmp_path / "metrics.json", {"model": "a", "seed": 1, **rest})
+def test_the_block_structure_and_its_first_components(tmp_path):
+    """Layers 4 to 11 of 20 are the block; layer 6 is its first component alone, and was not found to the tolerance."""
+    residual = np.zeros(20)
+    residual[[1, 2, 6]] = components.TOLERANCE, np.nan, 2 * components.TOLERANCE
+    block = list(range(4, 12))
+    small_network.write_components(tmp_path / "pca.h5", "a/seed1", 20, block, residual=residual)
+    cka, deflated = small_network.with_block(20, 4, 12), small_network.with_block(20, 4, 8)
+    deflated[6] = deflated[:, 6] = np.nan
+    small_network.write_cka(tmp_path / "cka.h5", "a/seed1", cka, deflated)
+    write_metrics(tmp_path)
     line = summary(tmp_path)
     assert line.fraction == 0.00125
-    assert line.layers_in_block == 0.6
-    assert (line.cka_in_block, line.cka_in_block_without_first_component) == (0.5, 0.3)
-    assert line.pairs_in_block_left_out == 2
+    assert (line.block_start, line.block_stop, line.block_size) == (4, 12, 0.4)
+    assert line.contrast == pytest.approx(oracles.contrast(cka, 4, 11), abs=1e-4)
+    kept = [layer for layer in range(20) if layer != 6]
+    expected = oracles.contrast(deflated[np.ix_(kept, kept)], 4, 10)
+    assert line.contrast_without_first_component == pytest.approx(expected, abs=1e-4)
+    assert (line.share_inside, line.share_outside) == (0.9, 0.2)
+    _, first = components.read(tmp_path / "pca.h5")
+    cosines = (first.values @ first.values.T) ** 2
+    assert line.cosine_inside == pytest.approx(1)
+    weighted = total = 0
+    for d in range(1, 8):
+        pairs = [cosines[i, i + d] for i in range(20 - d) if (i in block) != (i + d in block)]
+        weighted, total = weighted + (8 - d) * np.mean(pairs), total + 8 - d
+    assert line.cosine_across == pytest.approx(weighted / total, abs=1e-4)
     assert line.components_not_converged == 1
+
+
+def test_too_few_residual_blocks_leave_the_columns_of_the_block_empty(tmp_path):
+    small_network.write_components(tmp_path / "pca.h5", "a/seed1", 2, [0])
+    small_network.write_cka(tmp_path / "cka.h5", "a/seed1", np.array([[1, 0.9], [0.9, 1]]))
+    write_metrics(tmp_path)
+    line = summary(tmp_path)
+    assert line[list(summarise.BLOCK_COLUMNS)].isna().all()
+    assert line["similar_range_0.9"] == 1
+
+
+def write_metrics(folder):
+    """The metrics.json of network a/seed1."""
+    rest = {"family": "resnet", "depth": 8, "width": 1.0, "fraction": 0.00125, "parameters": 1}
+    rest |= {"test_accuracy": 0.5, "train_accuracy": 0.5}
+    files.write_json(folder / "metrics.json", {"model": "a", "seed": 1, **rest})

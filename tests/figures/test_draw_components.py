@@ -9,6 +9,7 @@ import small_network
 from small_dumps import ORIGIN
 
 from widedeep.analysis import block_structure
+from widedeep.figures.components import draw_components
 from widedeep.formats import components, dumps, similarities
 from widedeep.runtime.errors import UserError
 
@@ -35,3 +36,17 @@ def test_figure_3_holds_every_value_and_refuses_components_of_another_network(tm
     with pytest.raises(UserError, match=r"pca\.h5: .*/seed2\b.*cka\.h5 .*/seed1\b"):
         plot_components.main([*files, "--out", f"{tmp_path}/other.png"])
     assert not (tmp_path / "other.png").exists()
+
+
+def test_figure_3_outlines_the_block_structure_of_cka_in_all_its_heatmaps(tmp_path):
+    cka, deflated = small_network.with_block(20, 4, 14), small_network.with_block(20, 0, 0)
+    files = [small_network.write_cka(tmp_path / "cka.h5", "a/seed1", cka, deflated)]
+    files.append(small_network.write_components(tmp_path / "pca.h5", "a/seed1", 20, [*range(4, 14)]))
+    row = plot_components.row_of(*files, {})
+    assert (row.block.start, row.block.stop) == (4, 14)
+    figure = draw_components([row], "magma")
+    first, second, share, fourth = figure.axes[:4]
+    for axis in (first, second, fourth):
+        assert {tuple(patch.get_bbox().extents) for patch in axis.patches} == {(4, 4, 14, 14)}
+    (shaded,) = share.patches
+    assert (shaded.get_x(), shaded.get_width()) == (4, 10)

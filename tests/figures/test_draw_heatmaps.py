@@ -9,8 +9,11 @@ import pandas as pd
 import plot_heatmaps
 import pytest
 import small_network
+from matplotlib.patches import Rectangle
 from small_dumps import network, write
 
+from widedeep.analysis import block_structure
+from widedeep.analysis.block_structure import Block, block_of_network
 from widedeep.figures import heatmaps, style
 from widedeep.formats import metrics, similarities
 from widedeep.networks import tracing
@@ -75,6 +78,34 @@ def test_stage_borders_are_drawn_where_the_stage_changes():
     plt.close(figure)
 
 
+def outlines(axis):
+    """Corners (left, bottom, right, top) of all rectangles on an axis."""
+    return {tuple(patch.get_bbox().extents) for patch in axis.patches if isinstance(patch, Rectangle)}
+
+
+def test_a_block_structure_is_outlined_and_the_best_range_without_one_is_not():
+    layers = side(STAGES)
+    for is_block in (True, False):
+        block = Block(3, 8, 5 / 11, 0.2 if is_block else 0.02, is_block)
+        panel = heatmaps.Panel("row", "title", np.eye(11), layers, layers, block=block)
+        figure = heatmaps.draw_heatmaps([panel], "magma")
+        assert outlines(figure.axes[0]) == ({(3, 3, 8, 8)} if is_block else set())
+        plt.close(figure)
+
+
+def test_the_program_outlines_the_block_structure_and_tells_its_contrast(tmp_path):
+    cka = small_network.with_block(20, 4, 14)
+    small_network.write_cka(tmp_path / "cka.h5", "a/seed1", cka)
+    panel = plot_heatmaps.panel_of("row", [f"{tmp_path}/cka.h5"], {})
+    assert panel.block == block_of_network(cka, [1] * 20, [*range(1, 21)])
+    assert (panel.block.start, panel.block.stop) == (4, 14)
+    assert panel.title.endswith(f"contrast {block_structure.rounded_down(panel.block.contrast):.3f}")
+    small_network.write_cka(tmp_path / "small.h5", "a/seed1", np.array([[1, 0.5], [0.5, 1]]))
+    panel = plot_heatmaps.panel_of("row", [f"{tmp_path}/small.h5"], {})
+    assert panel.block is None
+    assert panel.title.endswith("too few residual blocks")
+
+
 def test_undefined_layers_are_hatched_not_coloured():
     values = np.ones((11, 11))
     values[4] = values[:, 4] = np.nan
@@ -102,7 +133,11 @@ def test_the_files_hold_every_value_and_are_the_same_twice(network_files, tmp_pa
     comparison = similarities.read(cka_file)
     np.testing.assert_allclose(table.cka.to_numpy().reshape(28, 28), comparison.cka, atol=1e-6)
     assert table.layer_second.tolist()[:28] == comparison.second.names
-    assert table.panel[0] == "ResNet-8 1x, seed 1, accuracy 87.5%"
+    block = block_of_network(comparison.cka, comparison.first.stages, comparison.first.blocks)
+    assert (
+        table.panel[0]
+        == f"ResNet-8 1x, seed 1, accuracy 87.5%, contrast {block_structure.rounded_down(block.contrast):.3f}"
+    )
     assert (table["first"][0], table["second"][0]) == ("ResNet-8 1x, seed 1", "ResNet-8 1x, seed 1")
     for first, second in zip(*names, strict=True):
         assert Path(first).read_bytes() == Path(second).read_bytes()

@@ -36,8 +36,8 @@ def test_each_drawing_draws_a_figure_of_the_paper():
     assert {*DRAWINGS} == {figure.rule for figure in FIGURES.values()}
     for rule in DRAWINGS:
         others = {Path(name).stem for name in files_of(rule)} - {*FIGURES}
-        # A table of figure 6 that decides a finding, beside the tables of its two pictures.
-        assert others <= ({"fig6"} if rule == "wide_against_deep" else set())
+        # Tables that decide findings, beside those of the pictures.
+        assert others <= {"wide_against_deep": {"fig6"}, "prediction_agreement": {"G-pairs"}}.get(rule, set())
 
 
 def test_drawings_come_in_the_order_of_the_papers_results():

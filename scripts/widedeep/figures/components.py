@@ -20,6 +20,7 @@ class ComponentRow:
         share: (layers,) first component's share of the variance over the whole test set; side.share is the share within
             minibatches.
         squared_cosines_in_minibatches: (layers, layers) the same within minibatches; not drawn.
+        block: block_structure.Block found in its CKA, outlined in every heatmap and shaded below the curve; or None.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ComponentRow:
     share: np.ndarray
     deflated: np.ndarray
     squared_cosines_in_minibatches: np.ndarray
+    block: object = None
 
 
 def draw_components(rows, colour_map):
@@ -52,14 +54,16 @@ def draw_components(rows, colour_map):
             (second, squared_cosine.MEASURE.title, row.squared_cosines),
             (fourth, deflated.MEASURE.title, row.deflated),
         ):
-            image = draw_panel(axis, Panel("", title, values, row.side, row.side), colours)
+            image = draw_panel(axis, Panel("", title, values, row.side, row.side, block=row.block), colours)
         _draw_share(third, row)
     style.add_scale(figure, image, axes, "CKA, squared cosine")
     return figure
 
 
 def _draw_share(axis, row):
-    """Draw the first component's share of the variance by layer, in grey within minibatches; gaps for NaN."""
+    """Draw the first component's share by layer, in grey within minibatches, over the shaded block structure."""
+    if row.block and row.block.is_block:
+        axis.axvspan(row.block.start, row.block.stop, color="0.88", linewidth=0)
     positions = np.arange(len(row.share)) + 0.5
     axis.plot(positions, row.side.share, linewidth=0.8, color="0.65")
     axis.plot(positions, row.share, linewidth=0.8, marker=".", markersize=2, color="black")

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.patches import Rectangle
 
+from widedeep.analysis.block_structure import rounded_down
 from widedeep.figures import style
+
+_OUTLINE = "#00d5ff"
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,7 @@ class Panel:
         values: (layers of first, layers of second), NaN where undefined; None for an empty place.
         first, second: similarities.Side of the layers on the vertical and on the horizontal axis.
         labels: names of the two networks for these axes.
+        block: block_structure.Block of a network with itself, which is outlined if it is a block structure; or None.
     """
 
     row: str
@@ -25,13 +30,15 @@ class Panel:
     first: object = None
     second: object = None
     labels: tuple = ("", "")
+    block: object = None
 
 
 def draw_heatmaps(panels, colour_map):
     """Draw rows of heatmaps with borders between stages, and one colour scale from 0 to 1.
 
-    Layer 0 is at the lower left, as in the paper. Undefined values are hatched. The unbiased estimator can leave [0, 1]
-    slightly; such values get the colour of the nearest end of the scale.
+    Layer 0 is at the lower left, as in the paper. A network's block structure is outlined. Undefined values are
+    hatched. The unbiased estimator can leave [0, 1] slightly; such values get the colour of the nearest end of the
+    scale.
 
     Args:
         panels: list of Panel.
@@ -80,6 +87,15 @@ def draw_panel(axis, panel, colours):
     axis.set_title(panel.title, fontsize=8)
     for side, which, label in ((panel.second, "x", panel.labels[1]), (panel.first, "y", panel.labels[0])):
         style.label_layers(axis, which, side.stages, label)
+    if panel.block and panel.block.is_block:
+        start, length = panel.block.start, panel.block.stop - panel.block.start
+        axis.add_patch(Rectangle((start, start), length, length, fill=False, edgecolor="black", linewidth=1.8))
+        axis.add_patch(Rectangle((start, start), length, length, fill=False, edgecolor=_OUTLINE, linewidth=1.1))
     for spine in axis.spines.values():
         spine.set(visible=True, linewidth=0.5)
     return image
+
+
+def contrast_in_words(block):
+    """`contrast 0.234` of a block_structure.Block or None, for titles."""
+    return f"contrast {rounded_down(block.contrast):.3f}" if block else "too few residual blocks"

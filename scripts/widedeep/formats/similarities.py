@@ -113,7 +113,24 @@ def read(path, name="/"):
         further = [key for key in group if isinstance(group[key], h5py.Dataset)]
         found = dict.fromkeys(("cka", "deflated", "squared_cosine", *further))
         measures = {measure: hdf5.values(group, measure, np.float64, shape) for measure in found}
+        if first.label == second.label:
+            _check_of_itself(measures)
         return Comparison(measures, first, second, *sizes)
+
+
+def _check_of_itself(measures):
+    """Refuse CKA of a network with itself that is not symmetric, or undefined for a pair of defined layers.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    for name in ("cka", "deflated"):
+        values = measures[name]
+        undefined = np.isnan(np.diagonal(values))
+        if not np.array_equal(np.isnan(values), undefined[:, None] | undefined):
+            raise ValueError(f"{name} is undefined for layers that are defined")
+        if (np.abs(values - values.T) > 0.001).any():
+            raise ValueError(f"{name} is not symmetric")
 
 
 def names(path):

@@ -10,18 +10,22 @@ MEANS_OF_PAIRS = ("equal_depth", "best_inside", "best_outside")
 # The columns of each table. They hold numbers; with * texts, with ? numbers or nothing, with ! True and False.
 COLUMNS = {
     "history.csv": "epoch learning_rate train_loss train_accuracy test_loss? test_accuracy?",
-    "probes.csv": "layer* kind* stage block features train_accuracy test_accuracy",
+    "probes.csv": "layer* kind* stage block features train_accuracy test_accuracy test_accuracy_at_half?",
     "deletion.csv": "deletion* stage block deleted accuracy",
     "summary.csv": "model* family* depth width fraction seed test_accuracy train_accuracy parameters layers "
-    "largest_first_component_share? components_not_converged layers_in_block cka_in_block? "
-    "cka_in_block_without_first_component? pairs_in_block_left_out block_size_0.8 block_size_0.9 block_size_0.95",
-    "pairs.csv": "first* second* block_first block_second equal_depth? best_inside? best_outside?",
+    "block_start? block_stop? block_size? contrast? contrast_without_first_component? share_inside? share_outside? "
+    "cosine_inside? cosine_across? largest_first_component_share? components_not_converged "
+    "similar_range_0.8 similar_range_0.9 similar_range_0.95",
+    "pairs.csv": "first* second* contrast_first? contrast_second? equal_depth? best_inside? best_outside?",
     "pairs_of_configurations.csv": "first* second* pairs "
     + " ".join(f"{name}? {name}_low? {name}_high?" for name in MEANS_OF_PAIRS),
-    "findings.csv": "id* result* claim* number* verdict* why*",
+    "findings.csv": "id* result* claim* number* interval* smallest_effect* verdict* why*",
     "provenance.csv": "model* seed commit* torch* device* host* started* seconds attempts dump_seconds? test_accuracy",
-    "fig6.csv": "wide* deep* wide_seeds deep_seeds wide_accuracy deep_accuracy seeds_a_set difference control observed "
-    "expected p accuracy_p splits classes classes_tested classes_that_differ",
+    "fig6.csv": "wide* deep* wide_seeds deep_seeds wide_accuracy deep_accuracy accuracy_low? accuracy_high? "
+    "seeds_a_set difference control observed expected p splits each_way power_examples examples_needed? "
+    "classes classes_tested classes_that_differ p_classes power_classes points_needed?",
+    "G-pairs.csv": "first* second* configuration_first* configuration_second* agreement? kappa? kappa_largest? "
+    "kappa_errors?",
     **{f"{figure.id}.csv": figure.columns for figure in FIGURES.values()},
 }
 _REMEDY = "make it again"

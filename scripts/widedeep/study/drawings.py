@@ -152,8 +152,7 @@ def residual_blocks(networks, *tables):
         "fig4",
         "plot_residual_blocks.py",
         networks,
-        files={"cka": "cka.h5", "components": "pca.h5", "metrics": "metrics.json"}
-        | {table: f"{table}.csv" for table in tables},
+        files={"cka": "cka.h5", "metrics": "metrics.json"} | {table: f"{table}.csv" for table in tables},
     )
 
 
@@ -197,6 +196,7 @@ DRAWINGS = {
         "compare_predictions.py",
         networks=all_seeds("G"),
         files={"predictions": "predictions.h5", "metrics": "metrics.json"},
+        outputs={"out": [f"G.{end}" for end in ("pdf", "png", "csv")], "pairs": ["G-pairs.csv"]},
     ),
     "training_curves": Drawing(
         "training",

@@ -212,7 +212,7 @@ def tables_of(study):
     pairs = [place.pairs(*pair) for pair in pairs_of(study)]
     paired = DRAWINGS["cka_between_networks_mean"].networks(study) if pairs else []
     probed = networks_of(study, "probe_residual_blocks")
-    compared = {"pairs": pairs, "components": place.of_networks(paired, "pca.h5")}
+    compared = {"pairs": pairs, "cka": place.of_networks(paired, "cka.h5")}
     drawn = {file for rule in drawings_of(study) for files in outputs_of(rule).values() for file in files}
     deciding = {option: place.figure(table) for option, table in DECIDING_TABLES.items() if table in drawn}
     family = {"family": study.sections["fig1"].family} if "fig1" in study.sections else {}
