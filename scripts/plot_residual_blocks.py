@@ -2,10 +2,11 @@
 
 One row per network: CKA of all pairs of layers. --probes adds the accuracy of linear probes before and after each
 residual addition. --deletion adds the accuracy without each residual block, and without it and all later ones of its
-stage. Grey layers belong to the block structure.
+stage. The block structure found in CKA is outlined in the heatmap, and its layers are grey in the other panels. The
+table also has the accuracy of each probe after half of its epochs.
 
 Example (after the examples of scripts/compute_cka.py and scripts/probe_residual_blocks.py --help):
-  python scripts/plot_residual_blocks.py --cka results/one/resnet14/cka.h5 --components results/one/resnet14/pca.h5 \\
+  python scripts/plot_residual_blocks.py --cka results/one/resnet14/cka.h5 \\
       --probes results/one/resnet14/probes.csv --deletion results/one/resnet14/deletion.csv \\
       --metrics results/one/resnet14/metrics.json --out fig4.pdf fig4.png fig4.csv
 """
@@ -19,7 +20,6 @@ WITHOUT = {"alone": "without this block", "from the end": "without it and the re
 def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--cka", nargs="+", required=True, metavar="FILE", help="cka.h5 of each network")
-    parser.add_argument("--components", nargs="+", required=True, metavar="FILE", help="pca.h5 of each, same order")
     parser.add_argument("--probes", nargs="+", default=[], metavar="FILE", help="probes.csv of each, same order")
     parser.add_argument("--deletion", nargs="+", default=[], metavar="FILE", help="deletion.csv of each, same order")
     command.add_figure_options(parser)
@@ -36,10 +36,9 @@ def main(argv=None):
 
     known = metrics.read(args.metrics)
     networks = [
-        read_network(cka, pca, probes, deletion, known)
-        for cka, pca, probes, deletion in zip(
+        read_network(cka, probes, deletion, known)
+        for cka, probes, deletion in zip(
             args.cka,
-            args.components,
             args.probes or [None] * len(args.cka),
             args.deletion or [None] * len(args.cka),
             strict=True,
@@ -50,11 +49,11 @@ def main(argv=None):
     print(f"{len(rows)} networks: {' '.join(args.out)}")
 
 
-def read_network(cka, pca, probes, deletion, known):
+def read_network(cka, probes, deletion, known):
     """Read one network.
 
     Args:
-        cka, pca: paths of its cka.h5 and pca.h5.
+        cka: path of its cka.h5.
         probes, deletion: paths of its probes.csv and deletion.csv; either may be None.
         known: metrics by label, from metrics.read.
 
@@ -68,27 +67,30 @@ def read_network(cka, pca, probes, deletion, known):
 
     from widedeep.analysis import block_structure
     from widedeep.figures import residual_blocks
-    from widedeep.formats import network_files, tables
+    from widedeep.figures.heatmaps import contrast_in_words
+    from widedeep.formats import network_files, similarities, tables
     from widedeep.formats.metrics import accuracy, network_title
 
-    first, comparison = network_files.components_and_cka(pca, cka)
+    comparison = similarities.read(cka)
     side = comparison.first
     parts = [read_probes(path) for path in [probes] if path] + [
         read_deletion(path, side) for path in [deletion] if path
     ]
-    in_block = block_structure.layers_in_block(first.share, block_structure.squared_cosines(first.values))
+    block = block_structure.block_of_network(comparison.cka, side.stages, side.blocks)
     network_accuracy = known[side.label]["test_accuracy"] if side.label in known else float("nan")
     table = pd.concat(parts)
     table["position"] = network_files.positions(table.layer, side, cka)
-    table["in_block"] = in_block[table.position]
-    table = table.assign(network=side.label, network_accuracy=network_accuracy, share_in_block=in_block.mean())
+    table["in_block"] = block_structure.layers_in(block, len(side.names))[table.position]
+    contrast = block.contrast if block else float("nan")
+    table = table.assign(network=side.label, network_accuracy=network_accuracy, contrast=contrast)
     panels = {}
     if probes:
         panels["linear probes"] = curves(table[table.deletion == "probe"], "kind", AROUND)
     if deletion:
         panels["deleted blocks"] = curves(table, "deletion", WITHOUT)
-    name = f"{network_title(side.label, known)}\naccuracy {accuracy(side.label, known)}"
-    row = residual_blocks.ResidualBlockRow(name, side, comparison.cka, in_block, network_accuracy, panels)
+    numbers = f"accuracy {accuracy(side.label, known)}, {contrast_in_words(block)}"
+    name = f"{network_title(side.label, known)}\n{numbers}"
+    row = residual_blocks.ResidualBlockRow(name, side, comparison.cka, block, network_accuracy, panels)
     return row, table[[*tables.columns("E.csv")]]
 
 
@@ -96,8 +98,9 @@ def read_probes(path):
     """Read a probes.csv as lines of the figure's table."""
     from widedeep.formats import tables
 
-    table = tables.read(path, "probes.csv")[["layer", "kind", "stage", "block", "test_accuracy"]]
-    return table.rename(columns={"test_accuracy": "accuracy"}).assign(deletion="probe", deleted=0)
+    table = tables.read(path, "probes.csv")
+    accuracies = {"test_accuracy": "accuracy", "test_accuracy_at_half": "accuracy_at_half"}
+    return table.rename(columns=accuracies).assign(deletion="probe", deleted=0)
 
 
 def read_deletion(path, side):
@@ -106,7 +109,8 @@ def read_deletion(path, side):
 
     table = tables.read(path, "deletion.csv")
     table = table[table.deletion != "none"]
-    return table.assign(layer=network_files.outputs(side, table.stage, table.block), kind="block")
+    layers = network_files.outputs(side, table.stage, table.block)
+    return table.assign(layer=layers, kind="block", accuracy_at_half=float("nan"))
 
 
 def curves(table, key, labels):

@@ -1,9 +1,9 @@
 """Measure the effect of each residual block of a trained network: by linear probes around it, and by deleting it.
 
 Writes two tables. Probes: the test accuracy of a dense layer trained on the output of each block, before the addition
-(its last batch norm) and after it. Deletion: the test accuracy of the network without each block, and without the last
-2, 3, ... blocks of each stage. On SIGTERM or Ctrl-C it writes a checkpoint and exits with status 75, as
-scripts/train.py does.
+(its last batch norm) and after it; and the accuracy after half of the epochs, which shows whether more would change it.
+Deletion: the test accuracy of the network without each block, and without the last 2, 3, ... blocks of each stage. On
+SIGTERM or Ctrl-C it writes a checkpoint and exits with status 75, as scripts/train.py does.
 
 Example (after the example of scripts/train.py --help):
   python scripts/probe_residual_blocks.py results/one/resnet14/model.safetensors --data data/digits/dataset.h5 \\

@@ -109,6 +109,34 @@ def test_accuracies_are_those_of_the_probe_on_plain_images(network):
     assert (line["layer"], line["kind"], line["stage"]) == ("stage3.block1.add", "add", 3)
 
 
+@pytest.mark.parametrize(("epochs", "half"), [(2, 1), (3, 1), (4, 2)])
+def test_accuracies_at_half_are_those_of_probes_trained_for_half_of_the_epochs(network, epochs, half):
+    whole, part = (trained(network, recipe=with_changes(epochs=count)).accuracies() for count in (epochs, half))
+    assert [line["test_accuracy_at_half"] for line in whole] == [line["test_accuracy"] for line in part]
+    # The test can tell them from those at the end.
+    assert [line["test_accuracy_at_half"] for line in whole] != [line["test_accuracy"] for line in whole]
+
+
+def test_one_epoch_has_no_half(network):
+    found = trained(network, recipe=with_changes(epochs=1)).accuracies()
+    assert all(np.isnan(line["test_accuracy_at_half"]) for line in found)
+
+
+def test_looking_at_half_of_the_epochs_changes_no_bit_of_a_probe(network):
+    """The third of four epochs starts where the second one ended, though accuracies were measured between them."""
+    looked, plain = (made(network, recipe=with_changes(epochs=epochs)) for epochs in (4, 7))
+    looked.run(lambda _: None)
+
+    def stop(state):
+        if (state.epoch, state.step) == (3, 3):
+            raise Interrupted
+
+    plain._accuracies = lambda *_: [0.0] * len(plain.layers)
+    with pytest.raises(Interrupted):
+        plain.run(stop)
+    assert all(torch.equal(a.weight, b.weight) for a, b in zip(looked.heads, plain.heads, strict=True))
+
+
 def test_pooling_quarters_the_features(network):
     plain, pooled = (made(network, recipe=with_changes(pool=pool)) for pool in (False, True))
     sizes = [(a.in_features, b.in_features) for a, b in zip(plain.heads, pooled.heads, strict=True)]
@@ -116,12 +144,14 @@ def test_pooling_quarters_the_features(network):
     assert all(whole == 4 * pooled for whole, pooled in sizes)
 
 
-def test_resumed_at_any_step_it_ends_with_the_same_bits(network):
+# The last step before accuracies are measured after half of the epochs, the first one after it, and a later one.
+@pytest.mark.parametrize("place", [(0, 3), (1, 1), (1, 2)])
+def test_resumed_at_any_step_it_ends_with_the_same_bits(network, place):
     expected = trained(network)
     stopped = made(network)
 
     def stop(state):
-        if (state.epoch, state.step) == (1, 2):
+        if (state.epoch, state.step) == place:
             raise Interrupted
 
     with pytest.raises(Interrupted):
@@ -130,6 +160,7 @@ def test_resumed_at_any_step_it_ends_with_the_same_bits(network):
     resumed.restore(stopped.state())
     resumed.run(lambda _: None)
     assert all(torch.equal(a.weight, b.weight) for a, b in zip(expected.heads, resumed.heads, strict=True))
+    assert resumed.accuracies() == expected.accuracies()
 
 
 def test_a_batch_larger_than_the_training_set_is_refused(network):

@@ -85,10 +85,9 @@ def study(tmp_path_factory):
         run(summarise, first, "--out", folder / "summary.csv")
         both = [folder / f"seed{seed}/activations.h5" for seed in (1, 2)]
         run(compute_pairs, "--first", *both, "--out", folder / "pairs.h5")
-        parts = ["--components", *(one.parent / "pca.h5" for one in both)]
+        parts = ["--cka", *(one.parent / "cka.h5" for one in both)]
         run(summarise_pairs, "--pairs", folder / "pairs.h5", *parts, "--out", folder / "pairs.csv")
-        parts = ["--cka", first / "cka.h5", "--components", first / "pca.h5", *probes]
-        run(plot_residual_blocks, *parts, "--out", folder / "blocks.csv")
+        run(plot_residual_blocks, "--cka", first / "cka.h5", *probes, "--out", folder / "blocks.csv")
         yield folder
 
 
@@ -97,7 +96,7 @@ def cka_of_dump():
 
 
 def table_of_pairs():
-    words = ["--pairs", "pairs.h5", "--components", "seed1.pca.h5", "pca.h5", "--out", "out/pairs.csv"]
+    words = ["--pairs", "pairs.h5", "--cka", "seed1.cka.h5", "cka.h5", "--out", "out/pairs.csv"]
     summarise_pairs.main(words)
 
 
@@ -127,7 +126,7 @@ def page_of_provenance():
 
 
 def table_of_blocks():
-    words = ["--cka", "cka.h5", "--components", "pca.h5", "--probes", "probes.csv", "--deletion", "deletion.csv"]
+    words = ["--cka", "cka.h5", "--probes", "probes.csv", "--deletion", "deletion.csv"]
     plot_residual_blocks.main([*words, "--metrics", "metrics.json", "--out", "out/fig4.csv"])
 
 
@@ -139,7 +138,7 @@ def verdicts():
 STAGES = {
     "dump": (cka_of_dump, "activations.h5", "seed1/activations.h5", {}),
     "pairs": (table_of_pairs, "pairs.h5", "pairs.h5", {"seed1.pca.h5": "seed1/pca.h5", "pca.h5": "seed2/pca.h5"}),
-    "components": (table_of_pairs, "pca.h5", "seed2/pca.h5", {"pairs.h5": "pairs.h5", "seed1.pca.h5": "seed1/pca.h5"}),
+    "own CKA": (table_of_pairs, "cka.h5", "seed2/cka.h5", {"pairs.h5": "pairs.h5", "seed1.cka.h5": "seed1/cka.h5"}),
     "predictions": (answers, "predictions.h5", "seed1/predictions.h5", {}),
     "weights": (dump_of_network, "model.safetensors", "seed1/model.safetensors", {"dataset.h5": "dataset.h5"}),
     "data set": (dump_of_network, "dataset.h5", "dataset.h5", {"model.safetensors": "seed1/model.safetensors"}),

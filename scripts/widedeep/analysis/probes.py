@@ -1,5 +1,7 @@
 """Linear probes on the layers of a frozen network (paper, section 5.2 and figure 4), all trained in the same passes."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -68,6 +70,8 @@ class Probes:
         self.heads = nn.ModuleList(self._head(info, classes) for info in infos).to(device)
         self.optimizer = SGD([(self.heads.parameters(), 0.0)], recipe.momentum)
         self.epoch, self.step = 0, 0
+        # Test accuracies after half of the epochs, which show whether the probes still learn; unknown until then.
+        self.at_half = torch.full((len(layers),), math.nan, dtype=torch.float64)
 
     def run(self, after_step):
         """Train to the end, or until `after_step(self)` raises. It is called between steps, when `state` is complete.
@@ -87,6 +91,8 @@ class Probes:
                 self.step += 1
                 after_step(self)
             self.epoch, self.step = self.epoch + 1, 0
+            if self.epoch == self.recipe.epochs // 2:
+                self.at_half = torch.tensor(self._accuracies(*self.test), dtype=torch.float64)
         for layer, head in zip(self.layers, self.heads, strict=True):
             if not head.weight.isfinite().all():
                 raise UserError(
@@ -95,21 +101,24 @@ class Probes:
 
     def state(self):
         """Return all that `restore` needs, in types that `torch.load(weights_only=True)` accepts."""
-        position = {"epoch": self.epoch, "step": self.step}
-        return {"heads": self.heads.state_dict(), "optimizer": self.optimizer.state_dict(), **position}
+        learned = {"heads": self.heads.state_dict(), "optimizer": self.optimizer.state_dict(), "at_half": self.at_half}
+        return {**learned, "epoch": self.epoch, "step": self.step}
 
     def restore(self, state):
         """Go on from a state that `state` returned."""
         self.heads.load_state_dict(state["heads"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.at_half = state["at_half"]
         self.epoch, self.step = state["epoch"], state["step"]
 
     def accuracies(self):
         """Return the lines of probes.csv, one dict per probe in forward order.
 
-        Keys: layer, kind, stage, block, features, train_accuracy, test_accuracy.
+        Keys: layer, kind, stage, block, features, train_accuracy, test_accuracy, test_accuracy_at_half. The last one is
+        after half of the epochs, rounded down; NaN if there is only one epoch.
         """
         train, test = (self._accuracies(*part) for part in (self.train, self.test))
+        accuracies = zip(self.layers, self.heads, train, test, self.at_half.tolist(), strict=True)
         return [
             {
                 "layer": layer.name,
@@ -119,8 +128,9 @@ class Probes:
                 "features": head.in_features,
                 "train_accuracy": train_accuracy,
                 "test_accuracy": test_accuracy,
+                "test_accuracy_at_half": at_half,
             }
-            for layer, head, train_accuracy, test_accuracy in zip(self.layers, self.heads, train, test, strict=True)
+            for layer, head, train_accuracy, test_accuracy, at_half in accuracies
         ]
 
     def _train_on(self, batch, labels):
