@@ -3,8 +3,9 @@
 Compares the wide and the deep configuration of closest mean accuracy among the given networks; give only two
 configurations to choose them. --examples shows per-example accuracies over seeds, a control (two disjoint sets of seeds
 of one configuration) and the examples that differ most. --classes shows the accuracy by class, with Welch's t-test and
-the correction of Benjamini and Hochberg. A permutation test over seeds decides whether the differences on single
-examples are larger than seeds explain.
+the correction of Benjamini and Hochberg. Permutation tests over seeds decide whether the two differ on single examples,
+or on some class, by more than their seeds do. The summary holds them, their power, and the interval of the difference
+between the mean accuracies.
 
 Example (networks dumped with --predictions as in the example of scripts/dump_activations.py --help, in folders a to d):
   python scripts/compare_examples.py --predictions {a,b,c,d}/predictions.h5 --metrics {a,b,c,d}/metrics.json \\
@@ -47,13 +48,13 @@ def main(argv=None):
     wide, deep = examples.closest_pair(configurations(read, known))
     by_example = table_of_examples(wide, deep, test.labels)
     by_class = table_of_classes(wide, deep, test.labels, description.classes)
-    summary = summary_of(wide, deep, by_class)
+    summary = summary_of(wide, deep, test.labels, by_class)
     pictures = most_different(by_example, test.images, description.classes)
     save(draw_examples(by_example, summary, pictures, args.colour_map), by_example, args.examples)
     save(draw_classes(by_class, wide.name, deep.name), by_class, args.classes)
     with files.replacing(args.summary) as unfinished:
         pd.DataFrame([summary]).to_csv(unfinished, index=False, float_format="%.6f")
-    print(f"{wide.name} against {deep.name}: mean difference {summary['observed']:.4f}, p {summary['p']:.4f}")
+    print(f"{wide.name} against {deep.name}: p {summary['p']:.4f} by example, {summary['p_classes']:.4f} by class")
 
 
 def check_data(path, description, first):
@@ -131,12 +132,18 @@ def table_of_classes(wide, deep, labels, classes):
     return pd.DataFrame({"class": classes, **means, **examples.class_differences(*accuracies)})
 
 
-def summary_of(wide, deep, by_class):
+def summary_of(wide, deep, labels, by_class):
     """The summary of both figures for findings, a dict with the columns of fig6.csv."""
-    from widedeep.analysis import examples
+    from widedeep.analysis import examples, permutations
+    from widedeep.findings.statistics import POWER, of_difference
+    from widedeep.findings.verdicts import SIGNIFICANT
 
-    size = len(examples.matched_sets(wide.correct, deep.correct)[0])
-    _, _, *control = examples.matched_sets(wide.correct, deep.correct)
+    sets = examples.matched_sets(wide.correct, deep.correct)
+    # At 90 %, so that two one-sided tests at 5 % show that the accuracies are close.
+    apart = of_difference(wide.correct.mean(axis=1), deep.correct.mean(axis=1), level=0.9)
+    both, classes = (wide.correct, deep.correct), (wide.correct, deep.correct, labels, len(by_class))
+    # Half of the examples that vary, equally many each way.
+    each_way = permutations.varying(*both) // 4
     return {
         "wide": wide.name,
         "deep": deep.name,
@@ -144,13 +151,21 @@ def summary_of(wide, deep, by_class):
         "deep_seeds": len(deep.correct),
         "wide_accuracy": wide.accuracy,
         "deep_accuracy": deep.accuracy,
-        "seeds_a_set": size,
-        "difference": examples.mean_difference(wide.correct[:size], deep.correct[:size]),
-        "control": examples.mean_difference(*control),
-        **vars(examples.permutation_test(wide.correct, deep.correct)),
+        "accuracy_low": apart.low,
+        "accuracy_high": apart.high,
+        "seeds_a_set": len(sets[0]),
+        "difference": examples.mean_difference(*sets[:2]),
+        "control": examples.mean_difference(*sets[2:]),
+        **vars(permutations.examples_test(*both)),
+        "each_way": each_way,
+        "power_examples": permutations.power_of_examples(*both, each_way, SIGNIFICANT),
+        "examples_needed": permutations.examples_needed(*both, SIGNIFICANT, POWER),
         "classes": len(by_class),
         "classes_tested": int(by_class.q.notna().sum()),
         "classes_that_differ": int((by_class.q < 0.05).sum()),
+        "p_classes": permutations.classes_test(*classes),
+        "power_classes": permutations.power_of_classes(*classes, permutations.POINTS, SIGNIFICANT),
+        "points_needed": permutations.points_needed(*classes, SIGNIFICANT, POWER),
     }
 
 

@@ -1,12 +1,14 @@
 """Draw appendix G of the paper: agreement of predictions, within and between configurations.
 
-Three numbers for each pair of configurations. The share of test examples on which two networks predict the same class,
-and the KL divergence of their class probabilities (in nats), are means over pairs of different seeds. The Hellinger
-distance is between the shares of seeds that predict each class, for two disjoint sets of equally many seeds.
+Five numbers for each pair of configurations. Means over pairs of different seeds: the share of test examples on which
+two networks predict the same class; Cohen's kappa of their errors, which is 0 where they coincide no more often than
+both accuracies make them; Cohen's kappa of the predicted classes among the examples that both get wrong; and the KL
+divergence of their class probabilities (in nats). The Hellinger distance is between the shares of seeds that predict
+each class, for two disjoint sets of equally many seeds. --pairs writes the first three for each pair of networks.
 
 Example (networks dumped with --predictions as in the example of scripts/dump_activations.py --help, in folders a to d):
   python scripts/compare_predictions.py --predictions {a,b,c,d}/predictions.h5 --metrics {a,b,c,d}/metrics.json \\
-      --out G.png G.csv
+      --out G.png G.csv --pairs G-pairs.csv
 """
 
 from widedeep.runtime import command
@@ -16,7 +18,8 @@ def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--predictions", nargs="+", required=True, metavar="FILE", help="predictions.h5 of all seeds")
     command.add_figure_options(parser)
-    return command.start(parser, argv, writes=["out"])
+    parser.add_argument("--pairs", metavar="FILE", help="table of pairs of networks to write, as CSV")
+    return command.start(parser, argv, writes=["out", "pairs"])
 
 
 def main(argv=None):
@@ -24,20 +27,46 @@ def main(argv=None):
     from widedeep.figures.predictions import draw_agreement
     from widedeep.figures.style import save
     from widedeep.formats import metrics, predictions
+    from widedeep.runtime import files
 
-    table = table_of(predictions.read_all(args.predictions), metrics.read(args.metrics))
+    read, known = predictions.read_all(args.predictions), metrics.read(args.metrics)
+    agreeing = agreement_of(read)
+    table = table_of(read, known, agreeing)
     save(draw_agreement(table, args.colour_map), table, args.out)
+    if args.pairs:
+        with files.replacing(args.pairs) as unfinished:
+            table_of_pairs(read, known, agreeing).to_csv(unfinished, index=False, float_format="%.6f")
     print(f"{len(args.predictions)} networks: {' '.join(args.out)}")
 
 
-def table_of(read, known):
+def agreement_of(read):
+    """The agreement of all pairs of networks: dict from a column of G-pairs.csv to a (networks, networks) array."""
+    import numpy as np
+
+    from widedeep.analysis.agreement import agreement, kappa_among_errors, kappa_of_errors
+
+    classes, labels = np.stack([network.classes for network in read]), read[0].labels
+    agreeing = agreement(classes)
+    kappa, largest = kappa_of_errors(classes == labels)
+    silent = np.isnan(agreeing)
+    return {
+        "agreement": agreeing,
+        "kappa": np.where(silent, np.nan, kappa),
+        "kappa_largest": np.where(silent, np.nan, largest),
+        "kappa_errors": kappa_among_errors(classes, labels),
+    }
+
+
+def table_of(read, known, agreeing):
     """The table of agreement, one line per ordered pair of configurations.
 
-    NaN within a configuration of one seed, and with a configuration whose predictions hold NaN.
+    NaN within a configuration of one seed, and with a configuration whose predictions hold NaN. Means of kappa leave
+    out pairs that have none.
 
     Args:
         read: list of predictions.Predictions.
         known: metrics by label, from metrics.read, for names of configurations.
+        agreeing: from agreement_of.
 
     Returns:
         DataFrame with the columns of G.csv
@@ -45,16 +74,14 @@ def table_of(read, known):
     import numpy as np
     import pandas as pd
 
-    from widedeep.analysis.agreement import agreement, class_shares, hellinger, kl_divergence
-    from widedeep.formats.metrics import network_title
+    from widedeep.analysis.agreement import class_shares, hellinger, kl_divergence
 
     classes = np.stack([network.classes for network in read])
-    agreeing = agreement(classes)
     divergence = kl_divergence(np.stack([network.log_probabilities for network in read]))
-    members, names = {}, {}
+    members = {}
     for position, network in enumerate(read):
         members.setdefault(network.model, []).append(position)
-        names[network.model] = network_title(network.label, known, seed=False)
+    names = {network.model: name_of(network, known) for network in read}
     # All pairs have sets of one size, since the distance between shares of few seeds is larger.
     size = max(1, min(len(positions) for positions in members.values()) // 2)
     number = read[0].log_probabilities.shape[1]
@@ -64,18 +91,51 @@ def table_of(read, known):
             pairs = [(row, column) for row in rows for column in columns if row != column]
             sets = (rows[:size], columns[-size:])
             shares = [class_shares(classes[positions], number) for positions in sets]
+            kappas = {
+                name: np.mean([value for pair in pairs if not np.isnan(value := agreeing[name][pair])] or np.nan)
+                for name in ("kappa", "kappa_errors")
+            }
             lines.append(
                 {
                     "first": names[first],
                     "second": names[second],
                     "pairs": len(pairs),
-                    **spread("agreement", [agreeing[pair] for pair in pairs]),
+                    **spread("agreement", [agreeing["agreement"][pair] for pair in pairs]),
+                    **kappas,
                     **spread("kl", [divergence[pair] for pair in pairs]),
                     "seeds_a_set": size,
                     "hellinger": hellinger(*shares) if not set(sets[0]) & set(sets[1]) else np.nan,
                 }
             )
     return pd.DataFrame(lines)
+
+
+def table_of_pairs(read, known, agreeing):
+    """The table of G-pairs.csv, one line per unordered pair of networks; arguments as in table_of."""
+    import itertools
+
+    import pandas as pd
+
+    from widedeep.formats import tables
+
+    lines = [
+        (
+            read[first].label,
+            read[second].label,
+            name_of(read[first], known),
+            name_of(read[second], known),
+            *(values[first, second] for values in agreeing.values()),
+        )
+        for first, second in itertools.combinations(range(len(read)), 2)
+    ]
+    return pd.DataFrame(lines, columns=tables.columns("G-pairs.csv"))
+
+
+def name_of(network, known):
+    """The configuration of predictions.Predictions, as figures call it; `known` are the metrics by label."""
+    from widedeep.formats.metrics import network_title
+
+    return network_title(network.label, known, seed=False)
 
 
 def spread(name, values):

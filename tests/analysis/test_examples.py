@@ -1,4 +1,4 @@
-"""Differences between configurations on single examples and classes, where the answer is known."""
+"""Accuracies of configurations by example and by class, where the answer is known."""
 
 import numpy as np
 import pytest
@@ -10,9 +10,9 @@ from widedeep.runtime.errors import UserError
 RNG = np.random.default_rng(3)
 
 
-def answers(probability, seeds, rng=RNG):
+def answers(probability, seeds):
     """(seeds, examples) bool: each example is answered rightly with its probability."""
-    return rng.random((seeds, np.shape(probability)[-1])) < probability
+    return RNG.random((seeds, np.shape(probability)[-1])) < probability
 
 
 def configuration(name, depth, width, accuracy, fraction=1.0):
@@ -42,69 +42,6 @@ def test_sets_are_as_large_as_the_control_allows():
     assert [len(part) for part in examples.matched_sets(wide, wide)] == [5] * 4
     with pytest.raises(UserError, match="figure 6 .*two seeds"):
         examples.matched_sets(wide[:1], deep[:1])
-
-
-def test_seeds_of_one_model_give_a_uniform_p():
-    """Of 200 tests of equal configurations about a tenth have p of at most 0.1."""
-    rng = np.random.default_rng(1)
-    probability = rng.random(60)
-    values = [
-        examples.permutation_test(answers(probability, 4, rng), answers(probability, 4, rng)).p for _ in range(200)
-    ]
-    assert 0.04 < np.mean(np.array(values) <= 0.1) < 0.17
-
-
-@pytest.mark.parametrize(("gap", "alone"), [(0.0, 0.0), (0.4, 0.06), (1.0, 0.4)])
-def test_a_better_configuration_is_not_taken_for_one_of_other_examples(gap, alone):
-    """Seeds that differ in one ability alone, and configurations in its mean: at most one in twenty is mistaken.
-
-    The larger the gap, the oftener the test on single examples rejects, in more than a share `alone`; the more surely
-    do accuracies tell that it is one.
-    """
-    rng = np.random.default_rng(5)
-    difficulty = rng.normal(-2.5, 1.6, 200)
-
-    def seeds(ability):
-        abilities = rng.normal(ability, 0.1, (5, 1))
-        return answers(1 / (1 + np.exp(difficulty - abilities)), 5, rng)
-
-    found = [examples.permutation_test(seeds(0), seeds(gap)) for _ in range(100)]
-    rejected = np.array([test.p <= 0.05 for test in found])
-    matched = np.array([test.accuracy_p > 0.05 for test in found])
-    assert rejected.mean() > alone
-    assert (rejected & matched).mean() <= 0.05
-
-
-def test_configurations_that_differ_on_examples_are_told_apart_at_equal_accuracy():
-    probability = RNG.random(300)
-    test = examples.permutation_test(answers(probability, 5), answers(probability[::-1], 5))
-    assert test.accuracy_p > 0.05
-    assert test.p == 2 / 252  # itself and its mirror image, of all splits
-    assert test.splits == 252
-    assert test.observed > test.expected
-
-
-def test_the_permutation_test_against_every_split_by_hand():
-    first, second = answers(RNG.random(20), 2), answers(RNG.random(20), 2)
-    together = [*first, *second]
-    statistics, accuracies = [], []
-    for a in range(4):
-        for b in range(a + 1, 4):
-            rest = [together[c] for c in range(4) if c not in (a, b)]
-            one, other = np.mean([together[a], together[b]], axis=0), np.mean(rest, axis=0)
-            statistics.append(np.abs(one - other).mean())
-            accuracies.append(abs(one.mean() - other.mean()))
-    found = examples.permutation_test(first, second)
-    assert found.observed == pytest.approx(statistics[0])
-    assert found.expected == pytest.approx(np.mean(statistics))
-    assert found.p == pytest.approx(np.mean(np.array(statistics) >= statistics[0] - 1e-12))
-    assert found.accuracy_p == pytest.approx(np.mean(np.array(accuracies) >= accuracies[0] - 1e-12))
-
-
-def test_many_seeds_are_drawn_and_the_same_each_time():
-    first, second = answers(RNG.random(30), 12), answers(RNG.random(30), 12)
-    assert examples.permutation_test(first, second) == examples.permutation_test(first, second)
-    assert examples.permutation_test(first, second).splits == 2000
 
 
 def test_class_accuracies_are_means_over_the_examples_of_a_class():

@@ -1,5 +1,7 @@
 """Figures of predictions, from the files to the tables and the drawings."""
 
+import itertools
+
 import compare_examples
 import compare_predictions
 import matplotlib.pyplot as plt
@@ -7,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.special
+import scipy.stats
 import small
+from sklearn.metrics import cohen_kappa_score
 from test_streaming import write_images
 
 from widedeep.analysis import agreement, examples
@@ -78,8 +82,8 @@ def test_a_network_that_answers_nothing_is_never_right_and_its_row_of_table_g_is
     compare_predictions.main([*options(networks), "--out", out, str(tmp_path / "G.png")])
     table = tables.read(out)
     of_damaged = (table["first"] == "ResNet-8 2x") | (table["second"] == "ResNet-8 2x")
-    for measure in ("agreement", "kl", "hellinger"):
-        assert table[measure].isna().equals(of_damaged)
+    for measure in ("agreement", "kappa", "kappa_errors", "kl", "hellinger"):
+        assert table[measure].isna().equals(of_damaged), measure
     figure = drawing.draw_agreement(table, "magma")
     assert all(axis.patch.get_hatch() for axis in figure.axes)
     assert np.ma.getmaskarray(figure.axes[0].collections[0].get_array()).sum() == 5
@@ -108,7 +112,34 @@ def test_table_g_is_within_and_across_configurations(networks, tmp_path):
     kl = agreement.kl_divergence(np.stack([network.log_probabilities for network in read]))
     assert across.kl == pytest.approx(kl[:2, 2:4].mean(), abs=1e-6)
     assert across.kl_max == pytest.approx(kl[:2, 2:4].max(), abs=1e-6)
+    kappa = [cohen_kappa_score(right_of(a), right_of(b)) for a in read[:2] for b in read[2:4]]
+    assert across.kappa == pytest.approx(np.mean(kappa), abs=1e-6)
     assert across.hellinger == pytest.approx((read[0].classes != read[3].classes).mean(), abs=1e-6)  # one seed a set
+
+
+def right_of(network):
+    return network.classes == network.labels
+
+
+def test_the_table_of_pairs_has_a_line_for_each_two_networks(networks, tmp_path):
+    out = str(tmp_path / "G-pairs.csv")
+    compare_predictions.main([*options(networks), "--out", str(tmp_path / "G.csv"), "--pairs", out])
+    table = tables.read(out)
+    read = predictions.read_all([place / "predictions.h5" for place in networks])
+    pairs = [*itertools.combinations(read, 2)]
+    assert table["first"].tolist() == [first.label for first, _ in pairs]
+    assert table["second"].tolist() == [second.label for _, second in pairs]
+    titles = {"w": "ResNet-8 2x", "d": "ResNet-14 1x", "x": "ResNet-20 1x"}
+    assert table.configuration_first.tolist() == [titles[first.model] for first, _ in pairs]
+    assert table.configuration_second.tolist() == [titles[second.model] for _, second in pairs]
+    for line, (first, second) in zip(table.itertuples(), pairs, strict=True):
+        assert line.agreement == pytest.approx((first.classes == second.classes).mean(), abs=1e-6)
+        if "x" in first.model + second.model:  # always right
+            assert np.isnan(line.kappa)
+        else:
+            assert line.kappa == pytest.approx(cohen_kappa_score(right_of(first), right_of(second)), abs=1e-6)
+            among_errors = agreement.kappa_among_errors([first.classes, second.classes], first.labels)
+            assert line.kappa_errors == pytest.approx(among_errors[0, 1], abs=1e-6, nan_ok=True)
 
 
 def test_table_g_has_a_row_for_each_configuration_whatever_figures_call_it():
@@ -120,12 +151,13 @@ def test_table_g_has_a_row_for_each_configuration_whatever_figures_call_it():
             found.append(predictions.Predictions(f"{model}.h5", model, seed, "abc", LOGS[seed], np.zeros(30)))
             size = {"family": family, "depth": 50, "width": 1.0, "fraction": shares.get(model, 1)}
             known[f"{model}/seed{seed}"] = size | {"seed": seed}
-    table = compare_predictions.table_of(found, known)
+    agreeing = compare_predictions.agreement_of(found)
+    table = compare_predictions.table_of(found, known, agreeing)
     assert len(table) == 6**2
     assert table.pairs[table["first"] == table["second"]].tolist() == [2] * 6
     names = [f"ResNet-50 1x, {share} of data" for share in ("12%", "12.5%", "0.1%", "0.4%")]
     assert table["second"][:6].tolist() == [*names, "ResNet (bottleneck)-50 1x", "ResNet-50 1x"]
-    assert compare_predictions.table_of(found, {})["second"][:6].tolist() == list("abcdef")
+    assert compare_predictions.table_of(found, {}, agreeing)["second"][:6].tolist() == list("abcdef")
 
 
 def test_figure_6_compares_the_closest_wide_and_deep_networks(networks, tmp_path):
@@ -134,8 +166,15 @@ def test_figure_6_compares_the_closest_wide_and_deep_networks(networks, tmp_path
     compare_examples.main([*options(networks), "--data", f"{tmp_path}/blobs.h5", *words, "--summary", out["fig6"]])
     summary = pd.read_csv(out["fig6"]).iloc[0]
     assert (summary.wide, summary.deep) == ("ResNet-8 2x", "ResNet-14 1x")
+    assert [*summary.index] == tables.columns("fig6.csv")
     read = predictions.read_all([place / "predictions.h5" for place in networks[:4]])
     right = [network.classes == network.labels for network in read]
+    accuracies = [[part.mean() for part in right[start : start + 2]] for start in (0, 2)]
+    interval = scipy.stats.ttest_ind(*accuracies, equal_var=False).confidence_interval(0.9)
+    assert (summary.accuracy_low, summary.accuracy_high) == pytest.approx((interval.low, interval.high), abs=1e-6)
+    varying = sum(0 < sum(column) < 4 for column in zip(*right, strict=True))
+    assert summary.each_way == varying // 4
+    assert summary.splits == 6
     by_example = pd.read_csv(out["examples"])
     assert by_example.wide.tolist() == right[0].astype(float).tolist()
     assert by_example.deep.tolist() == right[2].astype(float).tolist()

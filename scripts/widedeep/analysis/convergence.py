@@ -16,7 +16,7 @@ from widedeep.networks import tracing
 from widedeep.networks.precision import full_float32
 
 # Number of random orders of the examples; the figure shows the range over them.
-REPEATS = 5
+REPEATS = 10
 
 
 def three_layers(network):

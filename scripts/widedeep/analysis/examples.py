@@ -1,21 +1,15 @@
 """Whether wide and deep networks differ on single examples and classes (paper, section 7 and figure 6).
 
-Two configurations differ on single examples if their per-example accuracies differ by more than seeds explain, which a
-permutation test over seeds decides. They differ on a class by Welch's t-test over seeds.
+What figure 6 draws: accuracies by example and by class. permutations.py has the tests of both, which decide.
 """
 
 import itertools
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.stats
 
-from widedeep.names import random_seed
 from widedeep.runtime.errors import UserError
-
-# The permutation test tries all splits of the seeds up to this number, and draws this number if there are more.
-_MOST_SPLITS = 2000
 
 
 @dataclass(frozen=True)
@@ -91,58 +85,6 @@ def matched_sets(wide, deep):
 def mean_difference(first, second):
     """Mean absolute difference of per-example accuracies between two sets of seeds, (seeds, examples) bool each."""
     return float(np.abs(first.mean(axis=0) - second.mean(axis=0)).mean())
-
-
-@dataclass(frozen=True)
-class Permutations:
-    """Result of the permutation test over seeds.
-
-    Attributes:
-        observed: the statistic for the two configurations.
-        expected: its mean over all splits of the mixed seeds.
-        p: share of splits whose statistic is at least the observed one; the observed split counts too.
-        accuracy_p: the same for the difference of mean accuracies as statistic.
-        splits: number of splits.
-    """
-
-    observed: float
-    expected: float
-    p: float
-    accuracy_p: float
-    splits: int
-
-
-def permutation_test(first, second):
-    """Test whether two configurations differ on single examples by more than their seeds do.
-
-    Under the null hypothesis all seeds come from one distribution, so every split of them into two sets of these sizes
-    is equally likely. The statistic is `mean_difference`. All splits are tried if there are at most 2,000; otherwise
-    2,000 are drawn.
-
-    A more accurate configuration differs on single examples too. `accuracy_p` tests this with the same splits.
-
-    Args:
-        first, second: (seeds, examples) bool, whether the prediction is right.
-
-    Returns:
-        Permutations
-    """
-    together = np.concatenate([first, second]).astype(np.float64)
-    seeds = len(together)
-    if math.comb(seeds, len(first)) <= _MOST_SPLITS:
-        chosen = list(itertools.combinations(range(seeds), len(first)))  # the first is the observed split
-    else:
-        rng = np.random.default_rng(random_seed("permutation test", seeds, len(first)))
-        drawn = (rng.permutation(seeds)[: len(first)] for _ in range(_MOST_SPLITS - 1))
-        chosen = [tuple(range(len(first))), *drawn]
-    weights = np.full((len(chosen), seeds), -1 / len(second))
-    for row, members in zip(weights, chosen, strict=True):
-        row[list(members)] = 1 / len(first)
-    by_example = np.array([np.abs(row @ together).mean() for row in weights])
-    accuracy = np.abs(weights @ together.mean(axis=1))
-    # A split and its mirror image give the same statistic up to rounding, so the comparison has a tolerance.
-    p, accuracy_p = (float((found >= found[0] - 1e-12).mean()) for found in (by_example, accuracy))
-    return Permutations(float(by_example[0]), float(by_example.mean()), p, accuracy_p, len(chosen))
 
 
 def class_accuracies(correct, labels, classes):

@@ -84,12 +84,12 @@ def draw_classes(table, wide, deep):
 
 
 def draw_agreement(table, colour_map):
-    """Draw table G: agreement, KL divergence and Hellinger distance of all pairs of configurations, with numbers.
+    """Draw table G: agreement, both kappas, KL divergence and Hellinger distance of all pairs of configurations.
 
     Undefined values are hatched.
 
     Args:
-        table: DataFrame with first, second, agreement, kl, hellinger.
+        table: DataFrame with first, second, agreement, kappa, kappa_errors, kl, hellinger.
         colour_map: name of a matplotlib or seaborn colour map.
 
     Returns:
@@ -103,13 +103,17 @@ def draw_agreement(table, colour_map):
     colours = style.colours_of(colour_map)
     names = list(dict.fromkeys(table["first"]))
     side = 0.62 * len(names) + 1.5
-    figure, axes = plt.subplots(1, 3, figsize=(3 * side, side + 0.9), layout="constrained")
-    panels = (
-        ("agreement", "agreement of predictions"),
-        ("kl", "KL divergence (nats)"),
-        ("hellinger", "Hellinger distance"),
-    )
-    for axis, (key, title) in zip(axes, panels, strict=True):
+    panels = {
+        "agreement": "agreement of predictions",
+        "kappa": "Cohen's kappa of errors",
+        "kappa_errors": "Cohen's kappa of predictions\namong common errors",
+        "kl": "KL divergence (nats)",
+        "hellinger": "Hellinger distance",
+    }
+    places = [["agreement", "kappa", "kappa_errors"], ["kl", "hellinger", "."]]
+    figure, axes = plt.subplot_mosaic(places, figsize=(3 * side, 2 * side + 1.2), layout="constrained")
+    for key, title in panels.items():
+        axis = axes[key]
         values = table.pivot(index="first", columns="second", values=key).loc[names, names]
         sns.heatmap(
             values, annot=True, fmt=".2f", annot_kws={"fontsize": 7}, cmap=colours, cbar=False, square=True, ax=axis
@@ -119,7 +123,7 @@ def draw_agreement(table, colour_map):
         axis.set(xlabel="", ylabel="")
         axis.tick_params(labelsize=6.5, length=0)
         axis.set_xticklabels(axis.get_xticklabels(), rotation=40, ha="right")
-        axis.set_yticklabels(axis.get_yticklabels() if axis is axes[0] else [], rotation=0)
+        axis.set_yticklabels(axis.get_yticklabels() if key in ("agreement", "kl") else [], rotation=0)
     return figure
 
 
