@@ -1,12 +1,15 @@
 """Decide which of the paper's claims a study reproduces, from its tables.
 
-The library's package findings has one function per claim. Writes the findings as CSV, Markdown and HTML.
+The library's package findings has one function per claim. Writes the findings as CSV, Markdown and HTML; the last two
+also tell how many networks have a block structure at other thresholds than the rule's.
 
 Example (after the examples of scripts/summarise.py and scripts/summarise_pairs.py --help):
   python scripts/decide_findings.py summary.csv pairs.csv --out decisions.csv decisions.md decisions.html
 """
 
 from widedeep.runtime import command
+
+SENSITIVITY = "Networks with a block structure, by the contrast from which a range of layers counts as one"
 
 
 def parse(argv):
@@ -29,6 +32,7 @@ def main(argv=None):
     import pandas as pd
 
     from widedeep.findings.decide import decide
+    from widedeep.findings.sensitivity import sensitivity
     from widedeep.formats import tables
     from widedeep.paper import DECIDING_TABLES
     from widedeep.runtime import files
@@ -45,22 +49,36 @@ def main(argv=None):
     table = pd.DataFrame([vars(finding) for finding in found])
     for path in args.out:
         with files.replacing(path) as unfinished:
-            unfinished.write_text(text_of(table, path.rsplit(".", 1)[-1]))
+            unfinished.write_text(text_of(table, sensitivity(networks), path.rsplit(".", 1)[-1]))
     for finding in found:
         print(f"{finding.verdict:15} {finding.result:12} {finding.claim}")
 
 
-def text_of(table, form):
-    """Format the table as `csv`, `md` or `html`; the short names of claims are for programs."""
+def text_of(table, by_threshold, form):
+    """Format the findings as `csv`, or with the table of sensitivity as `md` or `html`.
+
+    Args:
+        table: DataFrame of findings; the ids of claims are for programs, and stand in the CSV alone.
+        by_threshold: DataFrame of findings.sensitivity.
+        form: `csv`, `md` or `html`.
+    """
     if form == "csv":
         return table.to_csv(index=False)
-    table = table.drop(columns="id")
+    parts = [(None, table.drop(columns="id")), (SENSITIVITY, by_threshold)]
     if form == "md":
-        lines = ["| " + " | ".join(table.columns) + " |", "|---" * len(table.columns) + "|"]
-        return "\n".join(lines + ["| " + " | ".join(line) + " |" for line in table.to_numpy()]) + "\n"
+        return "\n".join(f"{title}\n\n{markdown(part)}" if title else markdown(part) for title, part in parts)
     style = "body{font:15px sans-serif;margin:2em}td,th{padding:.5em;text-align:left;vertical-align:top}"
     head = f"<!doctype html><meta charset='utf-8'><title>Findings</title><style>{style}</style>"
-    return f"{head}\n{table.to_html(index=False, border=0)}\n"
+    body = "\n".join(
+        f"{f'<h2>{title}</h2>' if title else ''}{part.to_html(index=False, border=0)}" for title, part in parts
+    )
+    return f"{head}\n{body}\n"
+
+
+def markdown(table):
+    """A table as Markdown."""
+    lines = ["| " + " | ".join(table.columns) + " |", "|---" * len(table.columns) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(line) + " |" for line in table.to_numpy()]) + "\n"
 
 
 if __name__ == "__main__":

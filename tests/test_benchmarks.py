@@ -33,6 +33,7 @@ import startup  # noqa: E402
 import task  # noqa: E402
 import training  # noqa: E402
 import traps  # noqa: E402
+import verdicts  # noqa: E402
 
 OURS = [contestant for contestant in contestants.CONTESTANTS if contestant.run is contestants.ours]
 
@@ -363,3 +364,36 @@ def test_the_memory_of_jobs_stands_beside_what_is_predicted(tmp_path, monkeypatc
     lines = memory.by_networks(tmp_path, [2, 3])
     assert [line.split(" | ")[0] for line in lines[2:4]] == ["| 2", "| 3"]
     assert "954 MB" in lines[-1]
+
+
+def test_verdicts_are_counted():
+    """Three against none of four networks decide figure 1, three against none of three do not."""
+    rng = np.random.default_rng(0)
+    titles = Path("docs/statistics.md").read_text()
+    for rule in verdicts.RULES:
+        (lines,) = verdicts.tables_of_verdicts(2, rng, [dataclasses.replace(rule, numbers=(3,))])
+        assert lines[0].strip("*") in titles
+        assert len(lines) == 4 + len(rule.truths)
+        assert all(re.fullmatch(r"\| .+ \| \d+ / \d+ \|", line) for line in lines[4:])
+    assert verdicts.of_counts("depth")((0, 1), 3, 0, rng) == (0, 0)
+    assert verdicts.of_counts("depth")((0, 1), 4, 0, rng) == (1, 0)
+    # 0, 1, .. 4 of four large networks have a block structure in so many of 16 studies.
+    decided = [verdicts.verdict_of_counts("depth", 0, large, 4) == "reproduced" for large in range(5)]
+    assert verdicts.of_counts("depth")((0, 0.5), 4, 0, rng)[0] == pytest.approx(np.dot([1, 4, 6, 4, 1], decided) / 16)
+    for distance, shares in ((50, (1, 0)), (-50, (0, 1))):
+        assert verdicts.mean_over_networks(False)(distance, 5, 20, rng) == shares
+
+
+def test_coverage_is_counted(monkeypatch):
+    for same in (True, False):  # pairs whose values are sums, 4 in the mean
+        values = np.add.outer(np.arange(5.0), np.arange(5.0)) + np.diag(np.full(5, np.nan if same else 0))
+        for way in (verdicts._jackknife, verdicts._bootstrap):
+            low, high = way(values, same, np.random.default_rng(0))
+            assert low + 1 < (low + high) / 2 == pytest.approx(4, abs=0.25)
+    monkeypatch.setattr(verdicts, "_jackknife", lambda *_: (-np.inf, np.inf))
+    monkeypatch.setattr(verdicts, "_bootstrap", lambda *_: (1, 2))
+    lines = verdicts.coverage(2, np.random.default_rng(0), seeds=(3, 4))
+    assert [line[-15:] for line in lines[2:]] == ["| 1.00 | 1.00 |", "| 0.00 | 0.00 |"] * 4
+    rows = [("x: a", 3, 0.25), ("x: b: c", 3, 0), ("x: a", 5, 1), ("x: b: c", 5, 1), ("y: d", 3, 1)]
+    tables = [table[2:] for table in verdicts.of_predictions(rows)]
+    assert tables == [["| x | 3 | 25 | 0 |", "| x | 5 | 100 | 100 |"], ["| y | 3 | 100 |"]]

@@ -113,6 +113,7 @@ def test_the_page_of_provenance_escapes_what_it_tells(tmp_path):
 
 
 def test_the_page_of_findings_escapes_what_it_tells():
-    page = decide_findings.text_of(pd.DataFrame({"id": ["an_id"], "claim": [SCRIPT], "verdict": [MARKUP]}), "html")
-    assert page.count("&lt;script&gt;") == 2
+    found = pd.DataFrame({"id": ["an_id"], "claim": [SCRIPT], "verdict": [MARKUP]})
+    page = decide_findings.text_of(found, pd.DataFrame({"configuration": [SCRIPT]}), "html")
+    assert page.count("&lt;script&gt;") == 3
     assert "<script" not in page

@@ -2,39 +2,38 @@
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import decide_findings
 import numpy as np
 import pandas as pd
 import pytest
+import summarise
 import summarise_pairs
 from small_layers import deflated
-from small_tables import ALL, NONE, RISING, SMALL, agreement, decided, empty, networks, pairs_table, residual_blocks
+from small_tables import ALL, NONE, RISING, SMALL, decided, empty, networks, pairs_table, residual_blocks
 
 from widedeep.analysis import block_structure
+from widedeep.findings.sensitivity import sensitivity
 from widedeep.formats import tables
 from widedeep.measures import cka, gram_matrices
-from widedeep.networks.families import configuration_title
 from widedeep.paper import CLAIMS
 from widedeep.runtime import command
 from widedeep.runtime.errors import UserError
 
 
 def test_what_hardly_trained_decides_nothing_about_pairs_and_residual_blocks():
-    table = networks(SMALL, (38, 1, 1, NONE, {"test_accuracy": 0.8}))
+    table = networks(SMALL, (38, 1, 1, NONE, {"train_accuracy": 0.8}))
     labels = (table.model + "/seed" + table.seed.astype(str)).tolist()
-    pairs = pd.concat([pairs_table(1, first=one, second=two) for one in labels for two in labels if one != two])
+    pairs = pairs_table(8).replace({f"a{place}": label for place, label in enumerate(labels)})
     far_away = pairs["first"].str.contains("38") | pairs["second"].str.contains("38")
     pairs.loc[far_away, "equal_depth"] = 0.1
-    probes = residual_blocks([0, 0, 0, 0], RISING, [0] * 4).assign(network=np.repeat(labels[:3], 8))
-    falling = residual_blocks([0, 0, 0, 0], RISING[::-1], [0] * 4).assign(network=np.repeat(labels[3:], 8))
-    names = table.apply(configuration_title, axis=1).unique().tolist()
-    agreeing = agreement(*((a, b, 0.9 if a == b else 0.8) for a in (*names, "x") for b in (*names, "x")))
-    found = decided(table, pairs=pairs, blocks=pd.concat([probes, falling]), agreement=agreeing)
+    probes = residual_blocks([0, 0, 0, 0], RISING, [0] * 4, networks=4).assign(network=np.repeat(labels[:4], 8))
+    falling = residual_blocks([0, 0, 0, 0], RISING[::-1], [0] * 4, networks=4).assign(network=np.repeat(labels[4:], 8))
+    found = decided(table, pairs=pairs, blocks=pd.concat([probes, falling]))
     assert found["equal-depth"].verdict == found["rising-probes"].verdict == "reproduced"
-    assert found["equal-depth"].why.startswith("6 ordered pairs ")
-    assert "3 hardly trained" in found["equal-depth"].why
-    assert found["agreement"].why == "2 of 2 configurations"
+    assert found["equal-depth"].why.startswith("12 ordered pairs ")
+    assert "4 hardly trained" in found["equal-depth"].why
 
 
 def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
@@ -53,13 +52,27 @@ def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
     assert table.claim.tolist() == [claim.text for claim in CLAIMS.values()]
     deep = table.set_index("id").loc["depth"]
     assert deep.why == "ResNet-14 1x (49 layers) and ResNet-38 1x (49 layers)"
-    assert deep.number == "share of layers in the block: 0.00 (0.00 to 0.00) and 0.40 (0.30 to 0.50)"
+    assert "0 of 4 small ones, 3 of 3 large ones" in deep.number
     for path in out[1:]:
         text = Path(path).read_text()
         for line in table.itertuples():
-            assert line.claim in text
-            assert line.number in text
-            assert line.verdict in text
+            for told in (line.claim, line.number, line.interval, line.smallest_effect, line.verdict):
+                assert told in text
+        assert "0.223 (0.200 to 0.250)" in text  # the table of sensitivity
+
+
+def test_the_sensitivity_counts_networks_by_threshold():
+    contrasts = (0.039, 0.04, 0.06, 0.08, 0.099, 0.1, float("nan"))
+    table = sensitivity(networks((38, 1, 1, contrasts), (8, 1, 1, (float("nan"),))))
+    line, other = table.to_dict("records")
+    assert line == {
+        "configuration": "ResNet-38 1x (49 layers)",
+        "networks": "7",
+        "contrast": "0.070 (0.039 to 0.100)",
+        **{"0.04": "5", "0.06": "4", "0.08": "3", "0.10": "1"},
+    }
+    assert other["contrast"] == "too few residual blocks"
+    assert other["0.06"] == ""
 
 
 def synthetic(seed, in_block, layers=12, examples=160):
@@ -88,21 +101,25 @@ def similarity(first, second):
 
 
 def measured(large_block):
-    """(table of networks, table of pairs) of three small networks without a block and of three large ones."""
+    """(table of networks, table of pairs) of four small networks without a block and of five large ones."""
     lines, known = [], {}
-    for depth, in_block in ((14, ()), (38, large_block)):
-        for seed in (1, 2, 3):
+    for depth, in_block, seeds in ((14, (), 4), (38, large_block, 5)):
+        for seed in range(1, seeds + 1):
             activations = synthetic(100 * depth + seed, in_block)
             u, s, _ = zip(*(np.linalg.svd(x - x.mean(axis=0), full_matrices=False) for x in activations), strict=True)
-            vectors = np.stack([vector[:, 0] for vector in u])
             share = np.array([values[0] ** 2 / (values**2).sum() for values in s])
-            block = block_structure.layers_in_block(share, (vectors @ vectors.T) ** 2)
             grams = grams_of(activations)
             without = [deflated(gram)[0] for gram in grams]
-            (line,) = networks((depth, 1, 1, [block.mean()])).to_dict("records")
-            means = block_structure.means_among(similarity(grams, grams), similarity(without, without), block)
-            line |= {"seed": seed, "cka_in_block": means[0], "cka_in_block_without_first_component": means[1]}
-            lines.append(line)
+            layers = range(1, len(share) + 1)  # each is a residual block
+            comparison = SimpleNamespace(
+                cka=similarity(grams, grams),
+                deflated=similarity(without, without),
+                first=SimpleNamespace(stages=[1] * len(layers), blocks=[*layers]),
+            )
+            first = SimpleNamespace(share=share, values=np.stack([vector[:, 0] for vector in u]))
+            (line,) = networks((depth, 1, 1, [0])).to_dict("records")
+            lines.append(line | {"seed": seed} | summarise.block_of(first, comparison))
+            block = block_structure.block_of_network(comparison.cka, [1] * len(layers), [*layers])
             known[f"{line['model']}/seed{seed}"] = grams, block
     pairs = [
         (
@@ -117,12 +134,15 @@ def measured(large_block):
 
 def test_activations_with_a_known_block_and_without_one_get_their_verdicts():
     """From activations to verdicts, by the estimators that the workflow uses."""
-    with_block, pairs = measured(range(3, 9))
-    assert with_block.layers_in_block.tolist() == [0, 0, 0, 0.5, 0.5, 0.5]
-    found = decided(with_block, pairs=pairs)
-    for claim in ("depth", "first-component", "equal-depth", "own-block"):
-        assert found[claim].verdict == "reproduced"
+    table, pairs = measured(range(3, 9))
+    large = table[table.depth == 38]
+    assert large[["block_start", "block_stop"]].to_numpy().tolist() == [[3, 9]] * 5
+    found = decided(table, pairs=pairs)
+    figure_3 = ("shared-component", "dominant-component", "weakened-block", "vanished-block")
+    for claim in ("depth", *figure_3, "equal-depth", "own-block"):
+        assert found[claim].verdict == "reproduced", found[claim]
     table, pairs = measured(())
     found = decided(table, pairs=pairs)
-    assert found["depth"].verdict == found["seeds"].verdict == "not reproduced"
-    assert found["first-component"].verdict == "not decidable"
+    assert (table.contrast < block_structure.LEAST_CONTRAST).all()
+    assert found["depth"].verdict == found["seeds"].verdict == "not decidable"
+    assert {found[claim].verdict for claim in figure_3} == {"not decidable"}

@@ -1,34 +1,47 @@
 """Claims on the similarity between networks (paper, section 6 and figure 5).
 
-Both functions take the DataFrame of scripts/summarise_pairs.py and return a Finding.
+Both functions take the DataFrame of scripts/summarise_pairs.py and return a Finding. Pairs share networks, so the
+intervals are by the jackknife over networks.
 """
 
-from widedeep.findings.verdicts import FEWEST_SEEDS, HAS_BLOCK, NOT_DECIDABLE, SIMILAR, WORSE, finding, spread, verdict
+from widedeep.analysis.block_structure import LEAST_CONTRAST
+from widedeep.findings.statistics import of_mean_over_pairs
+from widedeep.findings.verdicts import FEWEST_SEEDS, NOT_DECIDABLE, SIMILAR, WORSE, by_interval, finding
 
 
 def equal_depth(pairs):
     """Figure 5: without a block structure, layers at equal relative depth are similar in different networks.
 
-    Decided by the median CKA at equal relative depth over the pairs without a block structure.
+    Decided by the mean CKA at equal relative depth over the pairs without a block structure.
     """
     claim = "equal-depth"
-    without = pairs[(pairs.block_first < HAS_BLOCK) & (pairs.block_second < HAS_BLOCK)].dropna(subset="equal_depth")
+    without = (pairs.contrast_first < LEAST_CONTRAST) & (pairs.contrast_second < LEAST_CONTRAST)
+    without = pairs[without].dropna(subset="equal_depth")
     if without["first"].nunique() < FEWEST_SEEDS:
-        return finding(claim, "", NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks without a block")
-    number, why = f"CKA at equal relative depth {spread(without.equal_depth)}", f"{len(without)} ordered pairs"
-    return finding(claim, number, verdict(without.equal_depth.median() >= SIMILAR), f"{why} without a block")
+        return finding(claim, NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks without a block structure")
+    interval = of_mean_over_pairs(without["first"], without["second"], without.equal_depth)
+    number = f"mean CKA at equal relative depth {interval.value:.2f}"
+    why = f"{len(without)} ordered pairs of {interval.number} networks without a block structure"
+    return by_interval(claim, number, interval, SIMILAR, "above", why)
 
 
 def own_block(pairs):
     """Figure 5: layers of the block structure match no layer of another network, and other layers do.
 
-    Decided by the mean best CKA with a layer of the other network: the median difference between outside and inside.
+    Decided by the best CKA with a layer of the other network: the mean difference between layers outside and inside.
     """
     claim = "own-block"
-    with_block = pairs[pairs.block_first >= HAS_BLOCK].dropna(subset=["best_inside", "best_outside"])
-    if with_block["first"].nunique() < FEWEST_SEEDS:
-        return finding(claim, "", NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks with a block")
-    number = f"best CKA with a layer of the other network: {spread(with_block.best_inside)} in the block, "
-    number += f"{spread(with_block.best_outside)} outside"
-    holds = (with_block.best_outside - with_block.best_inside).median() >= WORSE
-    return finding(claim, number, verdict(holds), f"{len(with_block)} ordered pairs whose first has a block")
+    having = pairs[pairs.contrast_first >= LEAST_CONTRAST].dropna(subset=["best_inside", "best_outside"])
+    if having["first"].nunique() < FEWEST_SEEDS:
+        return finding(claim, NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks with a block structure")
+    # Networks with a block structure and those without, which are here as partners alone, have errors of their own.
+    firsts = {*having["first"]}
+    others = len({*having["second"]} - firsts)
+    differences = having.best_outside - having.best_inside
+    interval = of_mean_over_pairs(
+        having["first"], having["second"], differences, lambda network: others > 1 and network in firsts
+    )
+    number = f"best CKA with a layer of the other network: {having.best_inside.mean():.2f} in the block structure, "
+    number += f"{having.best_outside.mean():.2f} outside, {interval.value:.2f} more"
+    why = f"{len(having)} ordered pairs whose first network has a block structure"
+    return by_interval(claim, number, interval, WORSE, "above", why)

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from widedeep.findings import between, minibatches, predictions, residual_blocks, within
+from widedeep.findings import between, components, minibatches, predictions, residual_blocks, within
 from widedeep.findings.networks import of_deciding_family, which_hardly_trained, without_names
 from widedeep.names import label
-from widedeep.networks.families import configuration_title
 
 
 def decide(networks, pairs, blocks, examples, agreement, convergence, family=None):
@@ -27,22 +26,11 @@ def decide(networks, pairs, blocks, examples, agreement, convergence, family=Non
     Raises:
         UserError: no network is of the family.
     """
-    resnets = of_deciding_family(networks, family)
-    untrained = networks[which_hardly_trained(networks, resnets)]
+    untrained = networks[which_hardly_trained(networks, of_deciding_family(networks, family))]
     labels = [label(model, seed) for model, seed in zip(untrained.model, untrained.seed, strict=True)]
     trained = networks.drop(untrained.index)
+    resnets = of_deciding_family(trained, family)
     blocks, pairs = blocks[~blocks.network.isin(labels)], without_names(pairs, labels)
-    names = [configuration_title(network) for _, network in untrained.iterrows()]
-    single = [
-        within.first_component(trained),
-        residual_blocks.rising_probes(blocks),
-        residual_blocks.flat_probes(blocks),
-        residual_blocks.deleted_blocks(blocks),
-        between.equal_depth(pairs),
-        between.own_block(pairs),
-        within.no_residuals(trained),
-    ]
-    left_out = f"; of the study's networks {len(untrained)} hardly trained and are left out" if len(untrained) else ""
     by_capacity = [
         within.depth_or_width(resnets, "depth", "width"),
         within.depth_or_width(resnets, "width", "depth"),
@@ -52,11 +40,24 @@ def decide(networks, pairs, blocks, examples, agreement, convergence, family=Non
     if resnets.empty:
         why = "no network of the study has residual connections; appendix C is about those without"
         by_capacity = [replace(finding, why=why) for finding in by_capacity]
-    return [
+    of_trained = [
         *by_capacity,
-        *(replace(finding, why=finding.why + left_out) for finding in single),
+        components.shared_component(trained),
+        components.dominant_component(trained),
+        components.weakened_block(trained),
+        components.vanished_block(trained),
+        residual_blocks.rising_probes(blocks),
+        residual_blocks.flat_probes(blocks),
+        residual_blocks.deleted_blocks(blocks),
+        between.equal_depth(pairs),
+        between.own_block(pairs),
+        within.no_residuals(trained),
+    ]
+    left_out = f"; of the study's networks {len(untrained)} hardly trained and are left out" if len(untrained) else ""
+    return [
+        *(replace(finding, why=finding.why + left_out) for finding in of_trained),
         predictions.examples(examples),
         predictions.classes(examples),
-        predictions.agreement(without_names(agreement, names)),
+        predictions.agreement(without_names(agreement, labels)),
         minibatches.convergence(convergence),
     ]

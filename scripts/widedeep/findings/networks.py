@@ -5,7 +5,8 @@ All functions take lines of the table of networks (scripts/summarise.py), a Data
 
 import pandas as pd
 
-from widedeep.findings.verdicts import ACCURACIES, FEWEST_SEEDS, HARDLY_TRAINED, HAS_BLOCK, MOST, name_of
+from widedeep.analysis.block_structure import LEAST_CONTRAST
+from widedeep.findings.verdicts import FEWEST_SEEDS, HARDLY_TRAINED, SEEN_FROM, name_of
 from widedeep.runtime.errors import UserError
 
 
@@ -29,7 +30,9 @@ def of_deciding_family(networks, family):
 
 
 def which_hardly_trained(networks, resnets):
-    """Which of `networks` hardly trained: those far less accurate than the smallest one on the same share of the data.
+    """Which of `networks` hardly trained: those that fit their training set far worse than the smallest network does.
+
+    The smallest one is on the same share of the data. The test accuracy is not asked, since large networks may overfit.
 
     Args:
         networks: DataFrame of all networks.
@@ -41,8 +44,7 @@ def which_hardly_trained(networks, resnets):
     far = pd.Series(False, networks.index)
     for fraction, lines in networks.groupby("fraction"):
         small = smallest(networks if resnets.empty else resnets, fraction)
-        for accuracy in ACCURACIES:
-            far[lines.index] |= small[accuracy].mean() - lines[accuracy] > HARDLY_TRAINED
+        far[lines.index] = small.train_accuracy.mean() - lines.train_accuracy > HARDLY_TRAINED
     return far
 
 
@@ -83,17 +85,30 @@ def ends(lines, key):
     return lines[lines[key] == lines[key].min()], lines[lines[key] == lines[key].max()]
 
 
-def has_block(configuration):
-    """Whether most seeds of a configuration have a block structure."""
-    return (configuration.layers_in_block >= HAS_BLOCK).mean() > MOST
+def with_block(networks):
+    """Select the networks that have a block structure; none with too few residual blocks is among them."""
+    return networks[networks.contrast >= LEAST_CONTRAST]
 
 
-def sum_of_seeds(configurations):
-    """Count the networks of several configurations: (those with a block structure, all)."""
-    return (
-        sum(int((configuration.layers_in_block >= HAS_BLOCK).sum()) for configuration in configurations),
-        sum(map(len, configurations)),
-    )
+def count(configurations):
+    """Count the networks of several configurations, each once: (those with a block structure, those that could)."""
+    known = pd.concat(configurations).dropna(subset="contrast")
+    known = known[~known.index.duplicated()]
+    return len(with_block(known)), len(known)
+
+
+def could_have_block(networks, grown, fraction):
+    """Whether a study could see a block structure on a share of the data: some network there has one, or it is large.
+
+    Large are the sizes at which the paper sees one on all the data.
+
+    Args:
+        networks: DataFrame of networks of one family.
+        grown: `depth` or `width`.
+        fraction: share of the data.
+    """
+    same = networks[networks.fraction == fraction]
+    return len(with_block(same)) > 0 or same[grown].max() >= SEEN_FROM[grown]
 
 
 def too_few_seeds(*configurations):
@@ -101,25 +116,4 @@ def too_few_seeds(*configurations):
     for configuration in configurations:
         if len(configuration) < FEWEST_SEEDS:
             return f"{name_of(configuration)} has {len(configuration)} of the {FEWEST_SEEDS} seeds that a verdict needs"
-    return ""
-
-
-def hardly_trained_on_less(networks, little, much):
-    """Why a configuration on little and on much data hardly trained, a sentence; "" if it trained on both.
-
-    Less data lowers the test accuracy of every network, so both accuracies are compared with those of the smallest of
-    `networks` on the same share. Less data should not lower the training accuracy, so on little data this is also
-    compared with the one on much data.
-    """
-    by_share = (hardly_trained(smallest(networks, part.fraction.iloc[0]), part) for part in (little, much))
-    return next(filter(None, by_share), "") or hardly_trained(much, little, ("train_accuracy",))
-
-
-def hardly_trained(small, large, accuracies=ACCURACIES):
-    """Why a configuration hardly trained, a sentence; "" if no accuracy is far below that of the small one."""
-    for accuracy in accuracies:
-        behind = small[accuracy].mean() - large[accuracy].mean()
-        if behind > HARDLY_TRAINED:
-            what = f"its {accuracy.replace('_', ' ')} is {behind:.2f} below that of {name_of(small)}"
-            return f"{name_of(large)} hardly trained: {what}"
     return ""

@@ -1,38 +1,44 @@
-"""Claims on the block structure within a network (paper, sections 4 and 5.1, figures 1 to 3; appendix C).
+"""Claims on where the block structure appears (paper, section 4, figures 1 and 2; appendix C).
 
 All functions take lines of the table of networks (scripts/summarise.py) and return a Finding.
 """
 
+import scipy.stats
+
 from widedeep.findings.networks import (
+    could_have_block,
+    count,
     ends,
-    hardly_trained,
-    hardly_trained_on_less,
-    has_block,
     longest_row,
-    sum_of_seeds,
     too_few_seeds,
+    with_block,
 )
+from widedeep.findings.statistics import LEVEL, fisher, of_difference, of_share
 from widedeep.findings.verdicts import (
-    FALL,
+    FALSE_ALARMS,
     FEWEST_SEEDS,
-    HAS_BLOCK,
+    GROWN,
+    MOST,
     NEARLY_ALWAYS,
     NOT_DECIDABLE,
     NOT_REPRODUCED,
     REPRODUCED,
+    SIGNIFICANT,
+    above,
+    detectable_in_words,
     finding,
+    interval_in_words,
     name_and_layers,
     name_of,
-    spread,
-    verdict,
 )
 
 
 def depth_or_width(networks, grown, fixed):
     """Figure 1, claims `depth` and `width`: large networks have a block structure, small ones have none.
 
-    Decided by the ends of one row of the grid: most seeds of the largest network have a block structure, and not most
-    of the smallest one.
+    Compares the ends of one row of the grid. Reproduced if Fisher's exact test finds more networks with a block
+    structure among the large ones. Not reproduced if most of the large ones lack it or most of the small ones have it,
+    by exact intervals, in a study that could have seen one.
 
     Args:
         networks: DataFrame of networks of one family.
@@ -41,88 +47,177 @@ def depth_or_width(networks, grown, fixed):
     claim = grown
     row = longest_row(networks, grown, fixed)
     if row is None:
-        return finding(claim, "", NOT_DECIDABLE, f"the grid has no networks that differ in {grown} alone")
+        return finding(claim, NOT_DECIDABLE, f"the grid has no networks that differ in {grown} alone")
     small, large = ends(row, grown)
-    number = f"share of layers in the block: {spread(small.layers_in_block)} and {spread(large.layers_in_block)}"
+    if obstacle := too_few_seeds(small, large):
+        return finding(claim, NOT_DECIDABLE, obstacle)
+    counts = count([small]), count([large])
+    if not all(number for _, number in counts):
+        return finding(claim, NOT_DECIDABLE, f"{name_and_layers(small)} has too few residual blocks")
+    number = f"{_in_words(*counts)}, p = {fisher(*counts):.2g}; mean contrast {small.contrast.mean():.3f} and "
+    number += f"{large.contrast.mean():.3f}"
     why = f"{name_and_layers(small)} and {name_and_layers(large)}"
-    if obstacle := too_few_seeds(small, large) or hardly_trained(small, large):
-        return finding(claim, number, NOT_DECIDABLE, obstacle)
-    return finding(claim, number, verdict(not has_block(small) and has_block(large)), why)
+    verdict = _more_often(*counts)
+    if verdict == NOT_REPRODUCED and not could_have_block(networks, grown, large.fraction.iloc[0]):
+        verdict, why = (
+            NOT_DECIDABLE,
+            f"{why}: no network on this share of the data is large enough for a block structure",
+        )
+    return finding(claim, verdict, why, number, _intervals(*counts), _fewest_that_decide(*counts))
+
+
+def _more_often(small, large):
+    """The verdict on "large networks have a block structure, small ones have none", from two (count, number)."""
+    share_small, share_large = of_share(*small), of_share(*large)
+    significant = fisher(small, large) <= SIGNIFICANT
+    if significant and share_large.value > share_small.value:
+        return REPRODUCED
+    if significant or share_large.high < MOST or share_small.low > MOST:
+        return NOT_REPRODUCED
+    return NOT_DECIDABLE
 
 
 def seeds(networks):
-    """Figure 1 over seeds: the smallest networks never have a block structure, the largest nearly always."""
+    """Figure 1 over seeds: small networks lack a block structure, large ones nearly always have it.
+
+    Counts the networks at the ends of both rows. Reproduced if, by exact intervals, most small ones lack it and most
+    large ones have it, and at most a fifth of the small and at least four fifths of the large ones do. Not reproduced
+    if the interval of one of these two shares lies wholly on the other side of its fifth.
+    """
     claim = "seeds"
     rows = {grown: longest_row(networks, grown, fixed) for grown, fixed in (("depth", "width"), ("width", "depth"))}
-    compared = [ends(row, grown) for grown, row in rows.items() if row is not None]
-    compared = [pair for pair in compared if not (too_few_seeds(*pair) or hardly_trained(*pair))]
+    compared = {grown: ends(row, grown) for grown, row in rows.items() if row is not None}
+    compared = {grown: pair for grown, pair in compared.items() if not too_few_seeds(*pair)}
     if not compared:
-        return finding(claim, "", NOT_DECIDABLE, f"no row of the grid has {FEWEST_SEEDS} seeds that trained")
-    small, large = (sum_of_seeds(configurations) for configurations in zip(*compared, strict=True))
-    number = f"networks with a block: {small[0]} of {small[1]} small ones, {large[0]} of {large[1]} large ones"
-    why = "; ".join(f"{name_of(small)} and {name_of(large)}" for small, large in compared)
-    return finding(claim, number, verdict(small[0] == 0 and large[0] >= NEARLY_ALWAYS * large[1]), why)
+        return finding(claim, NOT_DECIDABLE, f"no row of the grid has {FEWEST_SEEDS} seeds that trained")
+    counts = small, large = [count(part) for part in zip(*compared.values(), strict=True)]
+    why = "; ".join(f"{name_of(small)} and {name_of(large)}" for small, large in compared.values())
+    if not all(number for _, number in counts):
+        return finding(claim, NOT_DECIDABLE, f"{why}: too few residual blocks")
+    of_small, of_large = of_share(*small), of_share(*large)
+    verdict = NOT_DECIDABLE
+    if of_small.high < MOST < of_large.low and of_small.value <= 1 - NEARLY_ALWAYS and of_large.value >= NEARLY_ALWAYS:
+        verdict = REPRODUCED
+    elif of_small.low > 1 - NEARLY_ALWAYS or of_large.high < NEARLY_ALWAYS:
+        verdict = NOT_REPRODUCED
+        if not all(could_have_block(networks, grown, pair[1].fraction.iloc[0]) for grown, pair in compared.items()):
+            verdict, why = NOT_DECIDABLE, f"{why}: no network is large enough for a block structure"
+    enough = [k for k in range(large[1] + 1) if of_share(k, large[1]).low > MOST]
+    smallest = f"{enough[0]} of {large[1]} large networks" if enough else ""
+    return finding(claim, verdict, why, _in_words(*counts), _intervals(*counts), smallest)
 
 
 def data(networks):
-    """Figure 2: with less data some configuration gains a block structure, and none loses it."""
+    """Figure 2: with less data some configuration gains a block structure, and none loses it.
+
+    Compares the mean contrast on the least and on the most data by Welch's interval, for every configuration that was
+    trained on both; the level is divided by their number (Bonferroni). Reproduced if the contrast of one grows by more
+    than GROWN and that of none falls by as much. Not reproduced if none can have grown by as much.
+    """
     claim = "data"
-    gained, lost, compared, skipped = [], [], [], []
-    for _, configuration in networks.groupby(["depth", "width"]):
+    compared, skipped = [], []
+    for _, configuration in networks.dropna(subset="contrast").groupby(["depth", "width"]):
         little, much = ends(configuration, "fraction")
-        if configuration.fraction.nunique() == 1:
-            continue
-        if obstacle := too_few_seeds(little, much) or hardly_trained_on_less(networks, little, much):
-            skipped.append(obstacle)
-            continue
-        compared.append(
-            f"{name_and_layers(much)}: {spread(much.layers_in_block)}, then {spread(little.layers_in_block)}"
-        )
-        if has_block(little) and not has_block(much):
-            gained.append(name_of(little))
-        if has_block(much) and not has_block(little):
-            lost.append(name_of(little))
+        if configuration.fraction.nunique() > 1:
+            obstacle = too_few_seeds(little, much)
+            skipped.append(obstacle) if obstacle else compared.append((little, much))
     if not compared:
         why = "; ".join(skipped) or "no configuration was trained on several shares of the data"
-        return finding(claim, "", NOT_DECIDABLE, why)
-    number = f"share of layers in the block, {'; '.join(compared)}"
-    why = f"with less data {', '.join(gained) or 'none'} gained a block, {', '.join(lost) or 'none'} lost it"
-    why = "; ".join([why, *skipped])
-    return finding(claim, number, verdict(gained and not lost), why)
+        return finding(claim, NOT_DECIDABLE, why)
+    level = 1 - (1 - LEVEL) / len(compared)
+    intervals = [of_difference(little.contrast, much.contrast, level) for little, much in compared]
+    gained = [above(interval, GROWN) == REPRODUCED for interval in intervals]
+    lost = [interval.high < -GROWN for interval in intervals]
+    could = any(could_have_block(networks, grown, compared[0][0].fraction.iloc[0]) for grown in ("depth", "width"))
+    if any(gained) and not any(lost):
+        verdict = REPRODUCED
+    elif not any(gained) and could and (any(lost) or all(interval.high < GROWN for interval in intervals)):
+        verdict = NOT_REPRODUCED
+    else:
+        verdict = NOT_DECIDABLE
+    words = (_by_share(little, much) for little, much in compared)
+    most = max(range(len(compared)), key=lambda place: intervals[place].value)
+    names = [
+        [name_of(little) for (little, _), chosen in zip(compared, part, strict=True) if chosen]
+        for part in (gained, lost)
+    ]
+    why = "; ".join(
+        [f"contrast grows in {', '.join(names[0]) or 'none'}, falls in {', '.join(names[1]) or 'none'}", *skipped]
+    )
+    told = [part(intervals[most], GROWN, "above") for part in (interval_in_words, detectable_in_words)]
+    if told[0]:
+        told[0] += f" (difference of {name_of(compared[most][0])})"
+    return finding(claim, verdict, why, f"mean contrast {'; '.join(words)}", *told)
 
 
-def first_component(networks):
-    """Figure 3: the mean CKA in the block structure falls when first components are removed."""
-    claim = "first-component"
-    with_block = networks[networks.layers_in_block >= HAS_BLOCK]
-    # Layers that consist of their first component have no CKA without it.
-    with_block = with_block.dropna(subset=["cka_in_block", "cka_in_block_without_first_component"])
-    if len(with_block) < FEWEST_SEEDS:
-        return finding(claim, "", NOT_DECIDABLE, f"fewer than {FEWEST_SEEDS} networks have a block structure")
-    falls = with_block.cka_in_block - with_block.cka_in_block_without_first_component
-    number = f"mean CKA in the block falls by {spread(falls)}, from {spread(with_block.cka_in_block)}"
-    return finding(claim, number, verdict(falls.median() >= FALL), f"{len(with_block)} networks with a block")
+def _by_share(little, much):
+    """`ResNet-14 1x: 0.020, with 6% of data 0.041`, and the sizes of the block structures that there are."""
+    parts = []
+    for part in (much, little):
+        sizes = with_block(part).block_size
+        size = f" (size {sizes.mean():.2f} in {len(sizes)} of {len(part)})" if len(sizes) else f" (none of {len(part)})"
+        parts.append(f"{name_of(part)} {part.contrast.mean():.3f}{size}")
+    return ", ".join(parts)
 
 
 def no_residuals(networks):
     """Appendix C: the block structure appears in networks without residual connections too.
 
-    Reproduced if most seeds of some plain configuration have one. Not reproduced if none does, and a ResNet of the same
-    size does.
+    Reproduced if more networks of some plain configuration have one than the rule finds by mistake, by an exact
+    binomial test (Bonferroni over configurations). Not reproduced if most lack it, by an exact interval, at a size at
+    which ResNets have it.
     """
     claim = "no-residuals"
     size = ["depth", "width", "fraction"]
-    plain, resnets = networks[networks.family == "plain"], networks[networks.family != "plain"]
+    known = networks.dropna(subset="contrast")
+    plain, resnets = known[known.family == "plain"], known[known.family != "plain"]
     without = {key: part for key, part in plain.groupby(size) if len(part) >= FEWEST_SEEDS}
     if not without:
         why = f"no configuration without residual connections has {FEWEST_SEEDS} seeds that trained"
-        return finding(claim, "", NOT_DECIDABLE, why)
-    shares = "; ".join(f"{name_and_layers(part)}: {spread(part.layers_in_block)}" for part in without.values())
-    number = f"share of layers in the block, {shares}"
-    if any(map(has_block, without.values())):
-        return finding(claim, number, REPRODUCED, f"{len(without)} configurations")
-    by_family = resnets.groupby(["family", *size])
-    blocked = [name_of(part) for (_, *key), part in by_family if tuple(key) in without and has_block(part)]
-    if not blocked:
-        return finding(claim, number, NOT_DECIDABLE, "no ResNet of these sizes has a block either")
-    return finding(claim, number, NOT_REPRODUCED, f"of the same size {', '.join(blocked)} has a block")
+        return finding(claim, NOT_DECIDABLE, why)
+    counts = {key: count([part]) for key, part in without.items()}
+    number = "networks with a block structure: "
+    number += "; ".join(f"{found} of {of} of {name_and_layers(without[key])}" for key, (found, of) in counts.items())
+    shares = {key: of_share(*counts[key]) for key in without}
+    intervals = "; ".join(f"{share.low:.2f} to {share.high:.2f}" for share in shares.values())
+    enough = [f"{k} of {of}" for _, of in counts.values() for k in _counts_beyond_mistakes(of, len(counts))[:1]]
+    told = number, intervals, min(enough, default="")
+    if any(found in _counts_beyond_mistakes(of, len(counts)) for found, of in counts.values()):
+        return finding(claim, REPRODUCED, f"{len(without)} configurations", *told)
+    same = {key: count([part]) for key, part in resnets.groupby(["family", *size]) if key[1:] in without}
+    seen = [key for (_, *key), (found, of) in same.items() if found in _counts_beyond_mistakes(of, len(same))]
+    seen = list(dict.fromkeys(map(tuple, seen)))
+    lacking = [key for key in seen if shares[key].high < MOST]
+    if lacking:
+        names = ", ".join(name_of(without[key]) for key in lacking)
+        return finding(claim, NOT_REPRODUCED, f"ResNets of the same size as {names} have a block structure", *told)
+    why = "too few seeds for a verdict" if seen else "no ResNet of these sizes has a block structure either"
+    return finding(claim, NOT_DECIDABLE, why, *told)
+
+
+def _counts_beyond_mistakes(number, tests):
+    """Counts, of so many networks, that are more than the rule's mistakes; the level is divided by the tests."""
+    return [
+        count
+        for count in range(number + 1)
+        if scipy.stats.binomtest(count, number, FALSE_ALARMS, "greater").pvalue <= SIGNIFICANT / tests
+    ]
+
+
+def _in_words(small, large):
+    """`networks with a block structure: 0 of 4 small ones, 3 of 3 large ones`."""
+    return "networks with a block structure: {} of {} small ones, {} of {} large ones".format(*small, *large)
+
+
+def _intervals(small, large):
+    """The exact intervals of two shares, in words."""
+    parts = [of_share(*part) for part in (small, large)]
+    return "share of small ones {0.low:.2f} to {0.high:.2f}, of large ones {1.low:.2f} to {1.high:.2f}".format(*parts)
+
+
+def _fewest_that_decide(small, large):
+    """The fewest large networks with a block structure that decide if no small one has one; "" if none do."""
+    for found in range(large[1] + 1):
+        if _more_often((0, small[1]), (found, large[1])) == REPRODUCED:
+            return f"{found} of {large[1]} large networks against 0 of {small[1]} small ones"
+    return ""
