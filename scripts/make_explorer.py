@@ -1,8 +1,8 @@
 """Make the explorer of a study: one HTML file to look at its networks in a browser, offline, layer by layer.
 
-It holds for each network CKA between all its layers, with and without first components, and their shares of the
-variance; also the accuracies of probes and without residual blocks, if its folder has them. It holds CKA of the given
-pairs, and the findings, each with a link to networks that show it.
+It holds for each network CKA between all its layers, with and without first components, their shares of the variance,
+and the range of layers that is most like a block structure; also the accuracies of probes and without residual blocks,
+if its folder has them. It holds CKA of the given pairs, and the findings, each with a link to networks that show it.
 
 The file has at most 20 MB. If the study is larger, pairs are left out before networks, the last ones first, and second
 seeds of a configuration before first ones. The page says what it lacks.

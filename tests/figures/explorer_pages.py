@@ -2,33 +2,39 @@
 
 import shutil
 from importlib import resources
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import numpy as np
 import pytest
 
-from widedeep.figures.explorer import contents, views
+from widedeep.figures.explorer import contents, networks, views
 from widedeep.figures.explorer import page as packing
 
 CHROMIUM = shutil.which("chromium")
 
 HOSTILE = "<img src=x onerror=alert(1)></script><b>"
+# With a block structure, without one, and with too few residual blocks for one.
 BIG, OTHER, SMALL = "big/seed1", "big/seed2", "small/seed1"
 CONSTANT = 4  # a layer of BIG without variance
 
 
 def similarity(rows, columns, seed):
-    """Like CKA: near 1 where layers are near, with a block of layers that are alike."""
+    """Like CKA: near 1 where layers are near."""
     places = np.linspace(0, 1, rows)[:, None] - np.linspace(0, 1, columns)
     matrix = np.exp(-3 * abs(places)) + np.random.default_rng(seed).uniform(0, 0.05, (rows, columns))
     return np.minimum((matrix + matrix.T) / 2 if rows == columns else matrix, 1)
 
 
 VALUES = {label: similarity(layers, layers, layers) for label, layers in ((BIG, 12), (OTHER, 12), (SMALL, 8))}
-VALUES[BIG][6:10, 6:10] = 0.95
-np.fill_diagonal(VALUES[BIG], 1)
+# The ranges that are most like a block structure: far more alike than layers across their edges, and hardly more.
+BLOCKS = {BIG: (2, 10), OTHER: (3, 11)}
+for (start, stop), label, level in zip(BLOCKS.values(), BLOCKS, (0.8, 0.6), strict=True):
+    VALUES[label][start:stop, start:stop] = level
+    np.fill_diagonal(VALUES[label], 1)
 VALUES[BIG][CONSTANT] = VALUES[BIG][:, CONSTANT] = np.nan
 BETWEEN = similarity(12, 8, 0)
+BETWEEN_SEEDS = similarity(12, 13, 1)[:, 1:]
 
 
 def architecture(layers):
@@ -39,49 +45,62 @@ def architecture(layers):
     return {"names": names, "kinds": kinds, "stages": stages, "blocks": blocks, "shapes": shapes}
 
 
-def network(label, name, accuracy, share_in_block=0.0, **keys):
+def network(label, name, accuracy, **keys):
     values = VALUES[label]
     model, seed = label.split("/seed")
-    own = {"probes": [], "deletion": [], "undefined": [], "share": [0.5] * len(values), "in_block": [0] * len(values)}
+    own = {"probes": [], "deletion": [], "undefined": [], "share": [0.5] * len(values)}
     names = {"label": label, "model": model, "seed": int(seed), "name": name, "configuration": name.split(",")[0]}
     size = {"family": "resnet", "depth": len(values), "width": 1, "fraction": 1}
     packed = {"cka": packing.packed(values), "deflated": packing.packed(values / 2)}
-    return {**names, **size, **own, **packed, "test_accuracy": accuracy, "share_in_block": share_in_block} | keys
+    block = {"block": networks.block_of(comparison(label), "cka.h5")}
+    return {**names, **size, **own, **packed, **block, "test_accuracy": accuracy} | keys
+
+
+def comparison(label):
+    """A network's CKA with itself, as in its file."""
+    layers = architecture(len(VALUES[label]))
+    side = SimpleNamespace(stages=layers["stages"], blocks=layers["blocks"])
+    return SimpleNamespace(cka=VALUES[label], deflated=VALUES[label] / 2, first=side)
 
 
 def study():
     reasons = ["constant" if layer == CONSTANT else "" for layer in range(12)]
-    block = {"in_block": [0] * 6 + [1] * 4 + [0] * 2, "share_in_block": 4 / 12, "undefined": reasons}
     # In no order of layers, as in the files.
     probes = [[1, "before", 0.5], [11, "after", 0.8], [3, "after", 0.6], [7, "after", 0.7]]
     deletion = [[11, "alone", 0.85], [3, "alone", 0.3], [7, "alone", 0.4], [3, "from the end", 0.2]]
     measured = {"probes": probes, "deletion": deletion}
-    networks = [
-        network(BIG, "Big, seed 1", 0.9, **block, **measured),
+    records = [
+        network(BIG, "Big, seed 1", 0.9, undefined=reasons, **measured),
         network(OTHER, "Big, seed 2", 0.8),
         network(SMALL, "Small, seed 1", 0.7),
     ]
     big = architecture(12)
     big["names"][5] = HOSTILE
-    pair = {"first": BIG, "second": SMALL, "cka": packing.packed(BETWEEN), "deflated": packing.packed(BETWEEN / 2)}
+    pairs = [
+        {"first": BIG, "second": label, "cka": packing.packed(values), "deflated": packing.packed(values / 2)}
+        for label, values in ((SMALL, BETWEEN), (OTHER, BETWEEN_SEEDS))
+    ]
     finding = {
         "id": "own-block",
         "result": "fig5",
         "claim": f"Claim {HOSTILE}",
         "number": "",
+        "interval": "0.10 to 0.30, threshold above 0.20",
+        "smallest_effect": "0.41",
         "verdict": "reproduced",
         "why": HOSTILE,
     }
     return {
         "study": HOSTILE,
-        "has_block": 0.04,
+        "least_contrast": 0.06,
+        "sensitivity": [0.04, 0.06, 0.08, 0.1],
         "colour_maps": contents.colour_maps(),
         "architectures": {"big": big, "small": architecture(8)},
-        "networks": networks,
-        "pairs": [pair],
+        "networks": records,
+        "pairs": pairs,
         "error": 1e-5,
         "findings": [finding | {"view": {"first": BIG, "second": SMALL, "view": "pair"}}],
-        "examples": views.examples_of(networks, 0.04),
+        "examples": views.examples_of(records),
         "left_out": "",
     }
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from explorer_records import network
 
+from widedeep.analysis.block_structure import LEAST_CONTRAST
 from widedeep.figures.explorer import contents, page
 from widedeep.formats import dataset, tables
 from widedeep.runtime.errors import UserError
@@ -51,9 +52,12 @@ def test_findings_may_be_a_file_of_any_name(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "describe", lambda _: None)
     whole = network("one/seed1", cka={"step": 0.0}, deflated={"step": 0.0})
     monkeypatch.setattr(contents, "network_of", lambda *_: whole)
-    line = ["data", "fig2", "A claim.", "", "not decidable", ""]
+    line = ["data", "fig2", "A claim.", "0.01", "0.00 to 0.02, threshold above 0.02", "0.05", "not decidable", ""]
     pd.DataFrame([line], columns=tables.columns("findings.csv")).to_csv(tmp_path / "mine.csv", index=False)
     folders = [Path("one/seed1")]
     study = contents.contents_of("small", folders, "dataset.h5", [], tmp_path / "mine.csv", None, 100_000)
-    assert [(finding["claim"], finding["view"]) for finding in study["findings"]] == [("A claim.", None)]
+    (finding,) = study["findings"]
+    assert (finding["claim"], finding["interval"], finding["smallest_effect"]) == tuple(line[2:3] + line[4:6])
+    assert finding["view"] is None
+    assert (study["least_contrast"], study["sensitivity"]) == (LEAST_CONTRAST, (0.04, 0.06, 0.08, 0.1))
     assert "dataset" not in study

@@ -5,8 +5,10 @@ import io
 from xml.etree import ElementTree
 
 import pytest
-from explorer_pages import BETWEEN, BIG, CONSTANT, HOSTILE, SMALL, VALUES
+from explorer_pages import BETWEEN, BIG, BLOCKS, CONSTANT, HOSTILE, OTHER, SMALL, VALUES, architecture
 from PIL import Image
+
+from widedeep.analysis.block_structure import block_of_network
 
 
 def table(content):
@@ -14,9 +16,9 @@ def table(content):
 
 
 def test_the_table_of_cells_says_all_that_is_drawn(shared):
-    shared.show(first=BIG, second=SMALL, pin="3", threshold="0.6")
+    shared.show(first=BIG, second=SMALL, pin="3", contrast="0.1")
     name, content = shared.downloaded("cells")
-    assert name.endswith("--big-seed1--small-seed1--threshold0.6--pin3--cells.csv")
+    assert name.endswith("--big-seed1--small-seed1--contrast0.1--pin3--cells.csv")
     rows = table(content)
     assert len(rows) == 12 * 8
     cell = next(row for row in rows if (row["layer_row"], row["layer_column"]) == ("3", "5"))
@@ -29,8 +31,14 @@ def test_the_table_of_cells_says_all_that_is_drawn(shared):
     }
     assert float(cell["cka"]) == pytest.approx(BETWEEN[3, 5], abs=shared.run("Number(errorInWords())"))
     assert len(cell["cka"]) == 9
-    assert (cell["threshold_of_square"], cell["without_first_component"]) == ("0.6", "no")
-    assert {row["in_square_column"] for row in rows} == {"yes", "no"}
+    assert (cell["contrast_threshold"], cell["without_first_component"]) == ("0.1", "no")
+    assert {int(row["layer_row"]) for row in rows if row["in_block_structure_row"] == "yes"} == {*range(*BLOCKS[BIG])}
+    # Of a network with too few residual blocks nothing is known.
+    assert {row["in_block_structure_column"] for row in rows} == {""}
+    shared.show(first=BIG, second=OTHER, contrast="0.1")
+    rows = table(shared.downloaded("cells")[1])
+    assert {row["in_block_structure_row"] for row in rows} == {"yes", "no"}
+    assert {row["in_block_structure_column"] for row in rows} == {"no"}
 
 
 def test_the_table_of_layers_has_every_curve(shared):
@@ -48,7 +56,13 @@ def test_the_table_of_layers_has_every_curve(shared):
         "0.4",
         "yes",
     ]
+    assert [row["in_block_structure"] for row in rows] == ["no", *["yes"] * 4, "no"]
+    contrast = block_of_network(VALUES[BIG], *(architecture(12)[key] for key in ("stages", "blocks"))).contrast
+    assert {(row["contrast_threshold"], row["contrast"]) for row in rows} == {("0.06", f"{contrast - 0.0005:.3f}")}
     assert (rows[1]["accuracy_without_block_and_rest_of_stage"], rows[0]["probe_before"]) == ("0.2", "0.5")
+    shared.show(first=SMALL)
+    rows = table(shared.downloaded("layers")[1])
+    assert {(row["in_block_structure"], row["contrast"]) for row in rows} == {("", "")}
 
 
 def test_undefined_values_and_words_with_commas_in_csv(shared):
@@ -60,17 +74,17 @@ def test_undefined_values_and_words_with_commas_in_csv(shared):
 
 def test_pictures_explain_themselves_and_are_light(shared):
     shared.page.emulate_media(color_scheme="dark")
-    shared.show(first=BIG, second=SMALL, pin="3", threshold="0.6")
+    shared.show(first=BIG, second=SMALL, pin="3", contrast="0.1")
     name, content = shared.downloaded("svg")
-    assert name.endswith("--threshold0.6--pin3.svg")
+    assert name.endswith("--contrast0.1--pin3.svg")
     root = ElementTree.fromstring(content)
     texts = {element.tag.split("}")[1]: element.text for element in list(root)[:2]}
     assert texts["title"].startswith(f"Explorer of {HOSTILE}: CKA between Big, seed 1 (test accuracy 90.0 %) and Small")
-    assert "(CKA of at least 0.60)" in texts["desc"]
-    assert "first=big%2Fseed1&second=small%2Fseed1&threshold=0.6&pin=3" in texts["desc"]
+    assert "Block structure (a range of layers counts from a contrast of 0.10): Big" in texts["desc"]
+    assert "first=big%2Fseed1&second=small%2Fseed1&contrast=0.1&pin=3" in texts["desc"]
     seen = "".join(element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text"))
     assert "pin=3" in seen
-    assert "at least 0.60" in seen
+    assert "from a contrast of 0.10" in seen
     _, content = shared.downloaded("png")
     picture = Image.open(io.BytesIO(content)).convert("RGB")
     assert picture.width == 2 * shared.run("places.width")

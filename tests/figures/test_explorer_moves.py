@@ -165,14 +165,14 @@ def test_the_table_can_be_skipped(shared):
 
 
 def test_one_live_region_speaks_at_a_step_of_the_slider(shared):
-    shared.show(first=BIG, threshold="0.96")
+    shared.show(first=BIG, contrast="0.24")
     shared.run("""() => {
         window.spoken = [];
         for (const region of document.querySelectorAll("[aria-live], output, [role=alert]"))
           new MutationObserver(() => spoken.push(region.id))
             .observe(region, {childList: true, characterData: true, subtree: true});
       }""")
-    shared.page.focus("#threshold")
+    shared.page.focus("#contrast")
     shared.page.keyboard.press("ArrowLeft")
     shared.page.keyboard.press("ArrowLeft")
     shared.run("drawn")
@@ -184,7 +184,7 @@ def test_the_figure_and_every_link_bear_names_of_their_own(shared):
     name = shared.page.get_attribute("#figure", "aria-label")
     assert "Big, seed 1" in name
     assert "Pinned layer: stage2.block1.conv" in name
-    assert "block structure: 33.3 %" in name
+    assert "block structure: layers 2 to 9" in name
     links = shared.run("[...document.links].map(link => link.ariaLabel || link.textContent)")
     assert len(set(links)) == len(links)
     assert shared.run("[...$('figure').children].every(part => part.ariaHidden === 'true')")

@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+import oracles
 import pytest
 import small
 
@@ -63,8 +64,8 @@ def test_probes_and_blocks_stand_at_their_layers_and_need_them(tmp_path):
     names = ["stage1.block1.bn2", "stage1.block1.add", "stage1.block1.relu2", "stage1.block2.relu2"]
     side = SimpleNamespace(names=names, stages=[1] * 4, blocks=[1, 1, 1, 2])
     assert (networks.probes_of(tmp_path, side), networks.deletion_of(tmp_path, side)) == ([], [])
-    probes = ["layer,kind,stage,block,features,train_accuracy,test_accuracy"]
-    probes += [f"{layer},{kind},1,1,8,0.5,0.75" for layer, kind in ((names[0], "bn"), (names[1], "add"), ("fc", "fc"))]
+    probes = ["layer,kind,stage,block,features,train_accuracy,test_accuracy,test_accuracy_at_half"]
+    probes += [f"{layer},{kind},1,1,8,0.5,0.75," for layer, kind in ((names[0], "bn"), (names[1], "add"), ("fc", "fc"))]
     (tmp_path / "probes.csv").write_text("\n".join([*probes, ""]))
     deletion = ["deletion,stage,block,deleted,accuracy", "none,0,0,0,0.9", "alone,1,1,1,0.25", "from the end,1,2,1,0.5"]
     (tmp_path / "deletion.csv").write_text("\n".join([*deletion, ""]))
@@ -83,3 +84,40 @@ def test_a_file_with_layers_that_the_network_lacks_is_refused(tmp_path):
     side = SimpleNamespace(label="one/seed1", names=["stage9.conv"])
     with pytest.raises(UserError, match=r"^one/seed1: .*cka\.h5 .*\bstage9\.conv\b"):
         networks.layers_of(network, side, described)
+
+
+def stages_and_blocks(layers):
+    """One stage of blocks of three layers, then two layers after the last block."""
+    return [1] * (layers - 2) + [0, 0], [1 + layer // 3 for layer in range(layers - 2)] + [0, 0]
+
+
+def test_the_range_of_layers_is_that_of_the_rule_with_and_without_first_components():
+    layers = 20
+    places = np.arange(layers)
+    cka = np.exp(-abs(places[:, None] - places) / 5)
+    cka[4:14, 4:14] = 0.9
+    # Layers after the last residual block, and without a value, do not count.
+    cka[-2:] = cka[:, -2:] = 0.9
+    cka[6] = cka[:, 6] = np.nan
+    np.fill_diagonal(cka, 1)
+    deflated = cka**3
+    stages, blocks = stages_and_blocks(layers)
+    comparison = SimpleNamespace(cka=cka, deflated=deflated, first=SimpleNamespace(stages=stages, blocks=blocks))
+    found = networks.block_of(comparison, "cka.h5")
+    assert (found["start"], found["stop"], found["size"]) == (4, 14, round(9 / 17, 4))
+    for name, values in (("contrast", cka), ("deflated", deflated)):
+        exact = oracles.contrast(np.delete(np.delete(values[:18, :18], 6, 0), 6, 1), 4, 12)
+        assert exact - 0.001 < found[name] <= exact
+    # Without its first component nothing may be left of a layer, or of all of them.
+    comparison.deflated = np.full_like(cka, np.nan)
+    assert networks.block_of(comparison, "cka.h5")["deflated"] is None
+    comparison.first.blocks = [1] * (layers - 2) + [0, 0]
+    assert networks.block_of(comparison, "cka.h5") is None
+
+
+def test_a_matrix_that_is_of_no_network_with_itself_is_refused_with_its_file():
+    stages, blocks = stages_and_blocks(12)
+    values = np.random.default_rng(0).uniform(0, 1, (12, 12))
+    comparison = SimpleNamespace(cka=values, deflated=values, first=SimpleNamespace(stages=stages, blocks=blocks))
+    with pytest.raises(UserError, match=r"^one/cka\.h5: .*symmetric"):
+        networks.block_of(comparison, "one/cka.h5")

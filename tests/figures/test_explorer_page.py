@@ -1,7 +1,5 @@
 """The explorer's page in a real browser, from disk: what a reader does there."""
 
-import json
-
 import numpy as np
 import pytest
 from explorer_pages import BETWEEN, BIG, CONSTANT, HOSTILE, OTHER, SMALL, VALUES, Page, network, study, written
@@ -10,8 +8,9 @@ from widedeep.analysis import block_structure
 from widedeep.figures.explorer import contents
 
 
-def test_the_first_screen_tells_what_a_block_structure_is_and_shows_the_largest(page):
-    assert "A block structure is a bright square that spans many layers" in page.text("#welcome")
+def test_the_first_screen_tells_what_a_block_structure_is_and_shows_the_clearest(page):
+    assert "A block structure is a range of many layers that are highly similar" in page.text("#welcome")
+    assert "From a contrast of 0.06" in " ".join(page.text("#welcome").split())
     assert page.run("state.first") == BIG
     assert len(page.traces("heatmap")) == 2  # with the undefined values
     page.page.click("text=a network without (Big, seed 2)")
@@ -21,11 +20,11 @@ def test_the_first_screen_tells_what_a_block_structure_is_and_shows_the_largest(
 
 def test_a_click_chooses_networks_and_the_page_shows_their_pair_or_both(page):
     page.page.click(f'[data-network="{SMALL}"]')
-    assert page.state() == {"first": SMALL, "pin": "5"}  # the layer at equal depth
+    assert page.state() == {"first": SMALL, "pin": "4"}  # the layer at equal depth
     np.testing.assert_allclose(page.traces("heatmap")[0]["z"], VALUES[SMALL], atol=1e-5)
     page.page.check('[name="role"][value="second"]')
     page.page.click(f'[data-network="{BIG}"]')
-    assert page.state() == {"first": SMALL, "second": BIG, "pin": "5"}
+    assert page.state() == {"first": SMALL, "second": BIG, "pin": "4"}
     np.testing.assert_allclose(page.traces("heatmap")[0]["z"], BETWEEN.T, atol=1e-5)
     page.page.check('[name="view"][value="side"]')
     assert len(page.traces("heatmap")) == 3
@@ -34,7 +33,7 @@ def test_a_click_chooses_networks_and_the_page_shows_their_pair_or_both(page):
     page.run("drawn")
     assert page.page.is_visible("#no-pair")
     page.page.click("#only-one")
-    assert page.state() == {"first": SMALL, "pin": "5"}
+    assert page.state() == {"first": SMALL, "pin": "4"}
     assert not page.page.is_visible("#no-pair")
 
 
@@ -101,38 +100,6 @@ def test_a_filter_shows_some_kinds_of_layers(page):
     assert "kinds" not in page.state()
 
 
-def test_the_slider_outlines_the_block_of_the_block_size_rule(page):
-    for threshold in (0.55, 0.7, 0.8, 0.94, 0.96):
-        page.run(
-            """value => {const slider = document.getElementById("threshold");
-                 slider.value = value; slider.dispatchEvent(new Event("input"))}""",
-            threshold,
-        )
-        assert page.state()["threshold"] == str(threshold)
-        size = block_structure.block_size(VALUES[BIG], threshold)
-        assert (f"{size} of 12 layers" if size > 1 else "no two layers") in page.text("#block")
-        outlines = page.run(
-            """document.getElementById("figure").layout.shapes
-                 .filter(({type, yref}) => type === "rect" && yref === "y")
-                 .map(({x0, x1, y0, y1}) => [x1 - x0, y1 - y0])"""
-        )
-        assert outlines == ([[size, size]] * 2 if size > 1 else [])  # two lines, one around the other
-
-
-def test_the_page_has_the_same_rule_of_the_block_size(page):
-    random = np.random.default_rng(0)
-    for layers in [*range(1, 12), 40]:
-        for hole in (False, True):
-            # Two levels, so that ranges of several layers occur, and not symmetric.
-            matrix = np.where(random.uniform(size=(layers, layers)) < 0.93, 1.0, 0.1)
-            np.fill_diagonal(matrix, 1.0)
-            if hole:
-                matrix[:, layers // 2] = np.nan
-            cells = json.loads(json.dumps(np.where(np.isnan(matrix), None, matrix).tolist()))
-            found = page.run("matrix => blockRange(matrix.map(row => row.map(value => value ?? NaN)), 0.5)", cells)
-            assert (found[1] - found[0] + 1 if found else 0) == block_structure.block_size(matrix, 0.5)
-
-
 def test_layers_at_equal_depth_are_those_of_the_tables(shared):
     sizes = [(layers, others) for layers in range(1, 30) for others in range(1, 30)]
     found = shared.run(
@@ -155,9 +122,9 @@ def test_a_browser_that_bounds_changes_of_the_address_still_draws(page):
                };
            }"""
     )
-    page.run("change({threshold: '0.7'})")
-    assert page.run("drawn.then(() => shownState.threshold)") == "0.7"
-    assert "threshold" not in page.state()
+    page.run("change({contrast: '0.1'})")
+    assert page.run("drawn.then(() => shownState.contrast)") == "0.1"
+    assert "contrast" not in page.state()
     page.page.click("text=show fig5")
     page.wait("location.hash === addressOf(state)")
     assert page.state() == {"first": BIG, "second": SMALL}
@@ -172,7 +139,7 @@ def test_one_network_twice_is_no_pair_that_is_missing(shared):
 
 def test_the_address_holds_the_view(page):
     state = {"first": BIG, "second": SMALL, "view": "side", "without": "1", "kinds": "conv,add"}
-    state |= {"threshold": "0.75", "pin": "3", "map": "viridis"}
+    state |= {"contrast": "0.15", "pin": "3", "map": "viridis"}
     page.open(**state)
     assert page.state() == state
     before = page.run('JSON.stringify(document.getElementById("figure").data)')
@@ -184,14 +151,19 @@ def test_the_address_holds_the_view(page):
 @pytest.mark.parametrize(
     ("said", "state"),
     [
-        ({"first": "nobody", "second": "x", "view": "y", "threshold": "7", "pin": "99", "kinds": "zzz"}, {}),
+        ({"first": "nobody", "second": "x", "view": "y", "contrast": "7", "pin": "99", "kinds": "zzz"}, {}),
         # An old address, of a network that the page no longer holds.
         ({"first": "nobody", "pin": "3", "x": "2-5", "y": "1-4"}, {}),
         ({"map": "jet", "x": "3-99", "y": "5-2", "without": "yes", "other": "1"}, {}),
         ({"map": "toString", "constructor": "1", "__proto__": "1", "hasOwnProperty": "1"}, {}),
         ({"second": "toString", "pin": "2:3"}, {}),
-        ({"pin": "007", "threshold": " 0.7504", "x": "02-05"}, {"pin": "7", "threshold": "0.75", "x": "2-5"}),
-        ({"threshold": "0x1"}, {"threshold": "1"}),
+        # Of a page whose frame was something else.
+        ({"threshold": "0.9"}, {}),
+        ({"pin": "007", "contrast": " 0.1504", "x": "02-05"}, {"pin": "7", "contrast": "0.15", "x": "2-5"}),
+        ({"contrast": "0"}, {"contrast": "0"}),
+        ({"contrast": ""}, {}),
+        ({"contrast": "-0.01"}, {}),
+        ({"contrast": "0.31"}, {}),
         ({"kinds": "add,,add"}, {"kinds": "add"}),
     ],
 )
@@ -276,7 +248,7 @@ def test_it_fits_the_window_and_its_scheme(browser, path, width, scheme):
 
 def test_four_seeds_of_networks_with_long_names_are_seen_without_scrolling(browser, tmp_path):
     name = "ResNet-110 10x, 25% of data"
-    long = network(OTHER, name, 0.98, share_in_block=0.3) | {"model": "long", "configuration": name}
+    long = network(BIG, name, 0.98) | {"model": "long", "configuration": name}
     seeds = [long | {"seed": seed, "label": f"long/seed{seed}"} for seed in range(1, 5)]
     page = Page(browser, written(tmp_path, study() | {"networks": [*study()["networks"], *seeds]}))
     width, seen = page.run("(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])($('networks').parentElement)")

@@ -5,11 +5,14 @@ import collections
 import matplotlib
 from matplotlib.colors import to_hex
 
+from widedeep.analysis.block_structure import LEAST_CONTRAST
 from widedeep.figures.explorer import page, views
 from widedeep.figures.explorer.networks import network_of, pairs_among
-from widedeep.findings.verdicts import HAS_BLOCK
 from widedeep.formats import dataset, tables
 from widedeep.runtime.errors import UserError
+
+# The page counts the networks whose contrast reaches each of these.
+SENSITIVITY = (0.04, 0.06, 0.08, 0.1)
 
 
 def contents_of(name, folders, data, pair_files, findings, family, room):
@@ -32,7 +35,8 @@ def contents_of(name, folders, data, pair_files, findings, family, room):
     folders, architectures = first_seeds_first(folders), {}
     study = {
         "study": name,
-        "has_block": HAS_BLOCK,
+        "least_contrast": LEAST_CONTRAST,
+        "sensitivity": SENSITIVITY,
         "colour_maps": colour_maps(),
     }
     # 1,000 bytes for the view of each finding, which names two networks and a layer.
@@ -52,7 +56,7 @@ def contents_of(name, folders, data, pair_files, findings, family, room):
         "pairs": pairs,
         "error": max(steps, default=0) / 2,
         "findings": [finding | {"view": views.view_of(finding["id"], deciding, trained, pairs)} for finding in found],
-        "examples": views.examples_of(networks, HAS_BLOCK),
+        "examples": views.examples_of(networks),
         "left_out": left_out(len(networks), len(folders), len(pairs), all_pairs),
     }
 

@@ -1,5 +1,7 @@
 """Records of networks and of pairs of networks for the explorer's page, read from their files."""
 
+import math
+
 import torch
 
 from widedeep.analysis import block_structure
@@ -40,7 +42,6 @@ def network_of(folder, data_path, described, architectures):
     network_files.check_data(folder / "pca.h5", described, data_path)
     if network["model"] not in architectures:
         architectures[network["model"]] = layers_of(network, side, described)
-    in_block = block_structure.layers_in_block(first.share, block_structure.squared_cosines(first.values))
     return {
         **{key: network[key] for key in keys},
         "label": side.label,
@@ -48,12 +49,44 @@ def network_of(folder, data_path, described, architectures):
         "configuration": configuration_title(network),
         "undefined": side.undefined if any(side.undefined) else [],
         "share": page.numbers(first.share),
-        "in_block": in_block.astype(int).tolist(),
-        "share_in_block": round(float(in_block.mean()), 4),
+        "block": block_of(comparison, folder / "cka.h5"),
         "probes": probes_of(folder, side),
         "deletion": deletion_of(folder, side),
         "cka": page.packed(comparison.cka),
         "deflated": page.packed(comparison.deflated),
+    }
+
+
+def block_of(comparison, path):
+    """Make the record of the range of a network's layers that is most like a block structure.
+
+    Args:
+        comparison: similarities.Comparison of the network with itself.
+        path: its file.
+
+    Returns:
+        dict with start and stop, a half-open range; size, its share of the layers; contrast; and deflated, the contrast
+        of the same range without first components, None if it is undefined. Contrasts are rounded down. None
+        if the network has too few residual blocks.
+
+    Raises:
+        UserError: as block_structure.find_block.
+    """
+    side = comparison.first
+    compared = block_structure.layers_compared(side.blocks)
+    try:
+        found = block_structure.block_of_network(comparison.cka, side.stages, side.blocks)
+        if found is None:
+            return None
+        deflated = block_structure.contrast(comparison.deflated[:compared, :compared], found.start, found.stop)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return {
+        "start": found.start,
+        "stop": found.stop,
+        "size": round(found.size, 4),
+        "contrast": block_structure.rounded_down(found.contrast),
+        "deflated": None if math.isnan(deflated) else block_structure.rounded_down(deflated),
     }
 
 

@@ -16,8 +16,17 @@ import numpy as np
 
 PARTS = Path(__file__).parent / "parts"
 # In the order in which the page runs them.
-SCRIPTS = tuple(
-    f"{name}.js" for name in ("support", "data", "state", "figure", "curves", "page", "cursor", "exports", "controls")
+SCRIPTS = (
+    "support.js",
+    "data.js",
+    "state.js",
+    "block.js",
+    "figure.js",
+    "curves.js",
+    "page.js",
+    "cursor.js",
+    "exports.js",
+    "controls.js",
 )
 # Most bytes of the whole page, so that it can be mailed.
 MOST_BYTES = 20_000_000

@@ -8,8 +8,12 @@ import statistics
 
 import pandas as pd
 
+from widedeep.analysis.block_structure import LEAST_CONTRAST
 from widedeep.findings.networks import ends, longest_row, of_deciding_family, which_hardly_trained
 from widedeep.paper import CLAIMS
+
+# Claims on what the first component does in a block structure (figure 3).
+OF_FIRST_COMPONENTS = ("shared-component", "dominant-component", "weakened-block", "vanished-block")
 
 
 def view_of(claim, deciding, trained, pairs):
@@ -20,15 +24,16 @@ def view_of(claim, deciding, trained, pairs):
         deciding, trained: lists of networks from as_findings_see.
         pairs: list of records of pairs (networks.pair_of).
     """
-    # Networks that show the claim best come first.
-    sign = -1 if CLAIMS[claim].without_block else 1
-    by_block = sorted(trained, key=lambda network: sign * network["share_in_block"], reverse=True)
+    # Networks that show the claim best come first: those with the clearest block structure, or with the least of one.
+    sign = 1 if CLAIMS[claim].without_block else -1
+    ranged = sorted(with_range(trained), key=lambda network: sign * contrast_of(network))
+    by_block = ranged + [network for network in trained if not network["block"]]
     views = {
         "depth": lambda: side_by_side(*ends_of_row(deciding, "depth", "width")),
         "width": lambda: side_by_side(*ends_of_row(deciding, "width", "depth")),
         "seeds": lambda: side_by_side(*two_seeds(deciding)),
-        "data": lambda: side_by_side(*most_moved_by_data(deciding)),
-        "first-component": lambda: {"first": by_block[0]["label"], "without": "both"} if by_block else None,
+        "data": lambda: side_by_side(*most_grown_by_data(deciding)),
+        **dict.fromkeys(OF_FIRST_COMPONENTS, lambda: with_and_without(ranged)),
         "rising-probes": lambda: first_probed(by_block),
         "flat-probes": lambda: first_probed(by_block),
         "deleted-blocks": lambda: first_probed(by_block),
@@ -61,40 +66,63 @@ def first_pair(networks, pairs):
     return dict(zip(("first", "second"), min(ordered)[2:], strict=True)) | {"view": "pair"} if ordered else None
 
 
-def examples_of(networks, has_block):
-    """States for the first lines of the page: the network with the largest block structure, and the best without one.
+def with_and_without(networks):
+    """The state with the first network, with and without first components; None if there is no network."""
+    return next(({"first": network["label"], "without": "both"} for network in networks), None)
+
+
+def examples_of(networks):
+    """States for the first lines of the page: the network with the clearest block structure, and the best without one.
+
+    A network with too few residual blocks is neither.
 
     Args:
         networks: list of records from networks.network_of.
-        has_block: smallest share of layers in the block structure of a network that has one.
 
     Returns:
         dict with `with` and `without`: a state with a pinned layer, or None if there is no such network
     """
-    parts = {True: [], False: []}
-    for network in networks:
-        parts[network["share_in_block"] >= has_block].append(network)
-    largest = max(parts[True], key=lambda network: network["share_in_block"], default=None)
-    best = max(parts[False], key=lambda network: network["test_accuracy"], default=None)
-    return {"with": largest and pinned(largest), "without": best and pinned(best)}
+    clearest = max(filter(has_block, networks), key=contrast_of, default=None)
+    without = (network for network in with_range(networks) if not has_block(network))
+    best = max(without, key=lambda network: network["test_accuracy"], default=None)
+    return {"with": clearest and pinned(clearest), "without": best and pinned(best)}
+
+
+def with_range(networks):
+    """List the networks that have enough residual blocks for a block structure."""
+    return [network for network in networks if network["block"]]
+
+
+def contrast_of(network):
+    """Contrast of the range of a network that has one."""
+    return network["block"]["contrast"]
+
+
+def has_block(network):
+    """Whether a network has a block structure."""
+    return bool(network["block"]) and contrast_of(network) >= LEAST_CONTRAST
 
 
 def as_findings_see(networks, family):
-    """Select the networks that decide figures 1 and 2, and those that decide the other claims.
+    """Select the networks that decide figures 1 and 2, and those that decide the other claims; all of them trained.
 
     Args:
         networks: list of records from networks.network_of.
         family: family that decides figures 1 and 2, if the page has networks of it; None as in findings.decide.
 
     Returns:
-        (networks of that family, networks that trained), two lists
+        (networks of that family that trained, all networks that trained), two lists
     """
     table = pd.DataFrame(networks)
     if table.empty:
         return [], []
-    deciding = of_deciding_family(table, family if family in set(table.family) else None)
-    trained = table[~which_hardly_trained(table, deciding)]
-    return tuple([networks[place] for place in lines.index] for lines in (deciding, trained))
+    trained = table[~which_hardly_trained(table, of_family(table, family))]
+    return tuple([networks[place] for place in lines.index] for lines in (of_family(trained, family), trained))
+
+
+def of_family(table, family):
+    """The lines of a family, if the table has any, else of the one that decides by default."""
+    return of_deciding_family(table, family if family in set(table.family) else None)
 
 
 def side_by_side(first, second):
@@ -112,35 +140,38 @@ def ends_of_row(networks, grown, fixed):
     return networks[small.index[0]], networks[large.index[0]]
 
 
-def most_moved_by_data(networks):
-    """Two networks of the configuration whose block structure changes most with less data: with least and most data.
+def most_grown_by_data(networks):
+    """Two networks of the configuration whose mean contrast grows most with less data: with least and most data.
 
-    Of their seeds, those two whose difference is nearest to that of the medians. (None, None) if no configuration was
+    Of their seeds, those two whose difference is nearest to that of the means. (None, None) if no configuration was
     trained on several shares of the data.
     """
     sizes = {}
-    for network in networks:
+    for network in with_range(networks):
         size = tuple(network[key] for key in ("family", "depth", "width"))
         sizes.setdefault(size, {}).setdefault(network["fraction"], []).append(network)
     ends = [(by_share[min(by_share)], by_share[max(by_share)]) for by_share in sizes.values() if len(by_share) > 1]
     if not ends:
         return None, None
-    less, more = max(ends, key=lambda both: abs(median_block(both[0]) - median_block(both[1])))
-    few, much = median_block(less), median_block(more)
+    less, more = max(ends, key=lambda both: mean_contrast(both[0]) - mean_contrast(both[1]))
+    few, much = mean_contrast(less), mean_contrast(more)
 
-    def unlike_medians(pair):
-        from_few, from_much = pair[0]["share_in_block"] - few, pair[1]["share_in_block"] - much
+    def unlike_means(pair):
+        from_few, from_much = contrast_of(pair[0]) - few, contrast_of(pair[1]) - much
         return round(abs(from_few - from_much), 6), abs(from_few) + abs(from_much)
 
-    return min(itertools.product(less, more), key=unlike_medians)
+    return min(itertools.product(less, more), key=unlike_means)
 
 
-def median_block(networks):
-    """Median share of layers in the block structure."""
-    return statistics.median(network["share_in_block"] for network in networks)
+def mean_contrast(networks):
+    """Mean contrast of networks."""
+    return statistics.mean(map(contrast_of, networks))
 
 
 def pinned(network):
     """The state with one network and a pinned layer: the middle one of its block structure, or else of all layers."""
-    layers = [layer for layer, inside in enumerate(network["in_block"]) if inside] or range(len(network["in_block"]))
+    layers = range(len(network["share"]))
+    if has_block(network):
+        reasons = network["undefined"] or [""] * len(layers)
+        layers = [layer for layer in layers[network["block"]["start"] : network["block"]["stop"]] if not reasons[layer]]
     return {"first": network["label"], "pin": str(layers[len(layers) // 2])}

@@ -31,14 +31,7 @@ function buildNetworks() {
 }
 
 function buttonOf(network) {
-  const block = hasBlock(network);
-  const button = element("button", `${percentage(network.test_accuracy)}${block ? " ■" : ""}`, {
-    type: "button",
-    "data-network": network.label,
-    "aria-label":
-      `${network.name}, test accuracy ${percent(network.test_accuracy)}, ` +
-      `${block ? "with" : "without"} a block structure`,
-  });
+  const button = element("button", "", { type: "button", "data-network": network.label });
   button.addEventListener("click", () => {
     const role = document.querySelector('input[name="role"]:checked').value;
     change(layersAfter({ [role]: network.label }));
@@ -80,9 +73,9 @@ function toFigure() {
 }
 
 function buildExamples() {
-  const { with: largest, without } = study.examples;
+  const { with: clearest, without } = study.examples;
   const link = (words, view) => linkTo(view, `${words} (${networkOf.get(view.first).name})`);
-  if (largest) $("examples").append(link("Here is the largest one of this study", largest));
+  if (clearest) $("examples").append(link("Here is the clearest one of this study", clearest));
   else $("examples").append("No network of this study has one");
   if (without) $("examples").append(", and here is ", link("a network without", without));
   $("examples").append(".");
@@ -90,19 +83,27 @@ function buildExamples() {
 
 function buildFindings() {
   $("findings").hidden = !study.findings.length;
-  for (const { result, claim, verdict, number, why, view } of study.findings) {
+  for (const { result, claim, verdict, number, interval, smallest_effect: effect, why, view } of study.findings) {
     const row = element("tr");
     const cell = element("td", view ? "" : `not here: ${result} of the report`);
     if (view) {
       cell.append(linkTo(view, `show ${result}`, { "aria-label": `show ${result}: ${claim}` }));
       row.dataset.view = addressOf({ ...initial, ...view });
     }
-    row.append(element("td", claim), element("td", verdict), cell, element("td", number || why));
+    // Narrow screens show the name of a number before it, since the table has no head there.
+    const numbers = [
+      number ? ["number", number] : ["reason", why],
+      ["95 % interval", interval],
+      ["smallest effect that it could see", effect],
+    ].map(([name, words]) => element("td", words, { "data-name": name }));
+    row.append(element("td", claim), element("td", verdict), cell, ...numbers);
     $("claims").tBodies[0].append(row);
   }
 }
 
 function setControls() {
+  markNetworks();
+  countNetworks();
   for (const button of document.querySelectorAll("[data-network]")) {
     const role = { [state.second]: "second", [state.first]: "first" }[button.dataset.network];
     if (role) button.dataset.role = role;
@@ -119,8 +120,8 @@ function setControls() {
   document.querySelector(`input[name="view"][value="${state.view}"]`).checked = true;
   document.querySelector(`input[name="without"][value="${state.without}"]`).checked = true;
   $("map").value = state.map;
-  $("threshold").value = state.threshold;
-  $("threshold-value").textContent = Number(state.threshold).toFixed(2);
+  $("contrast").value = state.contrast;
+  $("contrast-value").textContent = sliderInWords();
   for (const box of $("kinds").querySelectorAll("input")) box.checked = kindsIn(state).has(box.value);
   $("pin").replaceChildren(element("option", "none", { value: "" }), ...layersToPin());
   $("pin").value = state.pin;
@@ -158,7 +159,7 @@ function connect() {
     }
   }
   $("map").addEventListener("change", (event) => change({ map: event.target.value }));
-  $("threshold").addEventListener("input", (event) => change({ threshold: event.target.value }));
+  $("contrast").addEventListener("input", (event) => change({ contrast: event.target.value }));
   $("pin").addEventListener("change", (event) => change({ pin: event.target.value }));
   for (const button of document.querySelectorAll("[data-export]")) {
     button.addEventListener("click", () => inTurn(() => exportAs(button.dataset.export)));
@@ -201,6 +202,8 @@ async function start() {
   buildKinds();
   buildExamples();
   buildFindings();
+  $("contrast").max = LARGEST_CONTRAST;
+  for (const text of document.querySelectorAll(".least-contrast")) text.textContent = study.least_contrast.toFixed(2);
   $("map").append(...Object.keys(study.colour_maps).map((name) => element("option", name, { value: name })));
   const script = element("script", new TextDecoder().decode(await unzipped($("library").textContent)));
   document.head.append(script);

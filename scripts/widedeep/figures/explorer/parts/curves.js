@@ -59,11 +59,13 @@ function addCurves({ traces, layout, architectures, theme, write }, panel, axis,
   title(0, isPinned ? `${panel.valuesName} with ${pinnedName}` : "no layer pinned: choose one in the heatmap");
   if (isPinned) curve(1, "", positions, panel.columns.map((column) => panel.values[panel.pinned][column]), lines(rowColour));
 
-  title(1, "first component's share; shaded: in the block structure");
+  const inBlock = positionsInside(panel.columns, panel.block.columns);
+  title(1, `first component's share${inBlock ? "; shaded: the block structure" : ""}`);
   curve(2, "", positions, panel.columns.map((column) => panel.second.share[column]), lines(shareColour));
-  for (const [first, last] of runs(panel.columns, (layer) => panel.second.in_block[layer])) {
-    const band = { x0: first - 0.5, x1: last + 0.5, y0: 0, y1: 1, fillcolor: theme.line, opacity: 0.5, line: { width: 0 } };
-    layout.shapes.push({ type: "rect", xref: axis.x, yref: `${axis.y[2]} domain`, layer: "below", ...band });
+  for (const y of inBlock ? axis.y.slice(1) : []) {
+    const [x0, x1] = [inBlock[0] - 0.5, inBlock[1] + 0.5];
+    const band = { x0, x1, y0: 0, y1: 1, fillcolor: theme.line, opacity: 0.5, line: { width: 0 } };
+    layout.shapes.push({ type: "rect", xref: axis.x, yref: `${y} domain`, layer: "below", ...band });
   }
 
   const isNew = (name) => !traces.some((trace) => trace.name === name);

@@ -37,25 +37,6 @@ function transposed(matrix) {
   return Array.from(matrix[0], (_, column) => Float64Array.from(matrix, (row) => row[column]));
 }
 
-/**
- * The largest contiguous range of layers in which all pairs have a CKA of at least the threshold, as [first, last] layer.
- * Ties: the first range. Null if no layer is defined. The rule of block_size in analysis/block_structure.py.
- */
-function blockRange(matrix, threshold) {
-  const alike = (a, b) => matrix[a][b] >= threshold && matrix[b][a] >= threshold;
-  let start = 0;
-  let found = null;
-  for (let end = 0; end < matrix.length; end++) {
-    // No pair in the range may be below the threshold, so start after the last layer that is unlike layer `end`.
-    for (let layer = end; layer >= start; layer--) {
-      if (!alike(end, layer)) start = layer + 1;
-    }
-    const longest = found ? found[1] - found[0] + 1 : 0;
-    if (end + 1 - start > longest) found = [start, end];
-  }
-  return found;
-}
-
 /** The layer at the nearest relative depth in a network of `otherLayers` layers: equal_depth in analysis/block_structure.py. */
 function atEqualDepth(layer, layers, otherLayers) {
   const depth = layers === 1 ? 0 : layer * ((otherLayers - 1) / (layers - 1));

@@ -4,27 +4,28 @@
 // Enough digits that rounding adds little to the error of the stored values.
 const CSV_DIGITS = 7;
 
-const inRange = (layer, range) => (range && layer >= range[0] && layer <= range[1] ? "yes" : "no");
 const yesOrNo = (value) => (value ? "yes" : "no");
+// Empty for a network with too few residual blocks, of which nothing is known.
+const inBlock = (network, layer, range) => network.block && yesOrNo(range && layer >= range[0] && layer <= range[1]);
 const seenOf = (layers, [from, to]) => layers.slice(from, to + 1);
 const written = (value) => (Number.isNaN(value) ? null : value.toFixed(CSV_DIGITS));
 
 /** Rows of the table of cells: CKA of all visible pairs of layers. */
 function cellsOfCsv() {
-  const of = (side) => ["network", "layer", "name", "kind", "stage", "in_square"].map((key) => `${key}_${side}`);
-  const header = [...of("row"), ...of("column"), "cka", "without_first_component", "threshold_of_square", "pinned_row"];
+  const of = (side) => ["network", "layer", "name", "kind", "stage", "in_block_structure"].map((key) => `${key}_${side}`);
+  const header = [...of("row"), ...of("column"), "cka", "without_first_component", "contrast_threshold", "pinned_row"];
   const words = (network, layer, range) => {
     const { names, kinds, stages } = layersOf(network);
-    return [network.label, layer, names[layer], kinds[layer], stages[layer], inRange(layer, range)];
+    return [network.label, layer, names[layer], kinds[layer], stages[layer], inBlock(network, layer, range)];
   };
-  const lines = shown.flatMap(({ first, second, rows, columns, seen, values, square, pinned, without }) =>
+  const lines = shown.flatMap(({ first, second, rows, columns, seen, values, block, pinned, without }) =>
     seenOf(rows, seen.rows).flatMap((row) =>
       seenOf(columns, seen.columns).map((column) => [
-        ...words(first, row, square.rows),
-        ...words(second, column, square.columns),
+        ...words(first, row, block.rows),
+        ...words(second, column, block.columns),
         written(values[row][column]),
         yesOrNo(without),
-        state.threshold,
+        state.contrast,
         yesOrNo(row === pinned),
       ]),
     ),
@@ -35,10 +36,10 @@ function cellsOfCsv() {
 /** Rows of the table of layers: the curves, one line per visible layer. */
 function layersOfCsv() {
   const header =
-    "network,layer,name,kind,stage,shape,share_of_first_component,in_block_structure,in_square,threshold_of_square," +
+    "network,layer,name,kind,stage,shape,share_of_first_component,in_block_structure,contrast,contrast_threshold," +
     "pinned_network,pinned_layer,cka_with_pinned,without_first_component,probe_before,probe_after,accuracy_without_block," +
     "accuracy_without_block_and_rest_of_stage,accuracy_of_network";
-  const lines = shown.flatMap(({ first, second, columns, seen, values, square, pinned, without, series }) => {
+  const lines = shown.flatMap(({ first, second, columns, seen, values, block, pinned, without, series }) => {
     const { names, kinds, stages, shapes } = layersOf(second);
     const valueIn = (points) => (layer) => points.find((point) => point.layer === layer)?.value;
     const [after, before, alone, fromTheEnd] = series.map(valueIn);
@@ -50,9 +51,9 @@ function layersOfCsv() {
       stages[layer],
       shapes[layer],
       second.share[layer],
-      yesOrNo(second.in_block[layer]),
-      inRange(layer, square.columns),
-      state.threshold,
+      inBlock(second, layer, block.columns),
+      second.block?.contrast,
+      state.contrast,
       pinned === null ? null : first.label,
       pinned === null ? null : layersOf(first).names[pinned],
       pinned === null ? null : written(values[pinned][layer]),
@@ -84,7 +85,7 @@ function captionOf() {
   const removed = { 1: ", without first components", both: ", with and without first components" }[state.without] ?? "";
   return [
     `Explorer of ${study.study}: CKA ${of} ${networks.join(" and ")}${removed}.`,
-    `Largest square of similar layers (CKA of at least ${Number(state.threshold).toFixed(2)}): ${$("block").textContent}`,
+    `Block structure (a range of layers counts from a contrast of ${sliderInWords()}): ${$("block").textContent}`,
     `Pinned layer: ${pinInWords()}.`,
     `View: ${location.pathname.split("/").at(-1)}${addressOf(state)}`,
   ];

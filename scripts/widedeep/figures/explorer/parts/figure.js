@@ -1,7 +1,7 @@
 "use strict";
 // The drawing: one column per panel, the heatmap on top and three curves below it on the same axis of layers.
 //
-// A panel is {title, valuesName, without, which, first, second, values, rows, columns, seen, square, pinned, series, hidden}:
+// A panel is {title, valuesName, without, which, first, second, values, rows, columns, seen, block, pinned, series, hidden}:
 //   title: lines above it
 //   valuesName: name of its values
 //   without: whether they are without first components
@@ -10,7 +10,7 @@
 //   values: matrix over all their layers
 //   rows, columns: indices of the layers that are shown
 //   seen: {rows, columns}, [first, last] position among the shown layers that the reader has zoomed to
-//   square: {rows, columns}, the largest range of similar layers of each network, or null
+//   block: {rows, columns}, [first, last] layer of the block structure of each network, or null
 //   pinned: a layer of the first network, or null
 //   series: accuracies of the second network, from seriesOf in curves.js
 //   hidden: number of accuracies without a shown layer
@@ -242,7 +242,7 @@ function addHeatmap({ traces, layout, colours, theme, write, upFraction }, panel
   }
 }
 
-/** Add borders of stages, and outline the square of one network, or a range beside its own axis for each of two. */
+/** Add borders of stages, and outline the block structure of one network, or of two, each beside its own axis. */
 function addFrames({ layout, architectures, theme }, panel, axis, place) {
   const onHeatmap = { xref: axis.x, yref: axis.y[0] };
   const [right, upper] = [panel.columns.length - 0.5, panel.rows.length - 0.5];
@@ -257,8 +257,8 @@ function addFrames({ layout, architectures, theme }, panel, axis, place) {
     for (const line of BORDER) layout.shapes.push({ ...onHeatmap, type: "line", x0: -0.5, x1: right, y0: y, y1: y, line });
   }
 
-  const columns = positionsInside(panel.columns, panel.square.columns);
-  const rows = positionsInside(panel.rows, panel.square.rows);
+  const columns = positionsInside(panel.columns, panel.block.columns);
+  const rows = positionsInside(panel.rows, panel.block.rows);
   const outline = (corners) => FRAME.forEach((line) => layout.shapes.push({ type: "rect", ...corners, line }));
   const across = columns && { xref: axis.x, x0: columns[0] - 0.5, x1: columns[1] + 0.5 };
   const up = rows && { yref: axis.y[0], y0: rows[0] - 0.5, y1: rows[1] + 0.5 };

@@ -44,23 +44,20 @@ async function panelsOfOne(without, both) {
   const networks = [first, second];
   const panel = (rows, columns, values) =>
     panelOf(networks[rows - 1], networks[columns - 1], { rows, columns }, values, without, both);
-  if (between) return [await panel(1, 2, between)];
+  if (between) return [panel(1, 2, between)];
   const shownAlone = second ? [1, 2] : [1];
   return Promise.all(shownAlone.map(async (which) => panel(which, which, await matrixOf(networks[which - 1], without))));
 }
 
-async function panelOf(first, second, which, values, without, both) {
+function panelOf(first, second, which, values, without, both) {
   const kinds = kindsIn(state);
-  const squareOf = async (one) => outlined(blockRange(await matrixOf(one, without), Number(state.threshold)));
-  const rowSquare = await squareOf(first);
-  const columnSquare = second === first ? rowSquare : await squareOf(second);
   const rows = layersOfKinds(layersOf(first), kinds);
   const columns = layersOfKinds(layersOf(second), kinds);
   const seen = (layers, words, of) => positionsInside(layers, inNetwork(words, of, 2)) ?? [0, layers.length - 1];
   const series = seriesOf(second, layersOf(second), columns);
   const valuesName = without ? "CKA without first components" : "CKA";
   return {
-    title: both ? [valuesName, ...titleOf(first, second)] : titleOf(first, second),
+    title: [...(both ? [valuesName] : []), ...titleOf(first, second, without)],
     valuesName,
     without,
     which,
@@ -70,33 +67,18 @@ async function panelOf(first, second, which, values, without, both) {
     rows,
     columns,
     seen: { rows: seen(rows, state.y, which.rows), columns: seen(columns, state.x, which.columns) },
-    square: { rows: rowSquare, columns: columnSquare },
+    block: { rows: blockOf(first), columns: blockOf(second) },
     pinned: inNetwork(state.pin, which.rows, 1)?.[0] ?? null,
     series,
     hidden: series.flat().filter(({ position }) => position === null).length,
   };
 }
 
-/** Lines above a panel: accuracies, and whether the networks have a block structure, which the frame does not show. */
-function titleOf(first, second) {
+/** Lines above a panel: accuracies and block structures. */
+function titleOf(first, second, without) {
   const accuracyOf = ({ name, test_accuracy: accuracy }) => `${name}: ${percent(accuracy)}`;
-  if (first === second) return [accuracyOf(first), ruleFor(first)];
-  return [first, second].map((one) => `${accuracyOf(one)}, ${hasBlock(one) ? "" : "no "}block structure`);
-}
-
-/** The range to outline; null for a range of one layer. */
-function outlined(range) {
-  return range && range[1] > range[0] ? range : null;
-}
-
-function hasBlock(network) {
-  return network.share_in_block >= study.has_block;
-}
-
-/** Text on whether a network has a block structure, which the square of similar layers does not decide. */
-function ruleFor(network) {
-  if (!hasBlock(network)) return "no block structure by the first-component rule";
-  return `block structure: ${percent(network.share_in_block)} of layers by the first-component rule`;
+  if (first === second) return [accuracyOf(first), blockInTitle(first, without)];
+  return [first, second].map((one) => `${accuracyOf(one)}, ${blockInFewWords(one)}`);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -127,7 +109,7 @@ function show() {
     if (wanted !== state) return;
     const lacking = panels.find(({ rows, columns }) => !rows.length || !columns.length);
     tellWhatIsLacking(panels, lacking);
-    const onlyFrames = shownState && Object.keys(wanted).every((key) => key === "threshold" || wanted[key] === shownState[key]);
+    const onlyFrames = shownState && Object.keys(wanted).every((key) => key === "contrast" || wanted[key] === shownState[key]);
     const before = shown;
     [shown, shownState] = [lacking ? [] : panels, wanted];
     if (!hasSameLayers(before, shown)) cursor = null;
@@ -177,9 +159,12 @@ async function draw() {
   afterDrawing();
 }
 
-/** Draw only the frames, which is all that the threshold changes; a large heatmap would take a second. */
+/** Draw only frames, shading and text, which is all that the slider changes; a large heatmap would take a second. */
 async function drawFrames() {
-  await Plotly.relayout("figure", { shapes: drawing(places, theme()).layout.shapes });
+  const { shapes, annotations } = drawing(places, theme()).layout;
+  // Text is slow to draw, and most steps of the slider change none.
+  const hasSameText = JSON.stringify(annotations) === JSON.stringify($("figure").layout.annotations);
+  await Plotly.relayout("figure", hasSameText ? { shapes } : { shapes, annotations });
 }
 
 function drawing(where, colours, caption = []) {
@@ -213,27 +198,8 @@ function networksShown() {
   return [...new Set(shown.flatMap(({ first, second }) => [first, second]))];
 }
 
-/** Text on each network: its largest square of similar layers, and its block structure by the first-component rule. */
-function squaresInWords() {
-  const told = new Map();
-  for (const { first, second, square, without } of shown) {
-    const after = without && state.without === "both" ? ", without first components" : "";
-    told.set(`${first.name}${after}`, squareInWords(first, square.rows));
-    told.set(`${second.name}${after}`, squareInWords(second, square.columns));
-  }
-  return [...told].map(([name, words]) => `${name}: ${words}.`).join(" ");
-}
-
-function squareInWords(network, range) {
-  const { names } = layersOf(network);
-  if (!range) return `no two layers reach it; ${ruleFor(network)}`;
-  const size = range[1] - range[0] + 1;
-  const where = `${names[range[0]]} to ${names[range[1]]}`;
-  return `${size} of ${names.length} layers (${percent(size / names.length)}), ${where}; ${ruleFor(network)}`;
-}
-
 function describe() {
-  say("block", squaresInWords());
+  say("block", blocksInWords());
   say("notes", shown.length ? notes().filter(Boolean).join(" ") : "");
   tellCursor();
   const names = networksShown().map(({ name }) => name);
@@ -256,13 +222,14 @@ function pinInWords() {
 function notes() {
   const [{ first, second }] = shown;
   const isPair = first !== second;
+  const outlined = shown.some(({ block }) => block.rows || block.columns);
   const hidden = shown.reduce((count, panel) => count + panel.hidden, 0);
   return [
     "Layer 0 is at the lower left; dotted lines are borders of stages.",
-    isPair
-      ? "The bar beside each axis is that network's own largest square of similar layers, by its CKA with itself."
-      : "The frame is the largest square of similar layers at the chosen threshold.",
-    "Shaded layers are in the block structure: their first component holds most of the variance and is the same.",
+    `A range of layers counts as a block structure from a contrast of ${sliderInWords()}.`,
+    outlined && (isPair
+      ? "The bar beside each axis is that network's own block structure, by its CKA with itself."
+      : "The frame is the block structure, as found with first components."),
     isPair ? `The two lower curves are of ${second.name}.` : "",
     hidden ? `${hidden} accuracies are not drawn, since no layer of their residual block is shown.` : "",
     kindsIn(state).size < allKinds.length ? "Accuracies stand at the nearest shown layer of their residual block." : "",

@@ -7,6 +7,7 @@ const networkOf = new Map(study.networks.map((network) => [network.label, networ
 const layersOf = (network) => study.architectures[network.model];
 const countOf = (network) => layersOf(network).names.length;
 const allKinds = [...new Set(Object.values(study.architectures).flatMap((architecture) => architecture.kinds))];
+const LARGEST_CONTRAST = 0.3; // of the slider, whose steps are 0.01
 
 const initial = {
   first: study.networks[0].label,
@@ -14,7 +15,7 @@ const initial = {
   view: "pair", // or "side": two networks side by side, each with itself
   without: "", // first components: "", "1" or "both"
   kinds: "",
-  threshold: "0.9",
+  contrast: String(study.least_contrast), // from which a range of layers counts as a block structure
   pin: "", // a layer of the first network, as 20, or of the second, as 2:20
   x: "", // zoomed range of layers on each axis, as 10-40, or of the second network as 2:10-40; all if empty
   y: "",
@@ -30,8 +31,8 @@ function stateIn(fragment) {
   // Layer numbers of a network that the page does not hold mean nothing for another network.
   if (!networkOf.has(next.first)) Object.assign(next, { first: initial.first, pin: "", x: "", y: "" });
   if (!networkOf.has(next.second)) next.second = "";
-  const threshold = Math.round(100 * Number(next.threshold)) / 100;
-  next.threshold = threshold >= 0.5 && threshold <= 1 ? String(threshold) : initial.threshold;
+  const contrast = next.contrast.trim() ? Math.round(100 * Number(next.contrast)) / 100 : NaN;
+  next.contrast = contrast >= 0 && contrast <= LARGEST_CONTRAST ? String(contrast) : initial.contrast;
   if (!Object.hasOwn(study.colour_maps, next.map)) next.map = initial.map;
   if (next.view !== "side") next.view = "pair";
   if (!["1", "both"].includes(next.without)) next.without = "";
