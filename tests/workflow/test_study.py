@@ -42,7 +42,11 @@ def test_everything_is_there_and_nothing_else(finished):
         "fig6-examples",
         "fig6-classes",
     )
-    assert figures == {f"{name}.{end}" for name in names for end in ("pdf", "png", "csv")} | {"B.md", "fig6.csv"}
+    assert figures == {f"{name}.{end}" for name in names for end in ("pdf", "png", "csv")} | {
+        "B.md",
+        "fig6.csv",
+        "G-pairs.csv",
+    }
     pairs = {str(path.relative_to(finished.results / "pairs")) for path in finished.results.glob("pairs/*/*")}
     eight, fourteen = "digits-resnet8-w1-f100", "digits-resnet14-w1-f100"
     assert pairs == {
