@@ -9,7 +9,7 @@ Example (after the examples of scripts/summarise.py and scripts/summarise_pairs.
 
 from widedeep.runtime import command
 
-SENSITIVITY = "Networks with a block structure, by the contrast from which a range of layers counts as one"
+BY_THRESHOLD = "Networks with a block structure, by the contrast from which a range of layers counts as one"
 
 
 def parse(argv):
@@ -31,7 +31,7 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep.findings.decide import decide
+    from widedeep.findings.decide import decide, trained
     from widedeep.findings.sensitivity import sensitivity
     from widedeep.formats import tables
     from widedeep.paper import DECIDING_TABLES
@@ -49,7 +49,7 @@ def main(argv=None):
     table = pd.DataFrame([vars(finding) for finding in found])
     for path in args.out:
         with files.replacing(path) as unfinished:
-            unfinished.write_text(text_of(table, sensitivity(networks), path.rsplit(".", 1)[-1]))
+            unfinished.write_text(text_of(table, sensitivity(trained(networks, args.family)), path.rsplit(".", 1)[-1]))
     for finding in found:
         print(f"{finding.verdict:15} {finding.result:12} {finding.claim}")
 
@@ -64,7 +64,7 @@ def text_of(table, by_threshold, form):
     """
     if form == "csv":
         return table.to_csv(index=False)
-    parts = [(None, table.drop(columns="id")), (SENSITIVITY, by_threshold)]
+    parts = [(None, table.drop(columns="id")), (BY_THRESHOLD, by_threshold)]
     if form == "md":
         return "\n".join(f"{title}\n\n{markdown(part)}" if title else markdown(part) for title, part in parts)
     style = "body{font:15px sans-serif;margin:2em}td,th{padding:.5em;text-align:left;vertical-align:top}"

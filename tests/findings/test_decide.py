@@ -61,6 +61,21 @@ def test_the_files_say_the_same_and_the_number_shows_the_spread(tmp_path):
         assert "0.223 (0.200 to 0.250)" in text  # the table of sensitivity
 
 
+def test_figure_6_decides_nothing_on_configurations_with_networks_that_hardly_trained():
+    table = networks(SMALL, (38, 1, 1, ALL))
+    line = dict.fromkeys(tables.columns("fig6.csv"), 0.0)
+    line |= {"wide": "ResNet-14 1x", "deep": "ResNet-38 1x", "wide_seeds": 4, "deep_seeds": 3, "splits": 35}
+    line |= {"p": 0.01, "p_classes": 0.01}
+    examples = pd.DataFrame([line])
+    for claim in ("examples", "classes"):
+        assert decided(table, examples=examples)[claim].verdict == "reproduced"
+        table.loc[table.index[-1], "train_accuracy"] = 0.5
+        found = decided(table, examples=examples)[claim]
+        assert found.verdict == "not decidable"
+        assert "ResNet-38 1x has seeds that hardly trained" in found.why
+        table.loc[table.index[-1], "train_accuracy"] = 0.99
+
+
 def test_the_sensitivity_counts_networks_by_threshold():
     contrasts = (0.039, 0.04, 0.06, 0.08, 0.099, 0.1, float("nan"))
     table = sensitivity(networks((38, 1, 1, contrasts), (8, 1, 1, (float("nan"),))))

@@ -47,8 +47,17 @@ HAS_ONE = [(110, 1, 1, ALL), (110, 1, 0.25, ALL)]
         # The row that grows furthest decides.
         ("depth", [SMALL, (20, 1, 1, NONE), (14, 4, 1, NONE), (110, 4, 1, ALL)], "reproduced"),
         ("depth", [SMALL, (38, 1, 1, ALL), (56, 2, 1, NONE), (110, 2, 1, NONE)], "reproduced"),  # by a factor
-        # Of rows that grow equally far the narrowest.
-        ("depth", [SMALL, (38, 1, 1, ALL), (14, 2, 1, NONE), (38, 2, 1, NONE)], "reproduced"),
+        # Of rows that grow equally far the one with the most networks, then the narrowest.
+        ("depth", [SMALL, (38, 1, 1, ALL), (14, 2, 1, NONE), (38, 2, 1, NONE[:3])], "reproduced"),
+        ("depth", [SMALL, (38, 1, 1, ALL), (14, 2, 1, NONE), (38, 2, 1, NONE)], "not decidable"),
+        ("depth", [SMALL, (38, 1, 1, ALL), (14, 1, 0.25, MANY_NONE), (38, 1, 0.25, MANY_NONE)], "not decidable"),
+        # Significantly more large ones, but most small ones have one too, or most large ones lack it.
+        ("depth", [(14, 1, 1, MANY * 3 + NONE), (38, 1, 1, MANY * 6)], "not reproduced"),
+        (
+            "depth",
+            [(14, 1, 1, MANY_NONE * 5), (38, 1, 1, (*MANY[:8], *MANY_NONE, *MANY_NONE, *MANY_NONE))],
+            "not reproduced",
+        ),
         ("width", [SMALL, (14, 6, 1, ALL)], "reproduced"),
         ("width", [SMALL, (14, 6, 1, MANY_NONE)], "not decidable"),
         ("width", [SMALL, (14, 8, 1, MANY_NONE)], "not reproduced"),
@@ -64,6 +73,8 @@ HAS_ONE = [(110, 1, 1, ALL), (110, 1, 0.25, ALL)]
         # Both have a block structure, or none; the contrast grows all the same.
         ("data", [(14, 1, 1, ALL), (*LITTLE, [2 * value for value in ALL])], "reproduced"),
         ("data", [SMALL, (*LITTLE, [value + 0.03 for value in NONE])], "not decidable"),  # by 0.03, give or take 0.02
+        # The contrast grows, but nowhere is a block structure; then one of the nine has one.
+        ("data", [(14, 1, 1, [v - 0.05 for v in MANY_NONE]), (*LITTLE, MANY_NONE)], "not decidable"),
         ("data", [(14, 1, 1, MANY_NONE), (*LITTLE, [value + 0.035 for value in MANY_NONE])], "reproduced"),
         ("data", [SMALL, (*LITTLE, NONE)], "not decidable"),
         ("data", [SMALL, (*LITTLE, NONE), *HAS_ONE], "not decidable"),  # the large one may have grown
@@ -110,6 +121,9 @@ def test_counts_p_and_intervals_are_told():
     assert "reaches" not in few.why
     told = decided(networks(SMALL, (38, 1, 1, ALL), (14, 6, 1, (0.3, 0.3))))["seeds"]  # two seeds are too few
     assert told.number == counts
+    assert told.smallest_effect == ""  # of four small ones up to 0.6 may have one
+    told = decided(networks((14, 1, 1, MANY_NONE), (38, 1, 1, MANY * 2)))["seeds"]
+    assert told.smallest_effect == "15 of 18 large networks against 0 of 9 small ones"
 
 
 def test_seeds_that_hardly_trained_are_not_counted():
@@ -119,6 +133,13 @@ def test_seeds_that_hardly_trained_are_not_counted():
     assert found.verdict == "reproduced"
     assert "3 of 3 large ones" in found.number
     assert found.why.endswith("of the study's networks 1 hardly trained and are left out")
+
+
+def test_appendix_c_tells_which_resnets_have_a_block_structure():
+    found = decided(networks(SMALL, (38, 1, 1, SOME), (38, 1, 1, SOME, PLAIN)))["no-residuals"]
+    assert found.why.endswith("with a block structure: 1 of 3 of ResNet-38 1x")
+    alone = decided(networks(SMALL, (38, 1, 1, SOME, PLAIN)))["no-residuals"]
+    assert alone.why.endswith("with a block structure: none in the study")
 
 
 def test_too_few_residual_blocks_are_not_told_as_no_block():

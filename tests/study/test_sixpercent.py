@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import check_config
+import pandas as pd
 import plan
 import pytest
 import scipy.stats
 
+from widedeep.findings.networks import longest_row
 from widedeep.names import Configuration
 from widedeep.planning.costs import Costs
 from widedeep.planning.images import images_of
@@ -78,6 +80,14 @@ def test_figure_1_decides_when_two_large_networks_lack_a_block(small, large):
     assert decides((0, small), (large - 2, large))
     # Even if the rule is mistaken in one of the small ones.
     assert decides((1, small), (large - 2, large))
+
+
+@pytest.mark.parametrize(("grown", "fixed", "ends"), [("depth", "width", (14, 110)), ("width", "depth", (1, 10))])
+def test_the_rows_that_decide_figure_1_are_those_on_3_000_images(grown, fixed, ends):
+    networks = [network.configuration for network in STUDY.networks if network.configuration.family == "resnet"]
+    row = longest_row(pd.DataFrame([vars(configuration) for configuration in networks]), grown, fixed)
+    assert (row[grown].min(), row[grown].max()) == ends
+    assert {*row.fraction} == {0.06}
 
 
 def test_counts_over_seeds_decide_when_two_large_networks_lack_a_block():

@@ -106,7 +106,7 @@ def power_of_examples(first, second, each_way, level):
     """
     accuracy = np.concatenate([first, second]).mean(axis=0)
     accuracy = accuracy[(accuracy > 0) & (accuracy < 1)].astype(np.float32)
-    weights = _splits(len(first), len(second))[:_SIMULATED_SPLITS]
+    weights = _some(_splits(len(first), len(second)))
     # The same draws for every number of examples, so that power hardly falls where the number rises.
     rng = np.random.default_rng(random_seed("power by example", len(first), len(second)))
     seen = 0
@@ -137,7 +137,7 @@ def power_of_classes(first, second, labels, classes, points, level):
         share of simulated studies with a difference
     """
     known = _Classes.of(np.concatenate([first, second]), labels, classes)
-    weights = _splits(len(first), len(second))[:_SIMULATED_SPLITS]
+    weights = _some(_splits(len(first), len(second)))
     rng = np.random.default_rng(random_seed("power by class", len(first), len(second)))
     seen = 0
     for _ in range(_SIMULATIONS):
@@ -223,6 +223,12 @@ def _splits(first, second):
         row[list(members)] = 1 / first
     weights.flags.writeable = False  # it is kept
     return weights
+
+
+def _some(weights):
+    """Evenly spaced splits, the observed one first, for the tests of simulated studies."""
+    chosen = np.linspace(0, len(weights) - 1, min(len(weights), _SIMULATED_SPLITS))
+    return weights[chosen.astype(int)]
 
 
 def _mean_squares(weights, correct):

@@ -6,7 +6,7 @@ intervals are by the jackknife over networks.
 
 from widedeep.analysis.block_structure import LEAST_CONTRAST
 from widedeep.findings.statistics import of_mean_over_pairs
-from widedeep.findings.verdicts import FEWEST_SEEDS, NOT_DECIDABLE, SIMILAR, WORSE, by_interval, finding
+from widedeep.findings.verdicts import FEWEST_SEEDS, NOT_DECIDABLE, SIMILAR, WORSE, by_interval, finding, told
 
 
 def equal_depth(pairs):
@@ -20,7 +20,7 @@ def equal_depth(pairs):
     if without["first"].nunique() < FEWEST_SEEDS:
         return finding(claim, NOT_DECIDABLE, f"pairs of fewer than {FEWEST_SEEDS} networks without a block structure")
     interval = of_mean_over_pairs(without["first"], without["second"], without.equal_depth)
-    number = f"mean CKA at equal relative depth {interval.value:.2f}"
+    number = f"mean CKA at equal relative depth {told(interval.value, SIMILAR)[0]}"
     why = f"{len(without)} ordered pairs of {interval.number} networks without a block structure"
     return by_interval(claim, number, interval, SIMILAR, "above", why)
 
@@ -42,6 +42,6 @@ def own_block(pairs):
         having["first"], having["second"], differences, lambda network: others > 1 and network in firsts
     )
     number = f"best CKA with a layer of the other network: {having.best_inside.mean():.2f} in the block structure, "
-    number += f"{having.best_outside.mean():.2f} outside, {interval.value:.2f} more"
+    number += f"{having.best_outside.mean():.2f} outside, {told(interval.value, WORSE)[0]} more"
     why = f"{len(having)} ordered pairs whose first network has a block structure"
     return by_interval(claim, number, interval, WORSE, "above", why)

@@ -22,6 +22,7 @@ from widedeep.findings.verdicts import (
     detectable_in_words,
     finding,
     interval_in_words,
+    told,
 )
 
 
@@ -83,7 +84,7 @@ def weakened_block(networks):
     if chosen is None:
         return _too_few(claim)
     interval = of_mean(chosen.contrast_without_first_component / chosen.contrast)
-    number = f"{interval.value:.2f} of the contrast is left"
+    number = f"{told(interval.value, WEAKENED)[0]} of the contrast is left"
     return by_interval(claim, number, interval, WEAKENED, "below", f"{len(chosen)} networks with a block structure")
 
 

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from widedeep.findings import between, components, minibatches, predictions, residual_blocks, within
 from widedeep.findings.networks import of_deciding_family, which_hardly_trained, without_names
+from widedeep.findings.verdicts import NOT_DECIDABLE
 from widedeep.names import label
+from widedeep.networks.families import configuration_title
 
 
 def decide(networks, pairs, blocks, examples, agreement, convergence, family=None):
@@ -26,10 +28,11 @@ def decide(networks, pairs, blocks, examples, agreement, convergence, family=Non
     Raises:
         UserError: no network is of the family.
     """
-    untrained = networks[which_hardly_trained(networks, of_deciding_family(networks, family))]
+    kept = trained(networks, family)
+    untrained = networks.drop(kept.index)
     labels = [label(model, seed) for model, seed in zip(untrained.model, untrained.seed, strict=True)]
-    trained = networks.drop(untrained.index)
-    resnets = of_deciding_family(trained, family)
+    resnets = of_deciding_family(kept, family)
+    names = {configuration_title(network) for _, network in untrained.iterrows()}
     blocks, pairs = blocks[~blocks.network.isin(labels)], without_names(pairs, labels)
     by_capacity = [
         within.depth_or_width(resnets, "depth", "width"),
@@ -42,22 +45,47 @@ def decide(networks, pairs, blocks, examples, agreement, convergence, family=Non
         by_capacity = [replace(finding, why=why) for finding in by_capacity]
     of_trained = [
         *by_capacity,
-        components.shared_component(trained),
-        components.dominant_component(trained),
-        components.weakened_block(trained),
-        components.vanished_block(trained),
+        components.shared_component(kept),
+        components.dominant_component(kept),
+        components.weakened_block(kept),
+        components.vanished_block(kept),
         residual_blocks.rising_probes(blocks),
         residual_blocks.flat_probes(blocks),
         residual_blocks.deleted_blocks(blocks),
         between.equal_depth(pairs),
         between.own_block(pairs),
-        within.no_residuals(trained),
+        within.no_residuals(kept),
     ]
     left_out = f"; of the study's networks {len(untrained)} hardly trained and are left out" if len(untrained) else ""
     return [
         *(replace(finding, why=finding.why + left_out) for finding in of_trained),
-        predictions.examples(examples),
-        predictions.classes(examples),
+        *(
+            _of_trained(found, examples, names)
+            for found in (predictions.examples(examples), predictions.classes(examples))
+        ),
         predictions.agreement(without_names(agreement, labels)),
         minibatches.convergence(convergence),
     ]
+
+
+def _of_trained(found, examples, names):
+    """A finding on figure 6, not decidable if one of the two configurations has networks that hardly trained.
+
+    Args:
+        found: Finding.
+        examples: DataFrame of scripts/compare_examples.py --summary.
+        names: set of the titles of configurations with such networks.
+    """
+    untrained = ", ".join(sorted({*examples.wide, *examples.deep} & names))
+    if not untrained:
+        return found
+    return replace(
+        found,
+        verdict=NOT_DECIDABLE,
+        why=f"{untrained} has seeds that hardly trained; compare other networks (figures.fig6)",
+    )
+
+
+def trained(networks, family):
+    """Select the networks that trained, from a DataFrame of scripts/summarise.py; `family` as in decide."""
+    return networks[~which_hardly_trained(networks, of_deciding_family(networks, family))]

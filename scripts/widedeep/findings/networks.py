@@ -63,7 +63,7 @@ def without_names(pairs, names):
 def longest_row(networks, grown, fixed):
     """Select the row of the grid in which `grown` increases by the largest factor, all else being equal.
 
-    Ties: the row with the most data, then with the smallest `fixed`.
+    Ties: the row with the most networks, then with the most data, then with the smallest `fixed`.
 
     Args:
         networks: DataFrame of networks of one family.
@@ -75,7 +75,7 @@ def longest_row(networks, grown, fixed):
     rows = [row for _, row in networks.groupby(["fraction", fixed]) if row[grown].nunique() > 1]
     return max(
         rows,
-        key=lambda row: (row[grown].max() / row[grown].min(), row.fraction.iloc[0], -row[fixed].iloc[0]),
+        key=lambda row: (row[grown].max() / row[grown].min(), len(row), row.fraction.iloc[0], -row[fixed].iloc[0]),
         default=None,
     )
 

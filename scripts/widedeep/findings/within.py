@@ -37,8 +37,8 @@ def depth_or_width(networks, grown, fixed):
     """Figure 1, claims `depth` and `width`: large networks have a block structure, small ones have none.
 
     Compares the ends of one row of the grid. Reproduced if Fisher's exact test finds more networks with a block
-    structure among the large ones. Not reproduced if most of the large ones lack it or most of the small ones have it,
-    by exact intervals, in a study that could have seen one.
+    structure among the large ones. Not reproduced, whatever the test says, if most of the large ones lack it or most of
+    the small ones have it, by exact intervals, in a study that could have seen one.
 
     Args:
         networks: DataFrame of networks of one family.
@@ -53,7 +53,8 @@ def depth_or_width(networks, grown, fixed):
         return finding(claim, NOT_DECIDABLE, obstacle)
     counts = count([small]), count([large])
     if not all(number for _, number in counts):
-        return finding(claim, NOT_DECIDABLE, f"{name_and_layers(small)} has too few residual blocks")
+        few = small if not counts[0][1] else large
+        return finding(claim, NOT_DECIDABLE, f"{name_and_layers(few)} has too few residual blocks")
     number = f"{_in_words(*counts)}, p = {fisher(*counts):.2g}; mean contrast {small.contrast.mean():.3f} and "
     number += f"{large.contrast.mean():.3f}"
     why = f"{name_and_layers(small)} and {name_and_layers(large)}"
@@ -70,11 +71,10 @@ def _more_often(small, large):
     """The verdict on "large networks have a block structure, small ones have none", from two (count, number)."""
     share_small, share_large = of_share(*small), of_share(*large)
     significant = fisher(small, large) <= SIGNIFICANT
-    if significant and share_large.value > share_small.value:
-        return REPRODUCED
-    if significant or share_large.high < MOST or share_small.low > MOST:
+    more = share_large.value > share_small.value
+    if share_large.high < MOST or share_small.low > MOST or (significant and not more):
         return NOT_REPRODUCED
-    return NOT_DECIDABLE
+    return REPRODUCED if significant else NOT_DECIDABLE
 
 
 def seeds(networks):
@@ -82,7 +82,8 @@ def seeds(networks):
 
     Counts the networks at the ends of both rows. Reproduced if, by exact intervals, most small ones lack it and most
     large ones have it, and at most a fifth of the small and at least four fifths of the large ones do. Not reproduced
-    if the interval of one of these two shares lies wholly on the other side of its fifth.
+    if the interval of one of these two shares lies wholly on the other side of its fifth. An interval wholly above four
+    fifths would take 17 large networks that all have one.
     """
     claim = "seeds"
     rows = {grown: longest_row(networks, grown, fixed) for grown, fixed in (("depth", "width"), ("width", "depth"))}
@@ -94,17 +95,23 @@ def seeds(networks):
     why = "; ".join(f"{name_of(small)} and {name_of(large)}" for small, large in compared.values())
     if not all(number for _, number in counts):
         return finding(claim, NOT_DECIDABLE, f"{why}: too few residual blocks")
-    of_small, of_large = of_share(*small), of_share(*large)
-    verdict = NOT_DECIDABLE
-    if of_small.high < MOST < of_large.low and of_small.value <= 1 - NEARLY_ALWAYS and of_large.value >= NEARLY_ALWAYS:
-        verdict = REPRODUCED
-    elif of_small.low > 1 - NEARLY_ALWAYS or of_large.high < NEARLY_ALWAYS:
-        verdict = NOT_REPRODUCED
-        if not all(could_have_block(networks, grown, pair[1].fraction.iloc[0]) for grown, pair in compared.items()):
-            verdict, why = NOT_DECIDABLE, f"{why}: no network is large enough for a block structure"
-    enough = [k for k in range(large[1] + 1) if of_share(k, large[1]).low > MOST]
-    smallest = f"{enough[0]} of {large[1]} large networks" if enough else ""
+    verdict = _nearly_always(*counts)
+    if verdict == NOT_REPRODUCED and not all(
+        could_have_block(networks, grown, pair[1].fraction.iloc[0]) for grown, pair in compared.items()
+    ):
+        verdict, why = NOT_DECIDABLE, f"{why}: no network is large enough for a block structure"
+    smallest = _fewest_that_decide(*counts, _nearly_always)
     return finding(claim, verdict, why, _in_words(*counts), _intervals(*counts), smallest)
+
+
+def _nearly_always(small, large):
+    """The verdict on "small networks lack a block structure, large ones nearly always have it", as in `seeds`."""
+    of_small, of_large = of_share(*small), of_share(*large)
+    if of_small.low > 1 - NEARLY_ALWAYS or of_large.high < NEARLY_ALWAYS:
+        return NOT_REPRODUCED
+    most = of_small.high < MOST < of_large.low
+    nearly = of_small.value <= 1 - NEARLY_ALWAYS and of_large.value >= NEARLY_ALWAYS
+    return REPRODUCED if most and nearly else NOT_DECIDABLE
 
 
 def data(networks):
@@ -112,7 +119,8 @@ def data(networks):
 
     Compares the mean contrast on the least and on the most data by Welch's interval, for every configuration that was
     trained on both; the level is divided by their number (Bonferroni). Reproduced if the contrast of one grows by more
-    than GROWN and that of none falls by as much. Not reproduced if none can have grown by as much.
+    than GROWN, some of its networks on the least data have a block structure, and the contrast of none falls by as
+    much. Not reproduced if none can have grown by as much.
     """
     claim = "data"
     compared, skipped = [], []
@@ -126,12 +134,17 @@ def data(networks):
         return finding(claim, NOT_DECIDABLE, why)
     level = 1 - (1 - LEVEL) / len(compared)
     intervals = [of_difference(little.contrast, much.contrast, level) for little, much in compared]
-    gained = [above(interval, GROWN) == REPRODUCED for interval in intervals]
+    grown = [above(interval, GROWN) == REPRODUCED for interval in intervals]
+    gained = [more and len(with_block(little)) > 0 for more, (little, _) in zip(grown, compared, strict=True)]
     lost = [interval.high < -GROWN for interval in intervals]
-    could = any(could_have_block(networks, grown, compared[0][0].fraction.iloc[0]) for grown in ("depth", "width"))
+    could = any(
+        could_have_block(networks, size, little.fraction.iloc[0])
+        for size in ("depth", "width")
+        for little, _ in compared
+    )
     if any(gained) and not any(lost):
         verdict = REPRODUCED
-    elif not any(gained) and could and (any(lost) or all(interval.high < GROWN for interval in intervals)):
+    elif not any(grown) and could and (any(lost) or all(interval.high < GROWN for interval in intervals)):
         verdict = NOT_REPRODUCED
     else:
         verdict = NOT_DECIDABLE
@@ -191,8 +204,18 @@ def no_residuals(networks):
     if lacking:
         names = ", ".join(name_of(without[key]) for key in lacking)
         return finding(claim, NOT_REPRODUCED, f"ResNets of the same size as {names} have a block structure", *told)
-    why = "too few seeds for a verdict" if seen else "no ResNet of these sizes has a block structure either"
+    words = "; ".join(
+        f"{found} of {of} of {name_of(_of_size(resnets, size, key))}" for key, (found, of) in same.items()
+    )
+    why = (
+        f"too few seeds for a verdict; ResNets of the same sizes with a block structure: {words or 'none in the study'}"
+    )
     return finding(claim, NOT_DECIDABLE, why, *told)
+
+
+def _of_size(resnets, size, key):
+    """The lines of one configuration, by the key of a group by family and size."""
+    return resnets[(resnets[["family", *size]] == list(key)).all(axis=1)]
 
 
 def _counts_beyond_mistakes(number, tests):
@@ -215,9 +238,9 @@ def _intervals(small, large):
     return "share of small ones {0.low:.2f} to {0.high:.2f}, of large ones {1.low:.2f} to {1.high:.2f}".format(*parts)
 
 
-def _fewest_that_decide(small, large):
+def _fewest_that_decide(small, large, rule=_more_often):
     """The fewest large networks with a block structure that decide if no small one has one; "" if none do."""
     for found in range(large[1] + 1):
-        if _more_often((0, small[1]), (found, large[1])) == REPRODUCED:
+        if rule((0, small[1]), (found, large[1])) == REPRODUCED:
             return f"{found} of {large[1]} large networks against 0 of {small[1]} small ones"
     return ""

@@ -8,11 +8,9 @@ from matplotlib.colors import to_hex
 from widedeep.analysis.block_structure import LEAST_CONTRAST
 from widedeep.figures.explorer import page, views
 from widedeep.figures.explorer.networks import network_of, pairs_among
+from widedeep.findings.sensitivity import CONTRASTS
 from widedeep.formats import dataset, tables
 from widedeep.runtime.errors import UserError
-
-# The page counts the networks whose contrast reaches each of these.
-SENSITIVITY = (0.04, 0.06, 0.08, 0.1)
 
 
 def contents_of(name, folders, data, pair_files, findings, family, room):
@@ -36,7 +34,7 @@ def contents_of(name, folders, data, pair_files, findings, family, room):
     study = {
         "study": name,
         "least_contrast": LEAST_CONTRAST,
-        "sensitivity": SENSITIVITY,
+        "sensitivity": CONTRASTS,
         "colour_maps": colour_maps(),
     }
     # 1,000 bytes for the view of each finding, which names two networks and a layer.
