@@ -79,7 +79,8 @@ def study(tmp_path_factory):
         run(
             dump_activations, first / "model.safetensors", *data_set, *DUMP, "--form", "raw", "--out", folder / "raw.h5"
         )
-        run(compute_cka, first / "activations.h5", "--out", first / "cka.h5")
+        for seed in (1, 2):
+            run(compute_cka, folder / f"seed{seed}/activations.h5", "--out", folder / f"seed{seed}/cka.h5")
         probes = ["--probes", first / "probes.csv", "--deletion", first / "deletion.csv"]
         run(probe_residual_blocks, first / "model.safetensors", *data_set, *PROBES, *probes)
         run(summarise, first, "--out", folder / "summary.csv")
@@ -137,7 +138,7 @@ def verdicts():
 # A main program, the file of the study that is damaged, its name there, and those that stay whole.
 STAGES = {
     "dump": (cka_of_dump, "activations.h5", "seed1/activations.h5", {}),
-    "pairs": (table_of_pairs, "pairs.h5", "pairs.h5", {"seed1.pca.h5": "seed1/pca.h5", "pca.h5": "seed2/pca.h5"}),
+    "pairs": (table_of_pairs, "pairs.h5", "pairs.h5", {"seed1.cka.h5": "seed1/cka.h5", "cka.h5": "seed2/cka.h5"}),
     "own CKA": (table_of_pairs, "cka.h5", "seed2/cka.h5", {"pairs.h5": "pairs.h5", "seed1.cka.h5": "seed1/cka.h5"}),
     "predictions": (answers, "predictions.h5", "seed1/predictions.h5", {}),
     "weights": (dump_of_network, "model.safetensors", "seed1/model.safetensors", {"dataset.h5": "dataset.h5"}),

@@ -71,7 +71,7 @@ EDITS = [
         "widedeep/analysis/block_structure.py",
         "threshold=0.9",
         "threshold=0.8",
-        {"plot_components.py", "summarise.py", "summarise_pairs.py"},
+        {"plot_components.py", "plot_heatmaps.py", "summarise.py", "summarise_pairs.py"},
     ),
     ("widedeep/runtime/command.py", "default=1", "default=2", set()),
     ("widedeep/runtime/files.py", "indent=2", "indent=3", set()),

@@ -131,7 +131,7 @@ CHANGES = {
         new(1),
     ),
     "a rule of the findings": (
-        edit("scripts/widedeep/findings/verdicts.py", "FALL = 0.2", "FALL = 0.3"),
+        edit("scripts/widedeep/findings/verdicts.py", "WORSE = 0.2", "WORSE = 0.3"),
         reruns("findings"),
     ),
     "the explorer's page": (

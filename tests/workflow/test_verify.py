@@ -65,7 +65,7 @@ def test_a_finished_study_is_well(finished):
     assert (outcome.wrong, outcome.unmade, outcome.unknown) == ({}, {}, 0)
     counts = {"model.safetensors": 6, "activations.h5": 6, "probes.csv": 2, "pairs/*.h5": 4, "dataset.h5": 1}
     assert {kind: outcome.checked[kind] for kind in counts} == counts
-    assert outcome.checked.total() == 118
+    assert outcome.checked.total() == 119
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_models_and_provenance_have_schema_versions_too(copied):
         ("figures/fig1.csv", r",1\.0+\n", ",inf\n", "'inf'.* cka.* 2"),
         ("figures/B.csv", r"resnet,1\.", "resnet,l.", "fraction.* 2"),
         ("summary.csv", r",seed,", ",sead,", "sead"),
-        ("pairs.csv", r"0\.0000,", ",", "contrast_first.* 2"),
+        ("pairs.csv", r",-?\d\.\d{6},", ",much,", "'much'.* contrast_first.* 2"),
         ("summary.csv", r"\n.*\n", "\n", " 1 .*resnet8-w1-f100/seed1"),
         ("provenance.csv", r"resnet8-w2", "resnet8-w4", " 2 .*resnet8-w2-f100/seed1"),
     ],
