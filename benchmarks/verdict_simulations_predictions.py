@@ -16,8 +16,11 @@ import pandas as pd  # noqa: E402
 from widedeep.analysis import examples, permutations  # noqa: E402
 from widedeep.analysis.agreement import kappa_of_errors  # noqa: E402
 from widedeep.findings import predictions  # noqa: E402
-from widedeep.findings.statistics import of_difference  # noqa: E402
-from widedeep.findings.verdicts import MATCHED, REPRODUCED, SIGNIFICANT  # noqa: E402
+from widedeep.findings.statistics import (
+    SIGNIFICANT,  # noqa: E402
+    of_difference,  # noqa: E402
+)
+from widedeep.findings.verdicts import MATCHED, REPRODUCED  # noqa: E402
 
 CLASSES = 10
 # Standard deviations: of difficulties, of the mean difficulties of classes, of abilities over seeds. Accuracy is about

@@ -135,8 +135,7 @@ def table_of_classes(wide, deep, labels, classes):
 def summary_of(wide, deep, labels, by_class):
     """The summary of both figures for findings, a dict with the columns of fig6.csv."""
     from widedeep.analysis import examples, permutations
-    from widedeep.findings.statistics import POWER, of_difference
-    from widedeep.findings.verdicts import SIGNIFICANT
+    from widedeep.findings.statistics import POWER, SIGNIFICANT, of_difference
 
     sets = examples.matched_sets(wide.correct, deep.correct)
     # At 90 %, so that two one-sided tests at 5 % show that the accuracies are close.

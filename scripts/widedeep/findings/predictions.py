@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from widedeep.analysis.permutations import POINTS, PREFERENCE
-from widedeep.findings.statistics import POWER, of_jackknife
+from widedeep.findings.statistics import POWER, SIGNIFICANT, of_jackknife
 from widedeep.findings.verdicts import (
     AGREE_MORE,
     FEWEST_SEEDS,
@@ -17,7 +17,6 @@ from widedeep.findings.verdicts import (
     NOT_DECIDABLE,
     NOT_REPRODUCED,
     REPRODUCED,
-    SIGNIFICANT,
     above,
     by_interval,
     finding,

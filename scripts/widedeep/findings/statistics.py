@@ -13,6 +13,8 @@ import scipy.stats
 
 # Two-sided level of all intervals and tests.
 LEVEL = 0.95
+# A test finds a difference if its p is at most this. With three seeds each, no split of them has a p below 0.1.
+SIGNIFICANT = 0.05
 # The power at which an effect counts as one that the study could have seen.
 POWER = 0.8
 

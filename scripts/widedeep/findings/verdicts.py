@@ -44,9 +44,6 @@ WORSE = 0.2
 FLAT = 0.4
 # Smaller differences of accuracy are noise.
 SLACK = 0.01
-# A difference exceeds what seeds explain if at most this share of the splits of seeds gives one as large. Nothing is
-# decided if there are too few splits for that: with three seeds each, the smallest possible share is 0.1.
-SIGNIFICANT = 0.05
 # Mean accuracies match if the 90 % interval of their difference lies within this.
 MATCHED = 0.02
 # Networks of one architecture agree more if Cohen's kappa of their errors is larger by this than that of others.

@@ -13,7 +13,7 @@ from widedeep.findings.networks import (
     too_few_seeds,
     with_block,
 )
-from widedeep.findings.statistics import LEVEL, fisher, of_difference, of_share
+from widedeep.findings.statistics import LEVEL, SIGNIFICANT, fisher, of_difference, of_share
 from widedeep.findings.verdicts import (
     FALSE_ALARMS,
     FEWEST_SEEDS,
@@ -23,7 +23,6 @@ from widedeep.findings.verdicts import (
     NOT_DECIDABLE,
     NOT_REPRODUCED,
     REPRODUCED,
-    SIGNIFICANT,
     above,
     detectable_in_words,
     finding,
