@@ -161,7 +161,7 @@ def summary_of(wide, deep, labels, by_class):
         "examples_needed": permutations.examples_needed(*both, SIGNIFICANT, POWER),
         "classes": len(by_class),
         "classes_tested": int(by_class.q.notna().sum()),
-        "classes_that_differ": int((by_class.q < 0.05).sum()),
+        "classes_that_differ": int((by_class.q < SIGNIFICANT).sum()),
         "p_classes": permutations.classes_test(*classes),
         "power_classes": permutations.power_of_classes(*classes, permutations.POINTS, SIGNIFICANT),
         "points_needed": permutations.points_needed(*classes, SIGNIFICANT, POWER),

@@ -31,7 +31,8 @@ def main(argv=None):
     args = parse(argv)
     import pandas as pd
 
-    from widedeep.findings.decide import decide, trained
+    from widedeep.findings.decide import decide
+    from widedeep.findings.networks import keep_trained
     from widedeep.findings.sensitivity import sensitivity
     from widedeep.formats import tables
     from widedeep.paper import DECIDING_TABLES
@@ -47,9 +48,10 @@ def main(argv=None):
         raise UserError(f"{args.networks}: holds no network; make it again (scripts/summarise.py).")
     found = decide(networks, pairs, **more, family=args.family)
     table = pd.DataFrame([vars(finding) for finding in found])
+    by_threshold = sensitivity(keep_trained(networks, args.family))
     for path in args.out:
         with files.replacing(path) as unfinished:
-            unfinished.write_text(text_of(table, sensitivity(trained(networks, args.family)), path.rsplit(".", 1)[-1]))
+            unfinished.write_text(text_of(table, by_threshold, path.rsplit(".", 1)[-1]))
     for finding in found:
         print(f"{finding.verdict:15} {finding.result:12} {finding.claim}")
 

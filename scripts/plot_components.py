@@ -37,17 +37,14 @@ def row_of(cka, pca, known):
     """Read the components.ComponentRow of one network from the paths of its cka.h5 and pca.h5."""
     from widedeep.analysis import block_structure
     from widedeep.figures import components
-    from widedeep.figures.heatmaps import contrast_in_words
+    from widedeep.figures.heatmaps import title_of
     from widedeep.formats import network_files
-    from widedeep.formats.metrics import accuracy, network_title
 
     first, comparison = network_files.components_and_cka(pca, cka)
     side = comparison.first
     block = block_structure.block_of_network(comparison.cka, side.stages, side.blocks)
-    numbers = f"accuracy {accuracy(side.label, known)}, {contrast_in_words(block)}"
-    name = f"{network_title(side.label, known)}\n{numbers}"
     return components.ComponentRow(
-        name,
+        title_of(side.label, known, block),
         side,
         comparison.cka,
         block_structure.squared_cosines(first.values),

@@ -65,8 +65,7 @@ def panel_of(row, sources, known):
         return heatmaps.Panel(row, f"mean of {len(comparisons)} pairs", values, first.first, first.second, labels)
     if first.first.label == first.second.label:
         block = block_of_network(values, first.first.stages, first.first.blocks)
-        numbers = f"accuracy {accuracy(first.first.label, known)}, {heatmaps.contrast_in_words(block)}"
-        title = f"{network_title(first.first.label, known)}\n{numbers}"
+        title = heatmaps.title_of(first.first.label, known, block)
         return heatmaps.Panel(row, title, values, first.first, first.second, block=block)
     labels = tuple(network_title(side.label, known) for side in (first.first, first.second))
     title = " and ".join(accuracy(side.label, known) for side in (first.first, first.second))

@@ -67,9 +67,8 @@ def read_network(cka, probes, deletion, known):
 
     from widedeep.analysis import block_structure
     from widedeep.figures import residual_blocks
-    from widedeep.figures.heatmaps import contrast_in_words
+    from widedeep.figures.heatmaps import title_of
     from widedeep.formats import network_files, similarities, tables
-    from widedeep.formats.metrics import accuracy, network_title
 
     comparison = similarities.read(cka)
     side = comparison.first
@@ -88,8 +87,7 @@ def read_network(cka, probes, deletion, known):
         panels["linear probes"] = curves(table[table.deletion == "probe"], "kind", AROUND)
     if deletion:
         panels["deleted blocks"] = curves(table, "deletion", WITHOUT)
-    numbers = f"accuracy {accuracy(side.label, known)}, {contrast_in_words(block)}"
-    name = f"{network_title(side.label, known)}\n{numbers}"
+    name = title_of(side.label, known, block)
     row = residual_blocks.ResidualBlockRow(name, side, comparison.cka, block, network_accuracy, panels)
     return row, table[[*tables.columns("E.csv")]]
 

@@ -109,13 +109,11 @@ def block_of(first, comparison):
     block = block_structure.block_of_network(comparison.cka, side.stages, side.blocks)
     if block is None:
         return dict.fromkeys(BLOCK_COLUMNS, np.nan)
-    compared = block_structure.layers_compared(side.blocks)
-    deflated, cosines = (
-        values[:compared, :compared] for values in (comparison.deflated, block_structure.squared_cosines(first.values))
+    inside = slice(block.start, block.stop)
+    share, deflated, cosines = (
+        block_structure.compared(values, side.blocks)
+        for values in (first.share, comparison.deflated, block_structure.squared_cosines(first.values))
     )
-    inside = np.zeros(compared, bool)
-    inside[block.start : block.stop] = True
-    share = first.share[:compared]
     numbers = (
         block.start,
         block.stop,
@@ -123,7 +121,7 @@ def block_of(first, comparison):
         block.contrast,
         block_structure.contrast(deflated, block.start, block.stop),
         np.nanmedian(share[inside]),
-        np.nanmedian(share[~inside]),
+        np.nanmedian(np.delete(share, inside)),
         *block_structure.means_inside_and_across(cosines, block.start, block.stop),
     )
     return dict(zip(BLOCK_COLUMNS, numbers, strict=True))

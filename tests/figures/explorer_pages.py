@@ -52,7 +52,7 @@ def network(label, name, accuracy, **keys):
     names = {"label": label, "model": model, "seed": int(seed), "name": name, "configuration": name.split(",")[0]}
     size = {"family": "resnet", "depth": len(values), "width": 1, "fraction": 1}
     packed = {"cka": packing.packed(values), "deflated": packing.packed(values / 2)}
-    block = {"block": networks.block_of(comparison(label), "cka.h5")}
+    block = {"block": networks.block_of(comparison(label))}
     return {**names, **size, **own, **packed, **block, "test_accuracy": accuracy} | keys
 
 

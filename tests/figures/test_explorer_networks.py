@@ -7,6 +7,7 @@ import numpy as np
 import oracles
 import pytest
 import small
+import small_network
 
 from widedeep.figures.explorer import contents, networks, page
 from widedeep.formats import components, dataset, dumps, metrics, network_files, similarities
@@ -103,21 +104,21 @@ def test_the_range_of_layers_is_that_of_the_rule_with_and_without_first_componen
     deflated = cka**3
     stages, blocks = stages_and_blocks(layers)
     comparison = SimpleNamespace(cka=cka, deflated=deflated, first=SimpleNamespace(stages=stages, blocks=blocks))
-    found = networks.block_of(comparison, "cka.h5")
+    found = networks.block_of(comparison)
     assert (found["start"], found["stop"], found["size"]) == (4, 14, round(9 / 17, 4))
     for name, values in (("contrast", cka), ("deflated", deflated)):
         exact = oracles.contrast(np.delete(np.delete(values[:18, :18], 6, 0), 6, 1), 4, 12)
         assert exact - 0.001 < found[name] <= exact
     # Without its first component nothing may be left of a layer, or of all of them.
     comparison.deflated = np.full_like(cka, np.nan)
-    assert networks.block_of(comparison, "cka.h5")["deflated"] is None
+    assert networks.block_of(comparison)["deflated"] is None
     comparison.first.blocks = [1] * (layers - 2) + [0, 0]
-    assert networks.block_of(comparison, "cka.h5") is None
+    assert networks.block_of(comparison) is None
 
 
-def test_a_matrix_that_is_of_no_network_with_itself_is_refused_with_its_file():
-    stages, blocks = stages_and_blocks(12)
+def test_a_matrix_that_is_of_no_network_with_itself_is_refused_with_its_file(tmp_path):
+    (tmp_path / "one").mkdir()
     values = np.random.default_rng(0).uniform(0, 1, (12, 12))
-    comparison = SimpleNamespace(cka=values, deflated=values, first=SimpleNamespace(stages=stages, blocks=blocks))
-    with pytest.raises(UserError, match=r"^one/cka\.h5: .*symmetric"):
-        networks.block_of(comparison, "one/cka.h5")
+    small_network.write_cka(tmp_path / "one/cka.h5", "one/seed1", values)
+    with pytest.raises(UserError, match=rf"^{tmp_path}/one/cka\.h5: .*symmetric"):
+        networks.network_of(tmp_path / "one", "dataset.h5", None, {})

@@ -121,18 +121,20 @@ def block_of_network(cka, stages, blocks):
     Raises:
         UserError: as find_block.
     """
-    compared = layers_compared(blocks)
-    labels = list(zip(stages[:compared], blocks[:compared], strict=True))
-    return find_block(np.asarray(cka)[:compared, :compared], labels)
+    values = compared(cka, blocks)
+    return find_block(values, list(zip(stages, blocks, strict=True))[: len(values)])
 
 
-def layers_compared(blocks):
-    """Number of layers up to the end of the last residual block; 0 without residual blocks.
+def compared(values, blocks):
+    """Leave out the layers after the last residual block, on all axes; without residual blocks none is left.
 
     Args:
+        values: (layers,) or (layers, layers) numbers.
         blocks: (layers,) numbers of the residual blocks; 0 outside.
     """
-    return max((layer for layer, block in enumerate(blocks) if block), default=-1) + 1
+    layers = max((layer for layer, block in enumerate(blocks) if block), default=-1) + 1
+    values = np.asarray(values)
+    return values[(slice(layers),) * values.ndim]
 
 
 def layers_in(block, layers):
@@ -159,9 +161,8 @@ def contrast(cka, start, stop):
     Raises:
         UserError: as in find_block.
     """
-    kept, values = _defined(cka)
-    inside = (kept >= start) & (kept < stop)
-    if np.count_nonzero(inside) < 2 or inside.all():
+    values, inside = _around(cka, start, stop)
+    if inside is None:
         return float("nan")
     angles = _angles(values)
     pairs = _pairs_among(angles, inside)
@@ -183,9 +184,8 @@ def means_inside_and_across(values, start, stop):
     Raises:
         UserError: as in find_block.
     """
-    kept, values = _defined(values)
-    inside = (kept >= start) & (kept < stop)
-    if np.count_nonzero(inside) < 2 or inside.all():
+    values, inside = _around(values, start, stop)
+    if inside is None:
         return float("nan"), float("nan")
     return float(_pairs_among(values, inside).mean()), _mean_across(values, inside)
 
@@ -265,6 +265,13 @@ def _defined(values):
             f"the matrix is not symmetric at layers {first} and {second}; give that of a network with itself."
         )
     return kept, (values + values.T) / 2
+
+
+def _around(values, start, stop):
+    """(values of the defined layers, which of them are in the range; None if fewer than two are, or all of them)."""
+    kept, values = _defined(values)
+    inside = (kept >= start) & (kept < stop)
+    return values, inside if np.count_nonzero(inside) > 1 and not inside.all() else None
 
 
 def _angles(cka):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from widedeep.figures import style
-from widedeep.figures.heatmaps import Panel, draw_panel
+from widedeep.figures.heatmaps import Panel, draw_panel, shade_block
 from widedeep.measures.kinds import cka, deflated, squared_cosine
 
 
@@ -62,8 +62,7 @@ def draw_components(rows, colour_map):
 
 def _draw_share(axis, row):
     """Draw the first component's share by layer, in grey within minibatches, over the shaded block structure."""
-    if row.block and row.block.is_block:
-        axis.axvspan(row.block.start, row.block.stop, color="0.88", linewidth=0)
+    shade_block(axis, row.block)
     positions = np.arange(len(row.share)) + 0.5
     axis.plot(positions, row.side.share, linewidth=0.8, color="0.65")
     axis.plot(positions, row.share, linewidth=0.8, marker=".", markersize=2, color="black")

@@ -7,6 +7,7 @@ from matplotlib.patches import Rectangle
 
 from widedeep.analysis.block_structure import rounded_down
 from widedeep.figures import style
+from widedeep.formats.metrics import accuracy, network_title
 
 _OUTLINE = "#00d5ff"
 
@@ -96,6 +97,19 @@ def draw_panel(axis, panel, colours):
     return image
 
 
-def contrast_in_words(block):
-    """`contrast 0.234` of a block_structure.Block or None, for titles."""
-    return f"contrast {rounded_down(block.contrast):.3f}" if block else "too few residual blocks"
+def title_of(label, known, block):
+    """The title of a network: its name, and below it accuracy and contrast.
+
+    Args:
+        label: of the network.
+        known: metrics by label, from metrics.read.
+        block: block_structure.Block, or None.
+    """
+    contrast = f"contrast {rounded_down(block.contrast):.3f}" if block else "too few residual blocks"
+    return f"{network_title(label, known)}\naccuracy {accuracy(label, known)}, {contrast}"
+
+
+def shade_block(axis, block):
+    """Shade the layers of the block structure on an axis of layers, if there is one."""
+    if block and block.is_block:
+        axis.axvspan(block.start, block.stop, color="0.88", linewidth=0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from widedeep.figures import style
-from widedeep.figures.heatmaps import Panel, draw_panel
+from widedeep.figures.heatmaps import Panel, draw_panel, shade_block
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,7 @@ def draw_residual_blocks(rows, colour_map):
 
 def _draw_curves(axis, title, curves, row):
     """Draw curves of accuracy by layer; shade the layers of the block structure."""
-    if row.block and row.block.is_block:
-        axis.axvspan(row.block.start, row.block.stop, color="0.88", linewidth=0)
+    shade_block(axis, row.block)
     axis.axhline(row.accuracy, color="0.4", linewidth=0.7, linestyle=(0, (4, 2)))
     for (label, (positions, values, stages)), colour in zip(curves.items(), style.COLOURS, strict=False):
         look = {"linewidth": 0.9, "marker": ".", "markersize": 4, "color": colour}

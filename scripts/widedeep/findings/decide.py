@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from widedeep.findings import between, components, minibatches, predictions, residual_blocks, within
-from widedeep.findings.networks import of_deciding_family, which_hardly_trained, without_names
+from widedeep.findings.networks import keep_trained, of_deciding_family, without_names
 from widedeep.findings.verdicts import NOT_DECIDABLE
 from widedeep.names import label
 from widedeep.networks.families import configuration_title
@@ -28,7 +28,7 @@ def decide(networks, pairs, blocks, examples, agreement, convergence, family=Non
     Raises:
         UserError: no network is of the family.
     """
-    kept = trained(networks, family)
+    kept = keep_trained(networks, family)
     untrained = networks.drop(kept.index)
     labels = [label(model, seed) for model, seed in zip(untrained.model, untrained.seed, strict=True)]
     resnets = of_deciding_family(kept, family)
@@ -84,8 +84,3 @@ def _of_trained(found, examples, names):
         verdict=NOT_DECIDABLE,
         why=f"{untrained} has seeds that hardly trained; compare other networks (figures.fig6)",
     )
-
-
-def trained(networks, family):
-    """Select the networks that trained, from a DataFrame of scripts/summarise.py; `family` as in decide."""
-    return networks[~which_hardly_trained(networks, of_deciding_family(networks, family))]

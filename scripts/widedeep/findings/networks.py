@@ -29,6 +29,15 @@ def of_deciding_family(networks, family):
     return networks[networks.family == family]
 
 
+def keep_trained(networks, family):
+    """Select the networks that trained; `family` as in decide.decide.
+
+    Raises:
+        UserError: as of_deciding_family.
+    """
+    return networks[~which_hardly_trained(networks, of_deciding_family(networks, family))]
+
+
 def which_hardly_trained(networks, resnets):
     """Which of `networks` hardly trained: those that fit their training set far worse than the smallest network does.
 

@@ -59,10 +59,8 @@ def depth_or_width(networks, grown, fixed):
     why = f"{name_and_layers(small)} and {name_and_layers(large)}"
     verdict = _more_often(*counts)
     if verdict == NOT_REPRODUCED and not could_have_block(networks, grown, large.fraction.iloc[0]):
-        verdict, why = (
-            NOT_DECIDABLE,
-            f"{why}: no network on this share of the data is large enough for a block structure",
-        )
+        verdict = NOT_DECIDABLE
+        why += ": no network on this share of the data is large enough for a block structure"
     return finding(claim, verdict, why, number, _intervals(*counts), _fewest_that_decide(*counts))
 
 
@@ -98,7 +96,8 @@ def seeds(networks):
     if verdict == NOT_REPRODUCED and not all(
         could_have_block(networks, grown, pair[1].fraction.iloc[0]) for grown, pair in compared.items()
     ):
-        verdict, why = NOT_DECIDABLE, f"{why}: no network is large enough for a block structure"
+        verdict = NOT_DECIDABLE
+        why += ": no network is large enough for a block structure"
     smallest = _fewest_that_decide(*counts, _nearly_always)
     return finding(claim, verdict, why, _in_words(*counts), _intervals(*counts), smallest)
 
@@ -196,25 +195,15 @@ def no_residuals(networks):
     told = number, intervals, min(enough, default="")
     if any(found in _counts_beyond_mistakes(of, len(counts)) for found, of in counts.values()):
         return finding(claim, REPRODUCED, f"{len(without)} configurations", *told)
-    same = {key: count([part]) for key, part in resnets.groupby(["family", *size]) if key[1:] in without}
-    seen = [key for (_, *key), (found, of) in same.items() if found in _counts_beyond_mistakes(of, len(same))]
-    seen = list(dict.fromkeys(map(tuple, seen)))
-    lacking = [key for key in seen if shares[key].high < MOST]
+    same = [(key, part, *count([part])) for (_, *key), part in resnets.groupby(["family", *size]) if (*key,) in without]
+    seen = {(*key,) for key, _, found, of in same if found in _counts_beyond_mistakes(of, len(same))}
+    lacking = [key for key in without if key in seen and shares[key].high < MOST]
     if lacking:
         names = ", ".join(name_of(without[key]) for key in lacking)
         return finding(claim, NOT_REPRODUCED, f"ResNets of the same size as {names} have a block structure", *told)
-    words = "; ".join(
-        f"{found} of {of} of {name_of(_of_size(resnets, size, key))}" for key, (found, of) in same.items()
-    )
-    why = (
-        f"too few seeds for a verdict; ResNets of the same sizes with a block structure: {words or 'none in the study'}"
-    )
+    why = "too few seeds for a verdict; ResNets of the same sizes with a block structure: "
+    why += "; ".join(f"{found} of {of} of {name_of(part)}" for _, part, found, of in same) or "none in the study"
     return finding(claim, NOT_DECIDABLE, why, *told)
-
-
-def _of_size(resnets, size, key):
-    """The lines of one configuration, by the key of a group by family and size."""
-    return resnets[(resnets[["family", *size]] == list(key)).all(axis=1)]
 
 
 def _counts_beyond_mistakes(number, tests):

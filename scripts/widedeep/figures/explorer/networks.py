@@ -49,7 +49,7 @@ def network_of(folder, data_path, described, architectures):
         "configuration": configuration_title(network),
         "undefined": side.undefined if any(side.undefined) else [],
         "share": page.numbers(first.share),
-        "block": block_of(comparison, folder / "cka.h5"),
+        "block": block_of(comparison),
         "probes": probes_of(folder, side),
         "deletion": deletion_of(folder, side),
         "cka": page.packed(comparison.cka),
@@ -57,30 +57,24 @@ def network_of(folder, data_path, described, architectures):
     }
 
 
-def block_of(comparison, path):
+def block_of(comparison):
     """Make the record of the range of a network's layers that is most like a block structure.
 
     Args:
         comparison: similarities.Comparison of the network with itself.
-        path: its file.
 
     Returns:
         dict with start and stop, a half-open range; size, its share of the layers; contrast; and deflated, the contrast
         of the same range without first components, None if it is undefined. Contrasts are rounded down. None
         if the network has too few residual blocks.
-
-    Raises:
-        UserError: as block_structure.find_block.
     """
     side = comparison.first
-    compared = block_structure.layers_compared(side.blocks)
-    try:
-        found = block_structure.block_of_network(comparison.cka, side.stages, side.blocks)
-        if found is None:
-            return None
-        deflated = block_structure.contrast(comparison.deflated[:compared, :compared], found.start, found.stop)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+    found = block_structure.block_of_network(comparison.cka, side.stages, side.blocks)
+    if found is None:
+        return None
+    deflated = block_structure.contrast(
+        block_structure.compared(comparison.deflated, side.blocks), found.start, found.stop
+    )
     return {
         "start": found.start,
         "stop": found.stop,

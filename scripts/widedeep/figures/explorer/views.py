@@ -9,7 +9,7 @@ import statistics
 import pandas as pd
 
 from widedeep.analysis.block_structure import LEAST_CONTRAST
-from widedeep.findings.networks import ends, longest_row, of_deciding_family, which_hardly_trained
+from widedeep.findings.networks import ends, keep_trained, longest_row, of_deciding_family
 from widedeep.paper import CLAIMS
 
 # Claims on what the first component does in a block structure (figure 3).
@@ -116,13 +116,9 @@ def as_findings_see(networks, family):
     table = pd.DataFrame(networks)
     if table.empty:
         return [], []
-    trained = table[~which_hardly_trained(table, of_family(table, family))]
-    return tuple([networks[place] for place in lines.index] for lines in (of_family(trained, family), trained))
-
-
-def of_family(table, family):
-    """The lines of a family, if the table has any, else of the one that decides by default."""
-    return of_deciding_family(table, family if family in set(table.family) else None)
+    family = family if family in set(table.family) else None
+    kept = keep_trained(table, family)
+    return tuple([networks[place] for place in lines.index] for lines in (of_deciding_family(kept, family), kept))
 
 
 def side_by_side(first, second):
