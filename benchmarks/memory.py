@@ -29,8 +29,7 @@ from widedeep.networks.build import build  # noqa: E402
 from widedeep.planning.costs import Costs  # noqa: E402
 from widedeep.study import checks  # noqa: E402
 from widedeep.study.jobs import network_job, pairs_job  # noqa: E402
-from widedeep.training import loop  # noqa: E402
-from widedeep.training.recipe import Recipe  # noqa: E402
+from widedeep.training.recipe import Recipe, settings_of  # noqa: E402
 
 BATCH_SIZE = 256
 MODEL = Configuration("noise", "resnet", 8, 1.0, 1.0)
@@ -93,7 +92,7 @@ def write_network(path, data, seed):
     generator = torch.Generator().manual_seed(seed)
     network = build("resnet", MODEL.depth, MODEL.width, 10, 3, generator=generator)
     description = dataset.describe(data)
-    settings = loop.settings(Network(MODEL, seed), Recipe(), description.train_checksum)
+    settings = settings_of(Network(MODEL, seed), Recipe(), description.train_checksum)
     weights.save(path, network, MODEL, settings, description)
 
 

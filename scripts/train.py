@@ -8,6 +8,11 @@ from there and ends with the same bits as an uninterrupted training. Two trainin
 second one waits, and trains only if the first one had other settings or code. Started by torchrun, several processes,
 each with a GPU of its own, share every batch.
 
+On a GPU a step is one CUDA graph where that is possible; the output says so, or why not. A narrow network still leaves
+most of the GPU idle. With --beside, up to --at-once networks train side by side, each as it would alone: this one, and
+further seeds of it whose weights are missing and that no other process trains. Their files are left in the folder
+`trained` in theirs, from which this program takes them when it is called for them.
+
 Example:
   python scripts/download.py --dataset digits --out data/digits/dataset.h5
   python scripts/train.py --data data/digits/dataset.h5 --depth 14 --seed 1 --epochs 10 --batch-size 64 \\
@@ -16,12 +21,16 @@ Example:
 
 import contextlib
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from widedeep.names import Configuration, Network
+from widedeep.networks import families
 from widedeep.runtime import command, endings, files, options, provenance
 from widedeep.runtime.interruption import STOPPED, Clock, Interrupted, StopSignal
-from widedeep.training.recipe import Checkpoints, Recipe
+from widedeep.study import fingerprint
+from widedeep.training import companions
+from widedeep.training.recipe import Checkpoints, Recipe, settings_of
 
 
 def parse(argv):
@@ -42,6 +51,17 @@ def parse(argv):
     machine.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --out")
     options.add_arguments(machine, Checkpoints)
     machine.add_argument("--progress", type=Path, metavar="FILE", help="JSON to update with epoch, loss and accuracy")
+    machine.add_argument(
+        "--beside",
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        type=Path,
+        help="on a GPU: folders of further seeds, named seedN, to train side by side with this one",
+    )
+    machine.add_argument(
+        "--at-once", type=command.positive_int, default=8, help="most networks side by side (default: 8)"
+    )
     command.add_workers(machine)
     return command.start(parser, argv)
 
@@ -50,88 +70,159 @@ def main(argv=None):
     args = parse(argv)
     recipe, checkpoints = (options.from_arguments(kind, args) for kind in (Recipe, Checkpoints))
     stop, attempt = StopSignal(), provenance.Attempt()  # before torch is imported
+    from widedeep.formats import dataset
     from widedeep.networks.devices import device_named
-    from widedeep.runtime import locking
     from widedeep.training import distributed
 
-    outputs = ("model.safetensors", "history.csv", "metrics.json", "provenance.json")
-    written = [*(args.out / name for name in outputs), *([args.progress] if args.progress else [])]
+    device, description = device_named(args.device), dataset.describe(args.data)
+    members = members_of(args, recipe, description)
+    if device.type not in companions.SHARED or not distributed.is_alone():
+        members = members[:1]
+    # The first of several processes takes the locks; the others wait for it in torch.
+    first = distributed.is_first()
+    lock = companions.claimed(members, args.at_once, stop) if first else contextlib.nullcontext((False, members))
     try:
-        # The first of several processes takes the lock; the others wait for it in torch.
-        lock = locking.only_writer(written, stop) if distributed.is_first() else contextlib.nullcontext(False)
-        with lock as waited, distributed.group(device_named(args.device)) as group:
-            return train(args, recipe, checkpoints, group, stop, attempt, waited)
+        with lock as (waited, held), distributed.group(device) as group:
+            return train(args, held, recipe, checkpoints, description, group, stop, attempt, waited)
     except Interrupted:
         print(endings.stopped_line(f"{stop.name}, before the training began; start it again."))
         return STOPPED
 
 
-def train(args, recipe, checkpoints, group, stop, attempt, waited):
-    """Train in one process of a group, of which the first writes the files; return the exit status."""
-    from widedeep.data import loading
-    from widedeep.formats import dataset
-    from widedeep.training import loop
-    from widedeep.training.checkpoint import Checkpoint
+def members_of(args, recipe, description):
+    """list of companions.Member: the network of the command line, then those of --beside.
+
+    Raises:
+        UserError: a folder is not named after a seed.
+    """
+    report = args.progress and args.progress.name
+    places = [(args.seed, args.out, args.checkpoint or args.out / companions.CHECKPOINT, args.progress)]
+    for folder in args.beside:
+        places.append((companions.seed_of(folder), folder, folder / companions.CHECKPOINT, report and folder / report))
+    members = []
+    for seed, *paths in places:
+        configuration = Configuration(description.name, args.family, args.depth, args.width, args.fraction)
+        network = Network(configuration, seed)
+        members.append(companions.Member(network, settings_of(network, recipe, description.train_checksum), *paths))
+    return members
+
+
+def train(args, members, recipe, checkpoints, description, group, stop, attempt, waited):
+    """Train in one process of a group, of which the first writes the files; return the exit status.
+
+    Args:
+        members: list of companions.Member to train, the first one that of the command line.
+        waited: whether this process waited for another one with the same training.
+    """
+    from widedeep.training import side_by_side
 
     attempt.device = provenance.device_name(group.device, group.size)
-    description = dataset.describe(args.data)
-    network = Network(Configuration(description.name, args.family, args.depth, args.width, args.fraction), args.seed)
-    identity = loop.settings(network, recipe, description.train_checksum)
-    checkpoint = Checkpoint(args.checkpoint or args.out / "checkpoint.pt", identity, Recipe().model_dump())
-    if group.any(waited and is_finished(args.out, identity, attempt)):
-        print(f"{args.out}: trained by the process that was waited for.")
-        remove_traces(checkpoint, args.progress, group)
+    code = fingerprint.of_script(__file__, families.path_of(args.family))
+    own, writes = members[0], group.rank == 0
+    if group.any(writes and companions.is_done(own, code, waited)):
+        print(f"{own.folder}: trained by another process.")
+        if writes:
+            companions.remove_traces(own)
         return 0
+    begun = {each.training.name: each for each in begin(args, members, recipe, description, group)}
     save_clock, progress_clock = Clock(60 * checkpoints.checkpoint_minutes), Clock(1)
 
-    def after_step(state):
+    def after_step(running):
         stopping = group.any(stop.name)
-        if group.rank == 0 and (stopping or save_clock.is_due()):
-            checkpoint.save(state.state(), attempt.so_far())
+        if writes and (stopping or save_clock.is_due()):
+            save([begun[training.name] for training in running], attempt)
         if stopping:
             raise Interrupted
-        if group.rank == 0 and args.progress and progress_clock.is_due():
-            report_progress(args.progress, state)
+        if writes and progress_clock.is_due():
+            for training in running:
+                if path := begun[training.name].member.progress:
+                    report_progress(path, training)
 
-    workers = group.workers(args.workers)
-    examples = loading.read(args.data, "train", args.fraction, workers)
-    test = loading.read(args.data, "test", workers=workers)
-    classes = len(description.classes)
+    def after_end(training):
+        if writes:
+            finish(begun[training.name], own, description, attempt, code, sorted(begun.keys() - {training.name}))
+
     try:
-        finished = loop.train_network(network, examples, test, classes, recipe, group, checkpoint, after_step)
+        failed = side_by_side.run([each.training for each in begun.values()], after_step, after_end)
     except Interrupted:
+        checkpoint = begun[str(own.network)].checkpoint
         print(endings.stopped_line(f"{stop.name}; {checkpoint.path} has the state, start it again to go on."))
         return STOPPED
-    if group.rank == 0:
-        outputs = write_results(args.out, network, finished, identity, description)
-        attempts, seconds = [*checkpoint.attempts, attempt.so_far()], finished.epoch_seconds
-        label = identity["model"], identity["seed"]
-        path = args.out / "provenance.json"
-        provenance.write(path, "train", label, identity, attempts, outputs, epoch_seconds=seconds)
-    remove_traces(checkpoint, args.progress, group)
+    for name, error in failed.items():
+        print(f"{name}: failed: {error}")
+    if error := failed.get(str(own.network)):
+        raise error
     return 0
 
 
-def remove_traces(checkpoint, progress, group):
-    """Remove the checkpoint and the progress file of a finished training, also those that a killed process left."""
-    if group.rank == 0:
-        checkpoint.remove()
-        if progress:
-            progress.unlink(missing_ok=True)
+@dataclass
+class Begun:
+    """A training that has begun, or goes on: its companions.Member, loop.Training and checkpoint.Checkpoint."""
+
+    member: object
+    training: object
+    checkpoint: object
 
 
-def is_finished(folder, identity, attempt):
-    """Return whether a folder has all files of this same training, made by the same code."""
+def begin(args, members, recipe, description, group):
+    """list of Begun for the members, without those beside the first one whose checkpoints are refused.
+
+    Raises:
+        UserError: the data or the first member cannot be trained; see loop.training_of and Checkpoint.resume.
+    """
+    from widedeep.data import loading
+    from widedeep.runtime.errors import UserError
+    from widedeep.training import loop
+    from widedeep.training.checkpoint import Checkpoint
+
+    workers = group.workers(args.workers)
+    examples = [
+        loop.examples_on(loading.read(args.data, split, fraction, workers), group.device)
+        for split, fraction in (("train", args.fraction), ("test", 1))
+    ]
+    shape, classes = description.image_shape, len(description.classes)
+    begun = []
+    for member in members:
+        checkpoint = Checkpoint(member.checkpoint, member.identity, Recipe().model_dump())
+        training = loop.training_of(member.network, shape, *examples, classes, recipe, group)
+        try:
+            checkpoint.resume(training)
+        except UserError as error:
+            if member is members[0]:
+                raise
+            print(f"{member.network} is left to its own job: {error}")
+            continue
+        begun.append(Begun(member, training, checkpoint))
+    return begun
+
+
+def save(begun, attempt):
+    """Write the checkpoints of trainings; one that cannot be written keeps no other from being written."""
     from widedeep.runtime.errors import UserError
 
-    try:
-        found = provenance.read(folder / "provenance.json")
-        whole = all(files.checksum(folder / name) == value for name, value in found["outputs"].items())
-    except (UserError, OSError):
-        return False
-    code = ("commit", "dirty", "versions")
-    last, this = found["attempts"][-1], attempt.so_far()
-    return whole and found["settings"] == identity and all(last[key] == this[key] for key in code)
+    errors = []
+    for each in begun:
+        try:
+            each.checkpoint.save(each.training.state(), attempt.so_far())
+        except UserError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def finish(one, own, description, attempt, code, beside):
+    """Write the files of a finished training: of the process' own to their places, of another one beside them."""
+    member, training = one.member, one.training
+    folder = member.folder if member is own else member.results
+    outputs = write_results(folder, member.network, training, member.identity, description)
+    attempts = [*one.checkpoint.attempts, attempt.so_far()]
+    more = {"epoch_seconds": training.epoch_seconds, "beside": beside, "code": code}
+    label = str(member.network.configuration), member.network.seed
+    provenance.write(folder / "provenance.json", "train", label, member.identity, attempts, outputs, **more)
+    if member is own:
+        companions.remove_traces(member)
+    else:
+        one.checkpoint.remove()
 
 
 def report_progress(path, state):
@@ -146,8 +237,6 @@ def report_progress(path, state):
 
 def write_results(folder, network, finished, identity, description):
     """Write history, metrics and weights, the weights last, since later stages wait for them; return the paths."""
-    from dataclasses import asdict
-
     from widedeep.formats import weights
 
     metrics = finished.metrics()

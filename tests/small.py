@@ -6,7 +6,7 @@ import torch
 from widedeep.formats import components, dataset
 from widedeep.names import Configuration, Network
 from widedeep.runtime.interruption import Interrupted
-from widedeep.training import loop
+from widedeep.training import loop, side_by_side
 from widedeep.training.distributed import Group
 from widedeep.training.recipe import Recipe
 
@@ -71,12 +71,20 @@ def saving_after(checkpoint, steps):
     return stop
 
 
+def training(seed=1, model=MODEL, **changes):
+    """A Training on the small data, at its beginning."""
+    train, test = (loop.examples_on(part, CPU) for part in (split(), split(30, 9)))
+    return loop.training_of(Network(model, seed), (1, 8, 8), train, test, 3, recipe(**changes), Group(CPU))
+
+
 def train(seed=1, after_step=lambda _: None, checkpoint=None, model=MODEL, **changes):
     """A finished Training on the small data."""
-    network, group = Network(model, seed), Group(CPU)
-    return loop.train_network(
-        network, split(), split(30, 9), 3, recipe(**changes), group, checkpoint or NoCheckpoint(), after_step
-    )
+    one = training(seed, model, **changes)
+    (checkpoint or NoCheckpoint()).resume(one)
+    failed = side_by_side.run([one], lambda running: after_step(*running))
+    if failed:
+        raise failed[one.name]
+    return one
 
 
 def same(first, second):

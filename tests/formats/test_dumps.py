@@ -23,7 +23,7 @@ from widedeep.measures import on_device
 from widedeep.names import Network
 from widedeep.networks import tracing
 from widedeep.runtime.errors import UserError
-from widedeep.training import loop
+from widedeep.training.recipe import settings_of
 
 
 def activations(net, ids):
@@ -219,7 +219,7 @@ def test_a_dump_of_the_first_examples_only(tmp_path):
     """Dumps and first components see them alone, predictions the whole test set."""
     path = small.write_dataset(tmp_path / "blobs.h5")
     description = dataset.describe(path)
-    identity = loop.settings(Network(small.MODEL, 1), small.recipe(), description.train_checksum)
+    identity = settings_of(Network(small.MODEL, 1), small.recipe(), description.train_checksum)
     weights.save(tmp_path / "m", small.train().network, small.MODEL, identity, description)
     out = [f"{tmp_path}/{name}.h5" for name in ("dump", "components", "predictions")]
     options = ["--out", out[0], "--components", out[1], "--predictions", out[2]]

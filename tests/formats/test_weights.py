@@ -10,7 +10,7 @@ import torch
 from widedeep.formats import dataset, weights
 from widedeep.names import Network
 from widedeep.runtime.errors import UserError
-from widedeep.training import loop
+from widedeep.training.recipe import settings_of
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def saved(tmp_path):
     """A trained network on disk, and the training."""
     finished, path = small.train(), tmp_path / "model.safetensors"
     description = weights_description(tmp_path)
-    settings = loop.settings(Network(small.MODEL, 1), small.recipe(), description.train_checksum)
+    settings = settings_of(Network(small.MODEL, 1), small.recipe(), description.train_checksum)
     weights.save(path, finished.network, small.MODEL, settings, description)
     return path, finished
 

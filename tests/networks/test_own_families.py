@@ -15,9 +15,10 @@ from widedeep.names import Configuration, Network
 from widedeep.planning import sizes
 from widedeep.runtime.errors import UserError
 from widedeep.runtime.interruption import Interrupted
-from widedeep.training import loop
+from widedeep.training import loop, side_by_side
 from widedeep.training.checkpoint import Checkpoint
 from widedeep.training.distributed import Group
+from widedeep.training.recipe import settings_of
 
 MODEL = Configuration("blobs", "own", 2, 1.0, 1.0)
 
@@ -34,13 +35,14 @@ def test_dropout_differs_from_step_to_step_and_between_processes(family):
     family(own_families.DRAWING)
     drawn = []
 
-    def keep(_training):
+    def keep(_running):
         drawn.append(torch.rand(1).item())
 
     for rank in (0, 1, 0):
-        group, no_checkpoint = Group(small.CPU, rank), small.NoCheckpoint()
-        splits, recipe = (small.split(), small.split(30, 9)), small.recipe()
-        loop.train_network(Network(MODEL, 1), *splits, 3, recipe, group, no_checkpoint, keep)
+        examples = [loop.examples_on(split, small.CPU) for split in (small.split(), small.split(30, 9))]
+        group = Group(small.CPU, rank)
+        training = loop.training_of(Network(MODEL, 1), (1, 8, 8), *examples, 3, small.recipe(), group)
+        side_by_side.run([training], keep)
     assert len(set(drawn)) == 2 * 9
     assert drawn[:9] == drawn[18:]
 
@@ -81,7 +83,7 @@ def test_figure_4_of_other_networks_is_refused_before_the_first_probe(family, tm
     family(own_families.SIZED)
     data_file = small.write_dataset(tmp_path / "blobs.h5")
     description, finished = dataset.describe(data_file), small.train(model=MODEL)
-    settings = loop.settings(Network(MODEL, 1), small.recipe(), description.train_checksum)
+    settings = settings_of(Network(MODEL, 1), small.recipe(), description.train_checksum)
     weights.save(tmp_path / "m.safetensors", finished.network, MODEL, settings, description)
     monkeypatch.setattr(probes, "Probes", None)
     words = ["--data", f"{data_file}", "--probes", f"{tmp_path}/probes.csv", "--deletion", f"{tmp_path}/deletion.csv"]

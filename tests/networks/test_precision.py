@@ -59,7 +59,8 @@ def probe(network, _):
 
 
 def accuracy(network, _):
-    loop.Training(network, SPLIT, SPLIT, small.recipe(batch_size=8), "name", Group(small.CPU)).metrics()
+    examples = loop.examples_on(SPLIT, small.CPU)
+    loop.Training(network, examples, examples, small.recipe(batch_size=8), "name", Group(small.CPU)).metrics()
 
 
 MEASURES = {

@@ -16,7 +16,7 @@ from widedeep.planning.costs import Costs
 from widedeep.planning.images import Images
 from widedeep.study import checks
 from widedeep.study.jobs import jobs_of
-from widedeep.training import loop
+from widedeep.training.recipe import settings_of
 
 IMAGES = blobs_study.IMAGES
 FORMS = ("gram", "raw", "raw16")
@@ -56,7 +56,7 @@ def test_sizes_on_disk_are_within_5_percent_of_a_real_run(tmp_path, dumped):
     paths = {}
     for seed in (1, 2):
         network = small.train(seed).network.eval()
-        settings = loop.settings(Network(small.MODEL, seed), small.recipe(), made.train_checksum)
+        settings = settings_of(Network(small.MODEL, seed), small.recipe(), made.train_checksum)
         weights.save(tmp_path / "weights", network, small.MODEL, settings, made)
         layers, origin = tracing.layers_of(network), dumps.Origin(str(small.MODEL), seed, made.test_checksum, "test")
         for form in FORMS:

@@ -8,7 +8,7 @@ import tabulate_provenance
 
 from widedeep.names import Network
 from widedeep.runtime import provenance
-from widedeep.training import loop
+from widedeep.training.recipe import settings_of
 
 
 def attempt_of(commit="a" * 40, started="2030-01-01T00:00:00Z", seconds=1.5, **changes):
@@ -20,7 +20,7 @@ def attempt_of(commit="a" * 40, started="2030-01-01T00:00:00Z", seconds=1.5, **c
 def network(folder, seed, **changes):
     """The provenance of a training and its dump, and metrics, in a folder."""
     name = {"model": "blobs-resnet8-w0.5-f100", "seed": seed}
-    settings = loop.settings(Network(small.MODEL, seed), small.recipe(), "sum")
+    settings = settings_of(Network(small.MODEL, seed), small.recipe(), "sum")
     folder.mkdir()
     (folder / "metrics.json").write_text(json.dumps({**name, "test_accuracy": 0.5}))
     attempts = [attempt_of(**changes)]

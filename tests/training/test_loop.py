@@ -36,14 +36,14 @@ def test_the_first_step_is_the_gradient_of_loss_plus_l2_on_kernels_only():
 
     start = small.train(epochs=1, learning_rate=1e-30, momentum=0.0).name  # only for the name of its streams
     batches = {}
-    original = augmentation.augmented
+    original = augmentation.cropped
 
-    def remembering(images, indices, flip, generator):
-        batches["images"], batches["indices"] = original(images, indices, flip, generator), indices
+    def remembering(images, indices, *crops):
+        batches["images"], batches["indices"] = original(images, indices, *crops), indices
         return batches["images"]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(augmentation, "augmented", remembering)
+        patch.setattr(augmentation, "cropped", remembering)
         with pytest.raises(Interrupted):
             small.train(after_step=stop, l2=l2, learning_rate=rate)
     generator = torch.Generator().manual_seed(loop.random_seed(start, "init"))
@@ -59,12 +59,12 @@ def test_the_first_step_is_the_gradient_of_loss_plus_l2_on_kernels_only():
 
 def test_incomplete_batches_are_dropped_and_every_epoch_has_another_order():
     seen = []
-    original = augmentation.augmented
+    original = augmentation.cropped
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             augmentation,
-            "augmented",
-            lambda i, indices, f, g: seen.append(indices.tolist()) or original(i, indices, f, g),
+            "cropped",
+            lambda images, indices, *crops: seen.append(indices.tolist()) or original(images, indices, *crops),
         )
         small.train(epochs=2)  # 50 examples: three batches of 16, and two examples left out
     assert [len(batch) for batch in seen] == [16] * 6

@@ -8,8 +8,7 @@ import train
 from widedeep.data import augmentation
 from widedeep.names import Network
 from widedeep.runtime.errors import UserError
-from widedeep.training import loop
-from widedeep.training.recipe import Recipe
+from widedeep.training.recipe import Recipe, settings_of
 
 # For each option a value that small.RECIPE does not have.
 OTHER = {
@@ -50,7 +49,7 @@ def test_the_defaults_are_the_paper_s_on_cifar_10():
 @pytest.mark.parametrize("option", Recipe.model_fields)
 def test_each_option_identifies_the_training(option):
     network = Network(small.MODEL, 1)
-    usual, other = (loop.settings(network, small.recipe(**changes), "sum") for changes in ({}, {option: OTHER[option]}))
+    usual, other = (settings_of(network, small.recipe(**changes), "sum") for changes in ({}, {option: OTHER[option]}))
     assert {key for key in usual if usual[key] != other[key]} == {option}
 
 
@@ -62,13 +61,13 @@ def test_each_option_changes_the_trained_network(usual, option):
 
 def test_label_smoothing_spreads_a_share_of_each_label_evenly(monkeypatch):
     """Cross-entropy with (1 - s) + s / K for the label and s / K for each other of K classes, from its definition."""
-    batches, original = [], augmentation.augmented
+    batches, original = [], augmentation.cropped
 
-    def remembering(images, indices, flip, generator):
-        batches.append((original(images, indices, flip, generator), indices))
+    def remembering(images, indices, *crops):
+        batches.append((original(images, indices, *crops), indices))
         return batches[-1][0]
 
-    monkeypatch.setattr(augmentation, "augmented", remembering)
+    monkeypatch.setattr(augmentation, "cropped", remembering)
     # At this rate no weight changes.
     trained = small.train(epochs=1, learning_rate=1e-30, label_smoothing=0.2)
     network, labels, losses = trained.network.train(), torch.from_numpy(small.split().labels), []
@@ -96,9 +95,10 @@ def test_each_option_is_one_of_the_program(option, monkeypatch, tmp_path):
     value, name = OTHER[option], option.replace("_", "-")
     words = [f"--{name}" if value else f"--no-{name}"] if isinstance(value, bool) else [f"--{name}", str(value)]
     seen = []
-    monkeypatch.setattr(train, "train", lambda _args, recipe, *_: seen.append(recipe))
+    monkeypatch.setattr(train, "train", lambda _args, _members, recipe, *_: seen.append(recipe))
     monkeypatch.setattr(train, "StopSignal", lambda: None)
     given = {key: value for key, value in small.RECIPE.items() if key != option and not isinstance(value, bool)}
     base = [word for key, value in given.items() for word in (f"--{key.replace('_', '-')}", str(value))]
-    train.main(["--data", "d.h5", "--depth", "8", "--seed", "1", "--out", f"{tmp_path}/o", *base, *words])
+    data = str(small.write_dataset(tmp_path / "d.h5"))
+    train.main(["--data", data, "--depth", "8", "--seed", "1", "--out", f"{tmp_path}/o", *base, *words])
     assert seen == [small.recipe(**{option: value})]

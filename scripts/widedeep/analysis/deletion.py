@@ -33,7 +33,7 @@ def accuracies(network, names, split, batch_size, device):
         list of dicts with `deletion` (none, alone, from the end), `stage` and `block` of the first residual block that
         is deleted, `deleted` (number of residual blocks) and `accuracy`
     """
-    images, labels = augmentation.on_device(split.images, device), loop.labels_on(split, device)
+    images, labels = loop.examples_on(split, device)
     tried = [("none", []), *variants(names)]
     correct = torch.zeros(len(tried), dtype=torch.int64, device=device)
     parts = torch.arange(len(labels), device=device).split(batch_size)

@@ -64,8 +64,8 @@ class Probes:
                 f"({len(train.labels)} examples); use a smaller batch."
             )
         self.network, self.layers, self.recipe, self.name, self.device = network, layers, recipe, name, device
-        self.train = augmentation.on_device(train.images, device), loop.labels_on(train, device)
-        self.test = augmentation.on_device(test.images, device), loop.labels_on(test, device)
+        self.train = loop.examples_on(train, device)
+        self.test = loop.examples_on(test, device)
         infos = tracing.described(network, layers, train.images.shape[1:], device)
         self.heads = nn.ModuleList(self._head(info, classes) for info in infos).to(device)
         self.optimizer = SGD([(self.heads.parameters(), 0.0)], recipe.momentum)

@@ -73,9 +73,7 @@ def augmented_batches(images, parts, flip, generators, select=lambda batch: batc
 
 
 def augmented(images, indices, flip, generator):
-    """Return a batch of randomly shifted (and mirrored) images, gathered directly from the data set.
-
-    Reflection padding, cropping and mirroring only choose source pixels, so one gather does all three.
+    """Return a batch of randomly shifted (and mirrored) images.
 
     Args:
         images: uint8 (examples, height, width, channels).
@@ -86,13 +84,43 @@ def augmented(images, indices, flip, generator):
     Returns:
         float32 (batch, channels, height, width) in [0, 1], in channels_last layout
     """
-    batch, (_, height, width, _) = len(indices), images.shape
-    rows = _shifted(height, torch.randint(0, 2 * crop_padding(height) + 1, (batch, 1), generator=generator))
-    columns = _shifted(width, torch.randint(0, 2 * crop_padding(width) + 1, (batch, 1), generator=generator))
-    if flip:
-        mirrored = torch.rand(batch, 1, generator=generator) < 0.5
-        columns = torch.where(mirrored, columns.flip(1), columns)
-    rows, columns = rows.to(images.device), columns.to(images.device)
+    crops = drawn_crops(len(indices), images.shape[1:3], flip, generator)
+    return cropped(images, indices, *(part.to(images.device) for part in crops))
+
+
+def drawn_crops(batch, size, flip, generator):
+    """Draw the random crops of a batch.
+
+    Args:
+        batch: number of images.
+        size: (height, width) of the images, and of their crops.
+        flip, generator: see `augmented`.
+
+    Returns:
+        (rows, columns, mirrored) on the CPU: int64 (batch,) offsets of the crops in the padded images, bool (batch,)
+    """
+    rows, columns = (
+        torch.randint(0, 2 * crop_padding(side) + 1, (batch, 1), generator=generator)[:, 0] for side in size
+    )
+    mirrored = torch.rand(batch, 1, generator=generator)[:, 0] < 0.5 if flip else torch.zeros(batch, dtype=torch.bool)
+    return rows, columns, mirrored
+
+
+def cropped(images, indices, rows, columns, mirrored):
+    """Return crops of images, gathered directly from the data set; all arguments are on one device.
+
+    Reflection padding, cropping and mirroring only choose source pixels, so one gather does all three.
+
+    Args:
+        images, indices: see `augmented`.
+        rows, columns, mirrored: see `drawn_crops`.
+
+    Returns:
+        see `augmented`
+    """
+    height, width = images.shape[1:3]
+    rows, columns = _shifted(height, rows), _shifted(width, columns)
+    columns = torch.where(mirrored[:, None], columns.flip(1), columns)
     return scaled(images[indices[:, None, None], rows[:, :, None], columns[:, None, :]])
 
 
@@ -102,6 +130,6 @@ def plain(images, indices):
 
 
 def _shifted(size, offsets):
-    """Return the source positions (batch, size) of crops at `offsets` (batch, 1) of an axis padded by reflection."""
-    positions = (torch.arange(size) + offsets - crop_padding(size)).abs()
+    """Return the source positions (batch, size) of crops at `offsets` (batch,) of an axis padded by reflection."""
+    positions = (torch.arange(size, device=offsets.device) + offsets[:, None] - crop_padding(size)).abs()
     return torch.where(positions < size, positions, 2 * (size - 1) - positions)

@@ -23,7 +23,7 @@ def save(path, network, configuration, settings, description):
         path: of the safetensors file.
         network: torch.nn.Module.
         configuration: names.Configuration.
-        settings: JSON-able dict that identifies the training (training.loop.settings).
+        settings: JSON-able dict that identifies the training (training.recipe.settings_of).
         description: dataset.Description of the data set that it was trained on.
     """
     # One JSON text: safetensors allows only strings, and writes several keys in changing order.

@@ -202,8 +202,8 @@ def _seconds_a_step(configuration, images, recipe, device, steps=3, wait=lambda:
 
     from widedeep.formats.dataset import Split
     from widedeep.networks.build import build_for
+    from widedeep.training import loop, side_by_side
     from widedeep.training.distributed import Group
-    from widedeep.training.loop import Training
 
     # With a learning rate of 0, random images leave the weights as they are.
     recipe = recipe.model_copy(update={"epochs": 1, "learning_rate": 0.0})
@@ -215,7 +215,8 @@ def _seconds_a_step(configuration, images, recipe, device, steps=3, wait=lambda:
     network = network.to(device, memory_format=torch.channels_last)
     ended = []
 
-    def after_step(state):
+    def after_step(running):
+        (state,) = running
         # As in a training, the device is not waited for between these two.
         if state.step in (1, steps):
             state.running_loss_and_accuracy()  # waits for the device
@@ -223,6 +224,7 @@ def _seconds_a_step(configuration, images, recipe, device, steps=3, wait=lambda:
                 wait()
             ended.append(time.monotonic())
 
-    one = Split(split.images[:1], split.labels[:1])
-    Training(network, split, one, recipe, str(configuration), Group(device)).run(after_step)
+    train, test = (loop.examples_on(part, device) for part in (split, Split(split.images[:1], split.labels[:1])))
+    training = loop.Training(network, train, test, recipe, str(configuration), Group(device))
+    side_by_side.run([training], after_step)
     return (ended[-1] - ended[0]) / (steps - 1)

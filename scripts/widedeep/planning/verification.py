@@ -37,8 +37,7 @@ from widedeep.networks.build import without_weights
 from widedeep.runtime import files, provenance
 from widedeep.runtime.errors import UserError
 from widedeep.study.jobs import jobs_of
-from widedeep.training import loop
-from widedeep.training.recipe import Recipe
+from widedeep.training.recipe import Recipe, settings_of
 
 _REMEDY = "make it again"
 # Files in a results folder that no job writes as its output.
@@ -225,7 +224,7 @@ class _Results:
         return {"weights": content["outputs"]["model.safetensors"]} if known else {}
 
     def _settings_of_training(self, network):
-        settings = loop.settings(network, self.study.training.recipe, None)
+        settings = settings_of(network, self.study.training.recipe, None)
         del settings["data_checksum"]
         return {**settings, **self._checksum_of("train")}
 

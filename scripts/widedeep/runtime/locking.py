@@ -43,33 +43,50 @@ def only_writer(paths, stop=None):
         Interrupted: a stop signal came while this process waited.
         UserError: the folder cannot be written to.
     """
-    first = Path(paths[0])
-    missing = [folder for folder in first.parents if not folder.exists()]
     waited = False
     while True:
-        with contextlib.ExitStack() as stack:
+        with _attempt(paths) as locked:
+            if locked is not False:
+                yield waited
+                return
+        if not waited:
+            print(f"{paths[0]}: another process writes this; waiting until it has ended.", flush=True)
+        waited = True
+        if stop and stop.name:
+            raise Interrupted
+        time.sleep(_POLL)
+
+
+@contextlib.contextmanager
+def writer_if_free(paths):
+    """Hold the lock of a job as `only_writer` does, if no other process holds it.
+
+    Yields:
+        bool: whether this process holds it; never on a file system without locks.
+    """
+    with _attempt(paths) as locked:
+        yield bool(locked)
+
+
+@contextlib.contextmanager
+def _attempt(paths):
+    """Try once to take the lock of a job; yields what `_is_locked` returns, and releases it in the end."""
+    first = Path(paths[0])
+    missing = [folder for folder in first.parents if not folder.exists()]
+    with contextlib.ExitStack() as stack:
+        while True:
             with files.explaining_os_errors(first):
                 first.parent.mkdir(parents=True, exist_ok=True)
                 file = stack.enter_context(open(path_of(first), "a"))
             locked = _is_locked(file)
-            if locked is None:
-                yield waited
-                return
-            if locked and _is_at(path_of(first), file):
-                for path in paths:
-                    files.remove_unfinished(path)
-                try:
-                    yield waited
-                finally:
-                    _remove(path_of(first), missing)
-                return
-        if not locked:
-            if not waited:
-                print(f"{first}: another process writes this; waiting until it has ended.", flush=True)
-            waited = True
-            if stop and stop.name:
-                raise Interrupted
-            time.sleep(_POLL)
+            if not locked or _is_at(path_of(first), file):
+                break
+            stack.close()  # the process that held this lock has just removed the file
+        if locked:
+            stack.callback(_remove, path_of(first), missing)
+            for path in paths:
+                files.remove_unfinished(path)
+        yield locked
 
 
 def _is_locked(file):

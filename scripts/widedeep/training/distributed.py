@@ -57,6 +57,11 @@ def is_first():
     return os.environ.get("RANK", "0") == "0"
 
 
+def is_alone():
+    """Return whether this process trains its networks alone."""
+    return os.environ.get("WORLD_SIZE", "1") == "1"
+
+
 @contextlib.contextmanager
 def group(device):
     """Yield the Group of this process, which is alone or one of several started by torchrun.

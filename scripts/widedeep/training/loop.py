@@ -1,4 +1,7 @@
-"""The training of one network by the paper's recipe, resumable at any step with the same final bits."""
+"""The training of one network by the paper's recipe, resumable at any step with the same final bits.
+
+side_by_side.py takes the steps of one or several such trainings.
+"""
 
 import math
 import time
@@ -13,11 +16,14 @@ from widedeep.networks import tracing
 from widedeep.networks.build import build_for
 from widedeep.networks.precision import full_float32, widest
 from widedeep.runtime.errors import UserError
+from widedeep.training import feed
 from widedeep.training.optimizer import SGD
 from widedeep.training.recipe import epochs_between_evaluations
 
 # Convolutions with fewer output channels are refused; see refuse_few_channels.
 _FEWEST_CHANNELS = 8
+# Pixels of the images that a GPU evaluates at once; with few of them it waits for the host.
+_PIXELS_AT_ONCE = 1 << 20
 
 
 class Training:
@@ -27,9 +33,12 @@ class Training:
     numbers, as of dropout, follow from the network's name, the epoch and the step. So a resumed training needs only its
     position (epoch, step).
 
+    side_by_side.run takes the steps: `begin_epoch`, then `take_step` and `count_step` until `epoch_is_over`, then
+    `finish_epoch`, until `is_finished`.
+
     Args:
-        network: on `device`, with initial weights.
-        train, test: dataset.Split.
+        network: on the device of `train`, with initial weights.
+        train, test: (images, labels) of `examples_on`.
         recipe: recipe.Recipe.
         name: label of the network, which seeds all random numbers, as `digits-resnet14-w1-f100/seed1`.
         group: distributed.Group of the processes that train it, each on its share of every batch.
@@ -38,6 +47,7 @@ class Training:
         epoch, step: completed epochs, and completed steps of the current one.
         history: list of dicts, one for each epoch: columns of history.csv.
         epoch_seconds: list of the seconds of each epoch.
+        feed: feed.InMemory or feed.Streamed.
 
     Raises:
         UserError: the batch is larger than the training set or not a multiple of the processes, or mixed precision is
@@ -46,10 +56,10 @@ class Training:
 
     def __init__(self, network, train, test, recipe, name, group):
         device = group.device
-        if recipe.batch_size > len(train.labels):
+        if recipe.batch_size > len(train[1]):
             raise UserError(
                 f"training.batch_size {recipe.batch_size} is larger than the training set of {name} "
-                f"({len(train.labels)} examples); use a smaller batch or a larger fraction."
+                f"({len(train[1])} examples); use a smaller batch or a larger fraction."
             )
         if recipe.mixed_precision and device.type != "cuda":
             raise UserError(f"training.mixed_precision needs a cuda device, and this is {device.type}; switch it off.")
@@ -60,41 +70,98 @@ class Training:
             )
         self.network, self.recipe, self.name, self.device, self.group = network, recipe, name, device, group
         self._parallel = group.parallel(network)
-        self.train, self.test = _on_device(train, device), _on_device(test, device)
+        self.train, self.test = train, test
+        feeding = feed.InMemory if isinstance(train[0], torch.Tensor) else feed.Streamed
+        self.feed = feeding(*train, recipe, group, self._generator)
         self.optimizer = _sgd(network, recipe)
         self.epoch, self.step = 0, 0
         self.history, self.epoch_seconds = [], []
-        self._start_epoch()
+        self._seconds = 0.0
+        # Summed on the device and read once an epoch: reading the loss at each step would stall a GPU.
+        self._sums = torch.zeros(2, dtype=widest(device), device=device)
+        # On the device, since a graph cannot take a number from the host.
+        self._learning_rate = torch.zeros((), dtype=_rate_type(device), device=device)
 
     @property
     def steps_per_epoch(self):
         """Number of complete batches in the training set."""
         return len(self.train[1]) // self.recipe.batch_size
 
-    def run(self, after_step):
-        """Train to the end, or until `after_step` raises.
+    @property
+    def epoch_is_over(self):
+        """Whether all steps of the current epoch are taken."""
+        return self.step == self.steps_per_epoch
+
+    @property
+    def is_finished(self):
+        """Whether all epochs are completed."""
+        return self.epoch == self.recipe.epochs
+
+    def begin_epoch(self):
+        """Make the batches of the current epoch ready, from the current step on."""
+        self.network.train()
+        self.feed.begin(self.epoch, self.step)
+        self._set_learning_rate()
+
+    def take_step(self, seeding=True):
+        """Train on the next batch.
 
         Args:
-            after_step: function that is called with this Training between steps, where its state is whole.
+            seeding: whether torch is seeded for the network's own random numbers, as of dropout. Without it, this needs
+                nothing of the host.
+        """
+        if seeding:
+            # They differ between processes.
+            _seed_torch(self.device, random_seed(self.name, "dropout", self.epoch, self.step, self.group.rank))
+        batch, labels = self.feed.batch()
+        self.optimizer.zero_grad()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed_precision):
+            logits = self._parallel(batch)
+            loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        loss.backward()
+        self.optimizer.step(self._learning_rate)
+        correct = (logits.detach().argmax(1) == labels).sum()
+        self._sums += torch.stack([loss.detach().to(self._sums.dtype), correct.to(self._sums.dtype)])
+
+    def count_step(self, seconds):
+        """Count a step that was taken, and its seconds."""
+        self.step += 1
+        self._seconds += seconds
+        if self.recipe.schedule == "step" and not self.epoch_is_over:
+            self._set_learning_rate()
+
+    def finish_epoch(self):
+        """Read this epoch's loss and accuracy, evaluate where it is time, and go to the next epoch.
 
         Raises:
             UserError: the loss is not finite.
         """
-        while self.epoch < self.recipe.epochs:
-            started = time.monotonic()
-            order = torch.randperm(len(self.train[1]), generator=self._generator("order")).to(self.device)
-            self.network.train()
-            parts = order.split(self.recipe.batch_size)[self.step : self.steps_per_epoch]
-            generators = [self._generator("augmentation", self.step + ahead) for ahead in range(len(parts))]
-            share = self.group.share
-            batches = augmentation.augmented_batches(self.train[0], parts, self.recipe.flip, generators, share)
-            for indices, batch in zip(parts, batches, strict=True):
-                self._train_on(batch, self.train[1][share(indices)])
-                self.step += 1
-                self._seconds += time.monotonic() - started
-                started = time.monotonic()
-                after_step(self)
-            self._finish_epoch(started)
+        started = time.monotonic()
+        if self.epoch + 1 < self.recipe.epochs:
+            self.feed.draw_ahead(self.epoch + 1)
+        loss, accuracy = self._loss_and_accuracy(self.group.mean(self._sums))
+        if not math.isfinite(loss):
+            raise UserError(
+                f"{self.name}: the training loss is {loss} in epoch {self.epoch + 1} of {self.recipe.epochs}, so no "
+                "weights are written; lower training.learning_rate."
+            )
+        test_loss = test_accuracy = math.nan
+        if self._is_evaluated():
+            test_loss, test_accuracy = evaluate(self.network, *self.test, self.recipe.batch_size)
+        self.history.append(
+            {
+                "epoch": self.epoch + 1,
+                "learning_rate": self._rate_now(),
+                "train_loss": loss,
+                "train_accuracy": accuracy,
+                "test_loss": test_loss,
+                "test_accuracy": test_accuracy,
+            }
+        )
+        # Not in the history, which is the same in every run.
+        self.epoch_seconds.append(round(self._seconds + time.monotonic() - started, 3))
+        self.epoch, self.step, self._seconds = self.epoch + 1, 0, 0.0
+        self._sums.zero_()
 
     def state(self):
         """Return the state for `restore`, in types that `torch.load(weights_only=True)` accepts."""
@@ -110,11 +177,11 @@ class Training:
         }
 
     def restore(self, state):
-        """Go on from a state of `state`."""
+        """Go on from a state of `state`, before `begin_epoch`. All tensors stay where they are."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.step = state["epoch"], state["step"]
-        self._sums = state["sums"].to(self.device)
+        self._sums.copy_(state["sums"])
         self._seconds = state["seconds"]
         self.history, self.epoch_seconds = state["history"], state["epoch_seconds"]
 
@@ -132,64 +199,26 @@ class Training:
 
     def running_loss_and_accuracy(self):
         """Return mean cross-entropy and accuracy over this epoch's steps so far; waits for the device."""
-        loss, correct = (self._sums / max(self.step, 1)).tolist()
+        return self._loss_and_accuracy(self._sums)
+
+    def _loss_and_accuracy(self, sums):
+        loss, correct = (sums / max(self.step, 1)).tolist()
         return loss, correct * self.group.size / self.recipe.batch_size
-
-    def _start_epoch(self):
-        self.step = 0
-        self._seconds = 0.0
-        # Summed on the device and read once an epoch: reading the loss at each step would stall a GPU.
-        self._sums = torch.zeros(2, dtype=widest(self.device), device=self.device)
-
-    def _train_on(self, batch, labels):
-        self.optimizer.zero_grad()
-        # For the network's own random numbers, as of dropout; they differ between processes.
-        _seed_torch(self.device, random_seed(self.name, "dropout", self.epoch, self.step, self.group.rank))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.mixed_precision):
-            logits = self._parallel(batch)
-            loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-        loss.backward()
-        self.optimizer.step(self._learning_rate())
-        correct = (logits.detach().argmax(1) == labels).sum()
-        self._sums += torch.stack([loss.detach().to(self._sums.dtype), correct.to(self._sums.dtype)])
-
-    def _finish_epoch(self, started):
-        self._sums = self.group.mean(self._sums)
-        loss, accuracy = self.running_loss_and_accuracy()
-        if not math.isfinite(loss):
-            raise UserError(
-                f"{self.name}: the training loss is {loss} in epoch {self.epoch + 1} of {self.recipe.epochs}, so no "
-                "weights are written; lower training.learning_rate."
-            )
-        test_loss = test_accuracy = math.nan
-        if self._is_evaluated():
-            test_loss, test_accuracy = evaluate(self.network, *self.test, self.recipe.batch_size)
-        self.history.append(
-            {
-                "epoch": self.epoch + 1,
-                "learning_rate": self._learning_rate(),
-                "train_loss": loss,
-                "train_accuracy": accuracy,
-                "test_loss": test_loss,
-                "test_accuracy": test_accuracy,
-            }
-        )
-        # Not in the history, which is the same in every run.
-        self.epoch_seconds.append(round(self._seconds + time.monotonic() - started, 3))
-        self.epoch += 1
-        self._start_epoch()
 
     def _is_evaluated(self):
         """Return whether this epoch ends with an evaluation: the last one does, and every n-th."""
         every = epochs_between_evaluations(len(self.train[1]), len(self.test[1]))
         return self.epoch + 1 == self.recipe.epochs or (self.epoch + 1) % every == 0
 
-    def _learning_rate(self):
+    def _rate_now(self):
         progress = self.epoch + (self.step / self.steps_per_epoch if self.recipe.schedule == "step" else 0)
         return self.recipe.learning_rate / 2 * (1 + math.cos(math.pi * progress / self.recipe.epochs))
 
+    def _set_learning_rate(self):
+        self._learning_rate.fill_(self._rate_now())
+
     def _generator(self, purpose, *position):
-        return torch.Generator().manual_seed(random_seed(self.name, purpose, self.epoch, *position))
+        return torch.Generator().manual_seed(random_seed(self.name, purpose, *position))
 
 
 def refuse_few_channels(network, name):
@@ -242,35 +271,28 @@ def check_network(network, name, image_shape, classes, device):
         raise UserError(f"{name}: {error}") from None
 
 
-def train_network(network_name, train, test, classes, recipe, group, checkpoint, after_step):
-    """Train one network of the grid from the beginning, or from its checkpoint.
+def training_of(network_name, image_shape, train, test, classes, recipe, group):
+    """The Training of one network of the grid, at its beginning.
 
     Args:
         network_name: names.Network, whose label seeds initial weights, order, augmentation and dropout.
-        train, test: dataset.Split.
+        image_shape: (channels, height, width).
+        train, test: (images, labels) of `examples_on`.
         classes: number of classes.
         recipe: recipe.Recipe.
         group: distributed.Group.
-        checkpoint: Checkpoint.
-        after_step: function that is called with the Training between steps; it may raise Interrupted.
-
-    Returns:
-        the finished Training
 
     Raises:
-        UserError: see check_network, Training, Training.run and Checkpoint.resume.
+        UserError: see check_network and Training.
     """
-    name, image_shape = str(network_name), train.images.shape[1:]
+    name = str(network_name)
     generator = torch.Generator().manual_seed(random_seed(name, "init"))
     configuration, momentum = network_name.configuration, recipe.batchnorm_momentum
     network = build_for(configuration, image_shape, classes, momentum, generator)
     refuse_few_channels(network, name)
     network.to(group.device, memory_format=torch.channels_last)
     check_network(network, name, image_shape, classes, group.device)
-    training = Training(network, train, test, recipe, name, group)
-    checkpoint.resume(training)
-    training.run(after_step)
-    return training
+    return Training(network, train, test, recipe, name, group)
 
 
 @torch.inference_mode()
@@ -288,31 +310,27 @@ def evaluate(network, images, labels, batch_size):
     """
     was_training = network.training
     network.eval()
-    loss, correct = 0.0, 0
-    parts = torch.arange(len(labels), device=labels.device).split(batch_size)
+    sums = torch.zeros(2, dtype=widest(labels.device), device=labels.device)
+    parts = torch.arange(len(labels), device=labels.device).split(_evaluated_at_once(images, batch_size))
     for indices, batch in zip(parts, augmentation.plain_batches(images, parts), strict=True):
         logits = network(batch)
-        loss += functional.cross_entropy(logits, labels[indices], reduction="sum").item()
-        correct += (logits.argmax(1) == labels[indices]).sum().item()
+        loss = functional.cross_entropy(logits, labels[indices], reduction="sum")
+        sums += torch.stack([loss.to(sums.dtype), (logits.argmax(1) == labels[indices]).sum().to(sums.dtype)])
     network.train(was_training)
+    loss, correct = sums.tolist()
     return loss / len(labels), correct / len(labels)
 
 
-def labels_on(split, device):
-    """Return the int64 labels (examples,) of a dataset.Split on `device`."""
-    return torch.from_numpy(split.labels).to(device)
+def _evaluated_at_once(images, batch_size):
+    """How many images are evaluated in one forward pass: a batch, and more of small images on a GPU."""
+    device = images.device
+    height, width = images.shape[1:3] if isinstance(images, torch.Tensor) else images.shape[2:]
+    return batch_size if device.type == "cpu" else max(batch_size, _PIXELS_AT_ONCE // (height * width))
 
 
-def settings(network_name, recipe, data_checksum):
-    """Return the settings that identify a training, a JSON-able dict; a checkpoint with others is not resumed.
-
-    Args:
-        network_name: names.Network.
-        recipe: recipe.Recipe.
-        data_checksum: of the training split.
-    """
-    configuration, seed = network_name.configuration, network_name.seed
-    return {"model": str(configuration), "seed": seed, "data_checksum": data_checksum, **recipe.model_dump()}
+def examples_on(split, device):
+    """Return (images of augmentation.on_device, int64 labels (examples,)) of a dataset.Split, for a whole training."""
+    return augmentation.on_device(split.images, device), torch.from_numpy(split.labels).to(device)
 
 
 def _sgd(network, recipe):
@@ -332,6 +350,6 @@ def _seed_torch(device, seed):
         torch.get_device_module(device).manual_seed(seed)
 
 
-def _on_device(split, device):
-    """Return (images of augmentation.on_device, labels) of a dataset.Split, on the device for the whole training."""
-    return augmentation.on_device(split.images, device), labels_on(split, device)
+def _rate_type(device):
+    """The type of the learning rate on a device: fused SGD takes float32 on GPUs, and any on the CPU."""
+    return torch.float64 if device.type == "cpu" else torch.float32

@@ -66,3 +66,15 @@ def epochs_between_evaluations(train_examples, test_examples):
     every epoch would cost more than the training.
     """
     return math.ceil(10 * test_examples / (3 * train_examples))
+
+
+def settings_of(network_name, recipe, data_checksum):
+    """Return the settings that identify a training, a JSON-able dict; a checkpoint with others is not resumed.
+
+    Args:
+        network_name: names.Network.
+        recipe: recipe.Recipe.
+        data_checksum: of the training split.
+    """
+    configuration, seed = network_name.configuration, network_name.seed
+    return {"model": str(configuration), "seed": seed, "data_checksum": data_checksum, **recipe.model_dump()}
