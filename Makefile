@@ -4,6 +4,7 @@
 # make cifar10-gpu MINUTES=120   as much of the paper's grid as fits into these minutes on one GPU; again: goes on
 # make test       set up and run all tests
 # make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
+# make test-gpu   what only a GPU does: its tests, then the milliseconds of its training steps
 # make fuzz       damaged and hostile files, CASES=100 of each of 37 kinds
 # make lint       ruff, snakefmt, snakemake --lint
 # make reference  the config's schema and docs/reference/config.md, after a change of an option
@@ -17,7 +18,7 @@ CONFIG ?= config/demo.yaml
 MINUTES ?= 120
 CASES ?= 100
 
-.PHONY: study cifar10-small cifar10-sixpercent cifar10-gpu explorer test test-slurm fuzz lint reference progress unlock checked
+.PHONY: study cifar10-small cifar10-sixpercent cifar10-gpu explorer test test-slurm test-gpu fuzz lint reference progress unlock checked
 
 study: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile $(CONFIG)
@@ -39,6 +40,10 @@ test: $(VENV)/installed
 
 test-slurm: $(VENV)/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest -m "long or not long" tests/slurm
+
+test-gpu: $(VENV)/installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest tests/gpu
+	$(BIN)/python benchmarks/gpu.py
 
 fuzz: $(VENV)/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest tests/fuzz --fuzz-cases $(CASES) --timeout 0

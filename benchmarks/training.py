@@ -29,7 +29,7 @@ from torchvision.transforms import v2  # noqa: E402
 from widedeep.formats import dataset  # noqa: E402
 from widedeep.names import Configuration  # noqa: E402
 from widedeep.networks.build import build  # noqa: E402
-from widedeep.training import loop  # noqa: E402
+from widedeep.training import loop, side_by_side  # noqa: E402
 from widedeep.training.distributed import Group  # noqa: E402
 from widedeep.training.optimizer import SGD  # noqa: E402
 from widedeep.training.recipe import Recipe  # noqa: E402
@@ -164,20 +164,15 @@ def compiled_and_told(network):
 def ours(depth, width, split):
     """A function that measures widedeep.training on a split, without the end of an epoch."""
     one = dataset.Split(split.images[:1], split.labels[:1])
-    network = resnet(depth, width).to(memory_format=torch.channels_last)
-    state = loop.Training(
-        network,
-        split,
-        one,
-        RECIPE,
-        str(Configuration("bench", "resnet", depth, width, 1.0)),
-        Group(torch.device("cpu")),
-    )
+    network, cpu = resnet(depth, width).to(memory_format=torch.channels_last), torch.device("cpu")
+    examples = [loop.examples_on(part, cpu) for part in (split, one)]
+    name = str(Configuration("bench", "resnet", depth, width, 1.0))
+    state = loop.Training(network, *examples, RECIPE, name, Group(cpu))
 
     def measure():
         steps, started = 0, time.process_time()
 
-        def after_step(_state):
+        def after_step(_running):
             nonlocal steps
             steps += 1
             if is_enough(steps, started):
@@ -186,7 +181,7 @@ def ours(depth, width, split):
         try:
             while True:
                 state.epoch = state.step = 0
-                state.run(after_step)
+                side_by_side.run([state], after_step)
         except _Enough:
             return steps * RECIPE.batch_size / (time.process_time() - started)
 

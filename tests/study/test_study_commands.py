@@ -35,6 +35,17 @@ def test_several_gpus_are_started_by_torchrun():
     assert commands.launcher(4).endswith(" --nproc-per-node 4")
 
 
+def test_a_training_is_told_where_the_other_seeds_of_its_configuration_are():
+    grid = [{"depths": [8], "widths": [1, 2], "seeds": [5, 2, 3]}, {"depths": [14], "widths": [1], "seeds": [1]}]
+    study = checks.checked({**example.CONFIG, "grid": grid})
+    options = {str(network): commands.beside_options(study, network) for network in study.networks}
+    place = f"{study.places.results}/models/digits-resnet8-w2-f100"
+    assert options["digits-resnet8-w2-f100/seed2"] == f"--beside {place}/seed{{5,3}}/ --at-once 8"
+    assert options["digits-resnet14-w1-f100/seed1"] == ""
+    alone = checks.checked({**example.CONFIG, "grid": grid, "training": {**example.CONFIG["training"], "at_once": 1}})
+    assert {commands.beside_options(alone, network) for network in alone.networks} == {""}
+
+
 def test_first_seeds_of_all_configurations_are_trained_first():
     study = checks.checked({**example.CONFIG, "grid": [{"depths": [8, 14], "widths": [1], "seeds": [5, 2]}]})
     priorities = commands.training_priorities(study)

@@ -132,6 +132,7 @@ KEYS = {
     ),
     **of_options("training", Recipe, ALL, without=("flip",)),
     "training.gpus": (put("training.gpus", 2), NOTHING),
+    "training.at_once": (put("training.at_once", 2), NOTHING),
     "training.checkpoint_minutes": (put("training.checkpoint_minutes", 1), NOTHING),
     **of_options("dumps", DumpOptions, DUMPED, examples=128),
     "dumps.keep": (put("dumps.keep", False), NOTHING),

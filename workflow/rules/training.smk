@@ -18,6 +18,8 @@ rule train:
         # A resource and no parameter, since a changed resource reruns nothing: another number of devices must not.
         launcher=commands.launcher(STUDY.training.gpus),
         processes=processes(STUDY.training.gpus),
+        # For the same reason: one more seed must not train the others again.
+        beside=lambda wildcards: commands.beside_options(STUDY, network_of(wildcards)),
     params:
         timing=PLACES.timing(f"{ANY}/train"),
         folder=subpath(output.model, parent=True),
@@ -32,4 +34,4 @@ rule train:
     shell:
         "exec {resources.launcher} scripts/train.py --data {input.data} {params.network} {params.recipe}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --progress {params.progress}"
-        " {resources.processes} --timing {params.timing} --out {params.folder} >> {params.log_of_all_attempts} 2> {log}"
+        " {resources.processes} {resources.beside} --timing {params.timing} --out {params.folder} >> {params.log_of_all_attempts} 2> {log}"

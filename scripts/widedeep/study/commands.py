@@ -3,6 +3,7 @@
 from widedeep.data import catalogue
 from widedeep.runtime.options import option
 from widedeep.study import checks
+from widedeep.study.jobs import arguments_of
 
 
 def content_options(study):
@@ -34,6 +35,15 @@ def network_options(network):
     # float: a width of 1 and of 1.0 is the same network, and must not train it twice.
     given = {"family": of.family, "depth": of.depth, "width": float(of.width), "fraction": float(of.fraction)}
     return " ".join(option(name, value) for name, value in {**given, "seed": network.seed}.items())
+
+
+def beside_options(study, network):
+    """Options of scripts/train.py that name the folders of the other seeds of a names.Network."""
+    others = [one for one in study.all_seeds([network.configuration]) if one != network]
+    if not others or study.training.at_once == 1:
+        return ""
+    folders = study.places.of_networks(others, "")
+    return " ".join(arguments_of({"beside": folders, "at_once": study.training.at_once}))
 
 
 def launcher(gpus):

@@ -83,6 +83,13 @@ class Training(Checkpoints, Recipe):
         le=10_000,
         description="Processes that train one network together, each on its own GPU and its share of every batch.",
     )
+    at_once: int = Field(
+        8,
+        ge=1,
+        le=1000,
+        description="Seeds of one configuration that a GPU trains side by side at most, which takes less time than one "
+        "after another; other devices train each alone.",
+    )
 
     @property
     def recipe(self):

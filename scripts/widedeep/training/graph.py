@@ -40,7 +40,7 @@ def captured(trainings):
         with _on_a_stream_beside():
             for training in trainings:
                 _warm_up(training)
-        return _capture([lambda training=training: training.take_step(seeding=False) for training in trainings])
+        return capture([lambda training=training: training.take_step(seeding=False) for training in trainings])
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
@@ -92,8 +92,8 @@ def _on_a_stream_beside():
     main.wait_stream(beside)
 
 
-def _capture(steps):
-    """Capture functions as one graph, each on a stream of its own; return the function that runs it."""
+def capture(steps):
+    """Capture functions as one CUDA graph, each on a stream of its own; return the function that runs the graph."""
     graph, streams = torch.cuda.CUDAGraph(), [torch.cuda.Stream() for _ in steps]
     with torch.cuda.graph(graph):
         main = torch.cuda.current_stream()

@@ -77,13 +77,15 @@ def _stepping(trainings):
     try:
         take_step, how = graph.captured(trainings), "in one CUDA graph"
     except graph.NotCapturedError as error:
-        take_step, how = _one_after_another(trainings), f"kernel by kernel, since {error}"
+        take_step, how = one_after_another(trainings), f"kernel by kernel, since {error}"
     if trainings[0].device.type == "cuda":
         print(f"{', '.join(training.name for training in trainings)}: each step runs {how}.", flush=True)
     return take_step
 
 
-def _one_after_another(trainings):
+def one_after_another(trainings):
+    """The function that takes a step of each training, kernel by kernel."""
+
     def take_step():
         for training in trainings:
             training.take_step()
