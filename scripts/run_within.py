@@ -97,7 +97,8 @@ class Run:
         self._grid, self._finished = folder / "grid.yaml", folder / "study.yaml"
         self._done, self._shortest_useful = {}, 0.0
         self._outdated = None  # not known yet
-        self._at_once = 1  # if nothing is left to train, nothing is measured
+        # Trainings at a time, and whether they share a process; if nothing is left to train, nothing is measured.
+        self._at_once, self._together = 1, False
 
     def make_data(self):
         """Make the file of the data set if it is missing, and return the exit status."""
@@ -132,7 +133,9 @@ class Run:
             if not first:
                 self._shortest_useful = choosing.least()
                 break
-            write(self._grid, subset_of(self.study, list(dict.fromkeys([*first, *networks]))))
+            # No others: a job that trains seeds together takes along those of its config.
+            trained = [network for network in networks if self._done.get(network) == 1]
+            write(self._grid, self._with_at_once(subset_of(self.study, [*first, *trained])))
             status = self._follow(map(self._weights, first), self._until - chosen.analysis)
             self._done = self._shares_done(networks)
         if status == STOPPED:
@@ -183,9 +186,16 @@ class Run:
     def _snakemake(self):
         return [sys.executable, "-m", "snakemake", "--configfile", str(self._grid), "--profile", PROFILE]
 
+    def _with_at_once(self, study):
+        """The study with as many seeds of a configuration at a time as pay off."""
+        training = study.training.model_copy(update={"at_once": self._at_once})
+        return study.model_copy(update={"training": training})
+
     def _shares_of_device(self):
         """Options with which Snakemake runs as many jobs at a time on the device as pay off."""
         each = [f"{rule}:gpu=1" for rule in ON_DEVICE]
+        if self._together:  # one job trains all of them
+            each[ON_DEVICE.index("train")] = f"train:gpu={self._at_once}"
         return ["--resources", f"gpu={self._at_once}", "--set-resources", *each]
 
     def _weights(self, network):
@@ -210,9 +220,11 @@ class Run:
     def _trained_again(self, networks):
         """list of the trained networks that Snakemake would train again, after a change of recipe or code."""
         from widedeep.runtime.errors import UserError
+        from widedeep.study.subset import subset_of
 
         if not networks:
             return []
+        write(self._grid, subset_of(self.study, networks))
         by_key = {
             events.key("train", {"model": network.configuration, "seed": network.seed}): network for network in networks
         }
@@ -236,17 +248,17 @@ class Run:
 
         recipe, found = self.study.training.recipe, {}
         narrow, wide = throughput.smallest_and_largest(configurations, images)
+        on_cuda = device_named("auto").type == "cuda"
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
         def throughput_of(number, configuration=narrow):
-            measured = throughput.side_by_side(configuration, images, recipe, number)
+            measured = throughput.side_by_side(configuration, images, recipe, number, in_one=on_cuda)
             found[configuration.width, number] = measured
-            speed = f"{measured.throughput / 1e9:,.3g} GFLOP/s" if measured.throughput else "no memory"
-            print(f"  {plan.title_of(configuration):<24}{number:>4} at a time {speed:>18}", flush=True)
+            print(f"  {plan.title_of(configuration):<24}{number:>4} at a time {speed_of(measured):>18}", flush=True)
             return measured.throughput
 
         print("Measuring training steps:", flush=True)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        number = budget.fastest_number(throughput_of, cores)
+        number = budget.fastest_number(throughput_of, self.study.training.at_once if on_cuda else cores)
         while number and wide.width != narrow.width and not throughput_of(number, wide):
             number //= 2
         if not number:
@@ -254,22 +266,40 @@ class Run:
                 f"training.batch_size: a training of {plan.title_of(wide)} does not fit into the memory of this "
                 "device; use a smaller batch, or take it out of the grid."
             )
-        self._at_once = number
-        rates = {width: measured.throughput for (width, at_once), measured in found.items() if at_once == number}
+        self._at_once, self._together = number, on_cuda
         alone = found[narrow.width, 1]
-        print(f"on {alone.device}: {number} at a time")
-        # TF32 is off in all programs that measure trained networks.
-        on_cuda = device_named("auto").type == "cuda"
-        in_float32 = _FULL_FLOAT32 if on_cuda else 1
+        print(f"on {alone.device}: {number} at a time" + " in one process" * on_cuda)
+        rates = {width: measured.throughput for (width, at_once), measured in found.items() if at_once == number}
+        analysing, fewer = rates, {}
+        if on_cuda:
+            most = rates[narrow.width]
+            fewer = {
+                at_once: measured.throughput / most
+                for (width, at_once), measured in found.items()
+                if width == narrow.width and at_once < number
+            } or {1: 1.0}
+            analysing = {}
+            for configuration in dict.fromkeys([narrow, wide]):
+                measured = throughput.side_by_side(configuration, images, recipe, 1, in_graph=False)
+                analysing[configuration.width] = measured.throughput
+                print(f"  {plan.title_of(configuration):<24}   kernel by kernel {speed_of(measured):>16}", flush=True)
         return budget.Rates(
             at_once=number,
             operations=rates,
+            analysing=analysing,
+            fewer=fewer,
             start=alone.start,
             products=throughput.product_rate(),
             store_gram=throughput.seconds_to_store_gram(self.study.dumps.batch_size, with_scores=on_cuda),
-            in_float32=in_float32,
+            # TF32 is off in all programs that measure trained networks.
+            in_float32=_FULL_FLOAT32 if on_cuda else 1,
             cores=cores,
         )
+
+
+def speed_of(measured):
+    """A throughput.Measured in words."""
+    return f"{measured.throughput / 1e9:,.3g} GFLOP/s" if measured.throughput else "no memory"
 
 
 def table_of(chosen, rates, seconds):

@@ -15,7 +15,17 @@ from widedeep.study.jobs import jobs_of, network_job, pairs_job
 PAPER = checks.read("config/cifar10.yaml")
 COSTS = Costs(PAPER, images_of(PAPER))
 # As many operations at a time whatever the width, and nothing else takes time.
-RATES = budget.Rates(at_once=1, operations={1: 1e13}, start=0, products=1e18, store_gram=0, in_float32=1, cores=1)
+RATES = budget.Rates(
+    at_once=1,
+    operations={1: 1e13},
+    analysing={1: 1e13},
+    fewer={},
+    start=0,
+    products=1e18,
+    store_gram=0,
+    in_float32=1,
+    cores=1,
+)
 
 
 def size(depth, width=1):
@@ -125,9 +135,7 @@ def test_a_later_seed_does_not_take_the_place_of_an_earlier_one():
 
 
 def test_no_plan_takes_longer_than_it_may_and_places_are_filled_in_order():
-    rates = budget.Rates(
-        at_once=3, operations={1: 1e13, 10: 4e13}, start=20, products=1e10, store_gram=0, in_float32=1, cores=2
-    )
+    rates = replace(RATES, at_once=3, operations={1: 1e13, 10: 4e13}, start=20, products=1e10, cores=2)
     for minutes in (60, 200, 1000):
         plan = budget.Budget(COSTS, rates, {}, there=lambda _: False).plan(60 * minutes)
         assert 0 < plan.seconds <= 60 * minutes
@@ -138,6 +146,29 @@ def test_no_plan_takes_longer_than_it_may_and_places_are_filled_in_order():
             assert training.end == pytest.approx(min(free) + training.seconds)
             free[free.index(min(free))] = training.end
         assert plan.analysis > 0
+
+
+def test_seeds_of_a_configuration_have_the_device_together_and_configurations_follow_each_other():
+    """At most four; three count as two, and the one that has most left to do decides."""
+    rates = replace(RATES, at_once=4, operations={1: 1e13}, fewer={1: 0.4, 2: 0.7}, start=10)
+    seeds, other = [Network(size(14), seed) for seed in range(1, 8)], Network(size(26), 1)
+    done = {seeds[0]: 1, seeds[1]: 0.5}
+    made = budget.Budget(COSTS, rates, done, there=lambda _: True)
+    plans = made._scheduled([*seeds[:3], other, *seeds[3:]])
+    assert [planned.network for planned in plans] == [*seeds[1:], other]
+    of_one, of_other = operations(size(14)), operations(size(26))
+    ends = [10 + 4 * of_one / 1e13, 20 + (4 + 2 / 0.7) * of_one / 1e13]
+    ends.append(ends[-1] + 10 + of_other / 0.4 / 1e13)
+    assert [planned.end for planned in plans] == pytest.approx([ends[0]] * 4 + [ends[1]] * 2 + [ends[2]])
+    assert plans[0].operations == pytest.approx(of_one / 2)
+    assert plans[0].seconds == pytest.approx(ends[0])
+
+
+def test_a_further_seed_costs_little_where_seeds_train_together():
+    """The whole time of a plan is that of its configurations, not of its networks."""
+    alone = replace(RATES, at_once=4, fewer={1: 0.25})
+    allowed = 4 * operations(size(14)) / 1e13
+    assert networks(planned(allowed * 1.001, alone).trainings) == [Network(size(14), seed) for seed in (1, 2, 3, 4)]
 
 
 def test_what_is_finished_costs_nothing_and_what_is_begun_less():
@@ -175,7 +206,7 @@ def test_only_jobs_that_have_not_run_take_time():
 
 
 def test_a_job_takes_as_long_as_its_operations():
-    rates = replace(RATES, operations={1: 1e12}, products=1e10, store_gram=0.002, in_float32=3)
+    rates = replace(RATES, analysing={1: 1e12}, products=1e10, store_gram=0.002, in_float32=3)
     made = budget.Budget(COSTS, rates, {})
     network, found = Network(size(26), 1), COSTS.size_of(size(26))
 

@@ -63,7 +63,7 @@ def test_the_plan_in_words():
         budget.Planned(Network(deep, 2), 1e15, 60, 5460),
     ]
     left_out = [budget.Planned(Network(wide, seed), 5e17, 36e4, 36e4) for seed in (1, 2)]
-    rates = budget.Rates(4, {1: 1}, 0, 1, 0, 1, 1)
+    rates = budget.Rates(4, {1: 1}, {1: 1}, {}, 0, 1, 0, 1, 1)
     lines = run_within.table_of(budget.Plan(trainings, left_out, 600), rates, 7200)
     words = [" ".join(line.split()) for line in lines]
     assert words == [
@@ -84,7 +84,7 @@ def machine(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(8), raising=False)
 
     def measure(wide_ones):
-        def measured(configuration, _images, recipe, processes):
+        def measured(configuration, _images, recipe, processes, **_how):
             assert recipe.epochs == 300
             if configuration.width == 10:
                 return throughput.Measured(4e13 if processes <= wide_ones else 0.0, 90.0, "a device")
@@ -127,3 +127,29 @@ def test_on_cuda_measures_are_slower_than_trainings_and_first_components_are_fou
 def test_a_network_without_memory_is_one_sentence(machine):
     with pytest.raises(UserError, match=r"^training\.batch_size: .*ResNet-38 10x .*memory"):
         machine(wide_ones=0)
+
+
+def test_on_a_gpu_one_process_trains_as_many_seeds_as_pay_off(monkeypatch, capsys):
+    """An invented card: a narrow network gains from three others, and kernel by kernel it gets a fifth."""
+    asked = []
+
+    def measured(configuration, _images, _recipe, number, in_one=False, in_graph=True):
+        asked.append((configuration.width, number, in_one, in_graph))
+        whole = min(number, 4) * 1e12 if configuration.width == 1 else 4e13
+        return throughput.Measured(whole if in_graph else 2e11 * configuration.width, 6.0, "a card")
+
+    monkeypatch.setattr(throughput, "side_by_side", measured)
+    monkeypatch.setattr("widedeep.networks.devices.device_named", lambda _name: torch.device("cuda"))
+    few = [one for one in PAPER.configurations if (one.depth, one.width) in ((14, 1), (38, 10))]
+    run = run_within.Run(PAPER, 0.0)
+    rates = run._measure(few, images_of(PAPER))
+    in_graphs = [(1, 1), (1, 2), (1, 4), (1, 8), (10, 4)]
+    assert asked == [(*one, True, True) for one in in_graphs] + [(1, 1, False, False), (10, 1, False, False)]
+    assert (rates.at_once, rates.operations, rates.fewer) == (4, {1: 4e12, 10: 4e13}, {1: 0.25, 2: 0.5})
+    assert rates.analysing == {1: 2e11, 10: 2e12}
+    assert "on a card: 4 at a time in one process\n" in capsys.readouterr().out
+    # A training has the whole card, and takes along the seeds of its config; four other jobs share it.
+    options = run._shares_of_device()
+    assert "gpu=4" in options
+    assert {"train:gpu=4", "dump_activations:gpu=1"} <= {*options}
+    assert run._with_at_once(PAPER).training.at_once == 4

@@ -69,8 +69,7 @@ def side_by_side(monkeypatch):
     def measure(number, seconds_a_step):
         """The throughput that each of so many found, where a step takes what the function says of the thread."""
 
-        def fake(_configuration, _images, recipe, _device, steps=3, wait=None):
-            del recipe, steps
+        def fake(_configuration, _images, _recipe, _device, _steps=3, wait=None, *_how):
             return seconds_a_step(int(threading.current_thread().name), wait)
 
         monkeypatch.setattr(throughput, "_seconds_a_step", fake)
@@ -127,13 +126,14 @@ def test_the_first_step_and_the_wait_are_not_timed(monkeypatch):
     monkeypatch.setattr(throughput.time, "monotonic", lambda: now[0])
 
     class Training:
-        def __init__(self, *_):
-            self.step = 0
+        def begin_epoch(self):
+            now[0] += 500  # it draws random numbers, and makes libraries ready
 
-        def run(self, after_step):
-            for self.step in range(1, 6):
-                now[0] += 100 if self.step == 1 else 2  # the first one makes libraries ready
-                after_step(self)
+        def take_step(self):
+            now[0] += 2
+
+        def count_step(self, _seconds):
+            pass
 
         def running_loss_and_accuracy(self):
             now[0] += 4  # it waits for the device
@@ -141,9 +141,10 @@ def test_the_first_step_and_the_wait_are_not_timed(monkeypatch):
     def wait():
         now[0] += 1000
 
-    monkeypatch.setattr("widedeep.training.loop.Training", Training)
-    found = throughput._seconds_a_step(small.MODEL, IMAGES, small.recipe(), small.CPU, steps=5, wait=wait)
-    assert found == (4 * 2 + 4) / 4
+    monkeypatch.setattr("widedeep.training.loop.training_of", lambda *_: Training())
+    options = {"steps": 5, "wait": wait, "networks": 3, "in_graph": False}
+    found = throughput._seconds_a_step(small.MODEL, IMAGES, small.recipe(), small.CPU, **options)
+    assert found == (4 * 3 * 2 + 4) / 4
 
 
 def test_a_configuration_is_measured_on_its_own_network(monkeypatch):

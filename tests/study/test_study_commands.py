@@ -40,7 +40,7 @@ def test_a_training_is_told_where_the_other_seeds_of_its_configuration_are():
     study = checks.checked({**example.CONFIG, "grid": grid})
     options = {str(network): commands.beside_options(study, network) for network in study.networks}
     place = f"{study.places.results}/models/digits-resnet8-w2-f100"
-    assert options["digits-resnet8-w2-f100/seed2"] == f"--beside {place}/seed{{5,3}}/ --at-once 8"
+    assert options["digits-resnet8-w2-f100/seed2"] == f"--beside {place}/seed{{3,5}}/ --at-once 8"
     assert options["digits-resnet14-w1-f100/seed1"] == ""
     alone = checks.checked({**example.CONFIG, "grid": grid, "training": {**example.CONFIG["training"], "at_once": 1}})
     assert {commands.beside_options(alone, network) for network in alone.networks} == {""}

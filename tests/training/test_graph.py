@@ -121,11 +121,11 @@ def test_a_network_with_random_numbers_of_its_own_is_not_captured(recorded, tmp_
 def test_the_log_of_a_gpu_says_how_steps_run(monkeypatch, capsys):
     training = small.training()
     training.begin_epoch()
-    side_by_side._stepping([training])
+    side_by_side.stepping([training])
     assert capsys.readouterr().out == ""  # other devices have no graphs
     training.device = torch.device("cuda")
     monkeypatch.setattr(graph, "captured", lambda _trainings: None)
-    side_by_side._stepping([training])
+    side_by_side.stepping([training])
     assert capsys.readouterr().out == f"{training.name}: each step runs in one CUDA graph.\n"
 
 

@@ -43,7 +43,9 @@ def folder(tmp_path, monkeypatch):
     made = study.Study.new(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(throughput, "side_by_side", lambda *_: throughput.Measured(1e18, 0.0, "an invented device"))
+    monkeypatch.setattr(
+        throughput, "side_by_side", lambda *_, **_how: throughput.Measured(1e18, 0.0, "an invented device")
+    )
     monkeypatch.setattr(budget, "fastest_number", lambda throughput_of, _most: bool(throughput_of(1)) * 1)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield made.folder
@@ -135,7 +137,7 @@ def test_after_ctrl_c_nothing_is_analysed(folder, monkeypatch):
 
 
 def test_too_few_minutes_are_one_sentence_with_those_that_are_needed(folder, monkeypatch, capsys):
-    monkeypatch.setattr(throughput, "side_by_side", lambda *_: throughput.Measured(1e7, 0.0, "a slow device"))
+    monkeypatch.setattr(throughput, "side_by_side", lambda *_, **_how: throughput.Measured(1e7, 0.0, "a slow device"))
     with_data(folder)
     with pytest.raises(UserError, match=r"^--minutes: .* 37:\d\d "):
         run(minutes=10)

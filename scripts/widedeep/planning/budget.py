@@ -1,7 +1,8 @@
 """Chooses the networks of a study that can be trained and analysed within a number of minutes.
 
 Estimates err upwards: the device always serves as many jobs at a time as pay off, every job starts as slowly as the
-first one that was measured, and CKA begins after all dumps and probes have ended.
+first one that was measured, CKA begins after all dumps and probes have ended, and on a GPU these gain nothing from each
+other.
 """
 
 import functools
@@ -27,8 +28,11 @@ class Rates:
     """Rates of a machine.
 
     Attributes:
-        at_once: number of processes that its device serves at a time.
-        operations: dict from width multipliers to floating-point operations a second of all these processes together.
+        at_once: number of trainings that its device serves at a time.
+        operations: dict from width multipliers to floating-point operations a second of all these trainings together.
+        analysing: the same of as many processes that dump or probe, which train nothing.
+        fewer: dict from smaller numbers of trainings to their operations a second, as a share of those of `at_once`.
+            Empty where each training is a process; else seeds of one configuration share one (companions.py).
         start: seconds from the start of a job to the start of its work.
         products: floating-point operations a second of one core in float64 matrix products.
         store_gram: seconds in which one core stores a Gram matrix, with its first component where the device does not
@@ -39,6 +43,8 @@ class Rates:
 
     at_once: int
     operations: dict
+    analysing: dict
+    fewer: dict
     start: float
     products: float
     store_gram: float
@@ -270,23 +276,46 @@ class Budget:
         return self._costs.training(network) * (1 - self._done.get(network, 0))
 
     def _scheduled(self, networks):
-        """list of Planned for networks that are not trained; each starts in this order when the device has room."""
+        """list of Planned for networks that are not trained, in the order in which they start."""
+        waiting = [network for network in networks if network not in self._trained]
+        return self._seeds_together(waiting) if self._rates.fewer else self._side_by_side(waiting)
+
+    def _side_by_side(self, waiting):
+        """Each network has a share of the device, and starts when there is room."""
         free, planned = [0.0] * self._rates.at_once, []
-        for network in networks:
-            if network in self._trained:
-                continue
+        for network in waiting:
             seconds = self._training(network)
             end = heapq.heappop(free) + seconds
             heapq.heappush(free, end)
             planned.append(Planned(network, self._left(network), seconds, end))
         return planned
 
+    def _seeds_together(self, waiting):
+        """Seeds of one configuration have the device together, and configurations follow each other."""
+        configurations, planned, now = dict.fromkeys(network.configuration for network in waiting), [], 0.0
+        for configuration in configurations:
+            seeds = [network for network in waiting if network.configuration == configuration]
+            for first in range(0, len(seeds), self._rates.at_once):
+                together = seeds[first : first + self._rates.at_once]
+                seconds = self._seconds_together(together)
+                now += seconds
+                planned += [Planned(network, self._left(network), seconds, now) for network in together]
+        return planned
+
+    def _seconds_together(self, networks):
+        shares = {**self._rates.fewer, self._rates.at_once: 1.0}
+        # A number between two measured ones counts as the smaller.
+        share = shares[max(number for number in shares if number <= len(networks))]
+        rate = share * throughput.at_width(networks[0].configuration.width, self._rates.operations)
+        return self._rates.start + len(networks) * max(map(self._left, networks)) / rate
+
     def _seconds_of_training(self, network):
-        return self._rates.start + self._on_device(network, self._left(network))
+        rate = throughput.at_width(network.configuration.width, self._rates.operations)
+        return self._rates.start + self._left(network) * self._rates.at_once / rate
 
     def _on_device(self, network, operations):
-        """Seconds of so many operations while as many jobs as possible share the device."""
-        rate = throughput.at_width(network.configuration.width, self._rates.operations)
+        """Seconds of so many operations of an analysis, while as many as possible share the device."""
+        rate = throughput.at_width(network.configuration.width, self._rates.analysing)
         return operations * self._rates.at_once / rate
 
     def _work(self, job, study):

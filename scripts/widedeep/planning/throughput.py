@@ -1,6 +1,7 @@
 """Measured rates of this machine: training steps of a network, alone or beside others, and the work of CKA.
 
-Trainings side by side run in new processes, so the caller never holds a part of the device that its jobs will share.
+What is measured side by side runs in new processes, so the caller never holds a part of the device that its jobs will
+share.
 """
 
 import multiprocessing
@@ -23,10 +24,10 @@ _barrier = None
 
 @dataclass(frozen=True)
 class Measured:
-    """Result of measuring processes that train side by side.
+    """Result of measuring networks that train side by side.
 
     Attributes:
-        throughput: floating-point operations a second of all processes together; 0 if they run out of memory.
+        throughput: floating-point operations a second of all networks together; 0 if they run out of memory.
         start: seconds until the first process was ready to train.
         device: name of their device.
     """
@@ -55,12 +56,14 @@ def alone(configuration, images, recipe, device):
     return 3 * sizes.counted(configuration, images).forward * batch_size / seconds
 
 
-def side_by_side(configuration, images, recipe, processes):
-    """Measure several processes that each train a network at the same time.
+def side_by_side(configuration, images, recipe, number, in_one=False, in_graph=True):
+    """Measure several networks that train at the same time.
 
     Args:
         configuration, images, recipe: see `alone`.
-        processes: number of processes.
+        number: number of networks.
+        in_one: whether one process trains them all, as a GPU does it; else each has a process.
+        in_graph: whether steps are CUDA graphs where that is possible; else as all else that runs networks.
 
     Returns:
         Measured
@@ -69,12 +72,13 @@ def side_by_side(configuration, images, recipe, processes):
         UserError: the recipe needs another device.
     """
     # spawn: a forked process cannot use a GPU, nor libraries whose threads were not forked with it.
-    context = multiprocessing.get_context("spawn")
+    context, processes = multiprocessing.get_context("spawn"), 1 if in_one else number
     barrier = context.Barrier(processes, timeout=_PATIENCE)
     began = time.monotonic()
+    how = configuration, images, recipe, number if in_one else 1, in_graph
     with ProcessPoolExecutor(processes, context, initializer=_share, initargs=(barrier,)) as pool:
         try:
-            each = list(pool.map(_one_of_several, *([value] * processes for value in (configuration, images, recipe))))
+            each = list(pool.map(_one_of_several, *([value] * processes for value in how)))
         except BrokenProcessPool:  # one was killed for its memory
             return Measured(0.0, 0.0, "")
     rates, ready, devices = zip(*each, strict=True)
@@ -150,7 +154,7 @@ def _share(barrier):
     _barrier = barrier
 
 
-def _one_of_several(configuration, images, recipe):
+def _one_of_several(configuration, images, recipe, networks=1, in_graph=True):
     """Measure one of several processes: (throughput, or 0 without memory; moment when ready; name of the device)."""
     import torch
 
@@ -166,8 +170,9 @@ def _one_of_several(configuration, images, recipe):
     try:
         batch_size, seconds = _largest_quick_batch(configuration, images, recipe, device)
         steps = 1 + min(max(-(-_SECONDS_BESIDE // seconds), 2), _MOST_STEPS)
-        seconds = _seconds_a_step(configuration, images, _with_batch(recipe, batch_size), device, int(steps), wait)
-        rate = 3 * sizes.counted(configuration, images).forward * batch_size / seconds
+        recipe = _with_batch(recipe, batch_size)
+        seconds = _seconds_a_step(configuration, images, recipe, device, int(steps), wait, networks, in_graph)
+        rate = networks * 3 * sizes.counted(configuration, images).forward * batch_size / seconds
     except (torch.OutOfMemoryError, threading.BrokenBarrierError):  # here, or in another process
         rate = 0.0
     finally:
@@ -190,18 +195,21 @@ def _with_batch(recipe, batch_size):
     return recipe.model_copy(update={"batch_size": batch_size})
 
 
-def _seconds_a_step(configuration, images, recipe, device, steps=3, wait=lambda: None):
-    """Mean seconds of a training step.
+def _seconds_a_step(configuration, images, recipe, device, steps=3, wait=lambda: None, networks=1, in_graph=True):
+    """Mean seconds of a training step of all networks.
 
     Args:
         configuration, images, recipe, device: see `alone`.
         steps: number of steps; the first one, in which libraries prepare themselves, is not timed.
         wait: is called after the first step, and not timed.
-    """
-    import torch
+        networks: number of networks that this process trains side by side.
+        in_graph: see `side_by_side`.
 
+    Raises:
+        torch.OutOfMemoryError: they do not fit into the memory of the device.
+    """
     from widedeep.formats.dataset import Split
-    from widedeep.networks.build import build_for
+    from widedeep.names import Network
     from widedeep.training import loop, side_by_side
     from widedeep.training.distributed import Group
 
@@ -209,22 +217,24 @@ def _seconds_a_step(configuration, images, recipe, device, steps=3, wait=lambda:
     recipe = recipe.model_copy(update={"epochs": 1, "learning_rate": 0.0})
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (steps * recipe.batch_size, *images.shape), dtype=np.uint8)
-    split = Split(pixels, np.arange(len(pixels)) % images.classes)
-    generator = torch.Generator().manual_seed(0)
-    network = build_for(configuration, images.shape, images.classes, recipe.batchnorm_momentum, generator)
-    network = network.to(device, memory_format=torch.channels_last)
-    ended = []
-
-    def after_step(running):
-        (state,) = running
-        # As in a training, the device is not waited for between these two.
-        if state.step in (1, steps):
-            state.running_loss_and_accuracy()  # waits for the device
-            if state.step == 1:
-                wait()
-            ended.append(time.monotonic())
-
-    train, test = (loop.examples_on(part, device) for part in (split, Split(split.images[:1], split.labels[:1])))
-    training = loop.Training(network, train, test, recipe, str(configuration), Group(device))
-    side_by_side.run([training], after_step)
-    return (ended[-1] - ended[0]) / (steps - 1)
+    examples = loop.examples_on(Split(pixels, np.arange(len(pixels)) % images.classes), device)
+    trainings = [
+        loop.training_of(
+            Network(configuration, seed), images.shape, examples, examples, images.classes, recipe, Group(device)
+        )
+        for seed in range(networks)
+    ]
+    for training in trainings:
+        training.begin_epoch()
+    take_step = (side_by_side.stepping if in_graph else side_by_side.one_after_another)(trainings)
+    for step in range(steps):
+        take_step()
+        for training in trainings:
+            training.count_step(0.0)
+        if step == 0:
+            trainings[0].running_loss_and_accuracy()  # waits for the device
+            wait()
+            started = time.monotonic()
+    # As in a training, the device is not waited for between these two.
+    trainings[0].running_loss_and_accuracy()
+    return (time.monotonic() - started) / (steps - 1)

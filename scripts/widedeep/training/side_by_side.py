@@ -63,7 +63,7 @@ def _as_many_as_fit(trainings):
     number = len(trainings)
     while True:
         try:
-            return trainings[:number], _stepping(trainings[:number])
+            return trainings[:number], stepping(trainings[:number])
         except torch.OutOfMemoryError:
             if number == 1:
                 raise
@@ -72,8 +72,12 @@ def _as_many_as_fit(trainings):
         number //= 2
 
 
-def _stepping(trainings):
-    """The function that takes a step of each training; on a GPU the log says how it does."""
+def stepping(trainings):
+    """The function that takes a step of each training, after `begin_epoch`; on a GPU the log says how it does.
+
+    Raises:
+        torch.OutOfMemoryError: the device has no room for all at once.
+    """
     try:
         take_step, how = graph.captured(trainings), "in one CUDA graph"
     except graph.NotCapturedError as error:
