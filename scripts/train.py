@@ -120,7 +120,7 @@ def train(args, members, recipe, checkpoints, description, group, stop, attempt,
     code = fingerprint.of_script(__file__, families.path_of(args.family))
     own, writes = members[0], group.rank == 0
     if group.any(writes and companions.is_done(own, code, waited)):
-        print(f"{own.folder}: trained by another process.")
+        print(f"{own.folder}: is trained already.")
         if writes:
             companions.remove_traces(own)
         return 0
@@ -152,6 +152,14 @@ def train(args, members, recipe, checkpoints, description, group, stop, attempt,
         print(f"{name}: failed: {error}")
     if error := failed.get(str(own.network)):
         raise error
+    if group.any(stop.name):
+        # Who tells a job to stop may not count it as done, and deletes its files before it starts it again.
+        if writes:
+            companions.set_aside(own)
+        print(endings.stopped_line(f"{stop.name}; {own.results} has the results, start it again to put them in place."))
+        return STOPPED
+    if writes:
+        companions.remove_traces(own)
     return 0
 
 
@@ -219,10 +227,7 @@ def finish(one, own, description, attempt, code, beside):
     more = {"epoch_seconds": training.epoch_seconds, "beside": beside, "code": code}
     label = str(member.network.configuration), member.network.seed
     provenance.write(folder / "provenance.json", "train", label, member.identity, attempts, outputs, **more)
-    if member is own:
-        companions.remove_traces(member)
-    else:
-        one.checkpoint.remove()
+    one.checkpoint.remove()
 
 
 def report_progress(path, state):

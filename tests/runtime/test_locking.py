@@ -103,7 +103,7 @@ def both(first, second):
 
 def test_two_at_once_train_once(tmp_path):
     with start_paused_training(tmp_path) as first, start_training(tmp_path) as second:
-        assert both(first, second).startswith(f"{tmp_path}/one: trained by")
+        assert both(first, second).startswith(f"{tmp_path}/one: is trained already")
     provenance = json.loads((tmp_path / "one/provenance.json").read_text())
     assert len(provenance["attempts"]) == 1
 

@@ -86,7 +86,7 @@ def test_snakemake_is_killed_and_its_jobs_go_on(undisturbed, start):
     study.finish(study.start())
     first, _ = study.training_jobs()
     assert "another process writes this; waiting until it has ended." in study.story()
-    assert "trained by the process that was waited for." in study.story()
+    assert ": is trained already." in study.story()
     assert [attempt["slurm_job"] for attempt in study.attempts()] == [first]
     slow.assert_equal_results(study, undisturbed)
     slow.assert_equal_results(study, undisturbed, ["activations.h5", "pca.h5", "predictions.h5", "cka.h5"])

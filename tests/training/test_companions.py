@@ -105,7 +105,7 @@ def test_the_first_job_trains_all_and_each_other_takes_its_own(data, alone, tmp_
     for seed, beside in ((2, [1, 3]), (3, [1, 2])):
         status, said, errors = train(data, tmp_path, seed, beside)
         assert status == 0, errors
-        assert said == f"{tmp_path}/seed{seed}: trained by another process.\n"
+        assert said == f"{tmp_path}/seed{seed}: is trained already.\n"
     assert_same(tmp_path, alone, 1, 2, 3)
     assert names(tmp_path) == {"seed1", "seed2", "seed3"}
     model = "blobs-resnet8-w0.5-f100"
@@ -150,7 +150,7 @@ def test_two_jobs_that_start_together_train_all_once(data, alone, tmp_path):
             first.communicate()
             said, _ = second.communicate()
     assert (first.returncode, second.returncode) == (0, 0)
-    assert said == f"{tmp_path}/seed2: trained by another process.\n"
+    assert said == f"{tmp_path}/seed2: is trained already.\n"
     assert_same(tmp_path, alone, 1, 2)
 
 

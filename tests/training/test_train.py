@@ -21,6 +21,18 @@ command.run(train.main)
 """
 
 
+# The same, told to stop when all steps are taken.
+STOPPED_LATE = """
+import os, signal, sys
+sys.path.insert(0, "scripts")
+import train
+from widedeep.runtime import command
+original = train.write_results
+train.write_results = lambda *args: os.kill(os.getpid(), signal.SIGTERM) or original(*args)
+command.run(train.main)
+"""
+
+
 def words(folder, out, *more):
     """The arguments of a small training in a folder."""
     if not (folder / "dataset.h5").exists():
@@ -54,6 +66,20 @@ def test_told_to_stop_it_saves_and_goes_on_to_the_same_bits(tmp_path):
     files = {path.name for path in (tmp_path / "stopped").iterdir()}
     assert files == {"model.safetensors", "metrics.json", "history.csv", "provenance.json"}
     assert not progress.exists()
+
+
+def test_told_to_stop_when_all_steps_are_taken_it_keeps_the_results_for_the_next_start(tmp_path):
+    """Snakemake, which is about to end, deletes the files of a job that it has not seen ending."""
+    assert train(tmp_path, "whole", "--epochs", "1").returncode == 0
+    stopped = train(tmp_path, "stopped", "--epochs", "1", program=("-c", STOPPED_LATE))
+    assert stopped.returncode == 75, stopped.stderr
+    assert re.search("^stopped: SIGTERM.*stopped/trained has the results", stopped.stdout.splitlines()[-1])
+    assert os.listdir(tmp_path / "stopped") == ["trained"]
+    again = train(tmp_path, "stopped", "--epochs", "1")
+    assert (again.returncode, again.stdout) == (0, f"{tmp_path}/stopped: is trained already.\n")
+    for name in ("model.safetensors", "metrics.json", "history.csv"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "stopped" / name).read_bytes()
+    assert len(os.listdir(tmp_path / "stopped")) == 4
 
 
 def test_a_training_that_diverges_leaves_no_weights(tmp_path):

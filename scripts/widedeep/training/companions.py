@@ -6,6 +6,7 @@ copies them to their places. So no job writes the files of another one.
 """
 
 import contextlib
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -117,6 +118,13 @@ def is_done(member, code, waited):
         with files.replacing(member.folder / name) as unfinished:
             shutil.copyfile(member.results / name, unfinished)
     return True
+
+
+def set_aside(member):
+    """Move the files of a finished training to where `is_done` finds them."""
+    member.results.mkdir(exist_ok=True)
+    for name in OUTPUTS:
+        os.replace(member.folder / name, member.results / name)
 
 
 def remove_traces(member):
