@@ -240,7 +240,7 @@ class Run:
         def throughput_of(number, configuration=narrow):
             measured = throughput.side_by_side(configuration, images, recipe, number)
             found[configuration.width, number] = measured
-            speed = f"{measured.throughput / 1e9:,.3g} GFLOP/s" if measured.throughput else "no memory"
+            speed = f"{measured.throughput / 1e9:,.0f} GFLOP/s" if measured.throughput else "no memory"
             print(f"  {plan.title_of(configuration):<24}{number:>4} at a time {speed:>18}", flush=True)
             return measured.throughput
 
@@ -258,6 +258,8 @@ class Run:
         rates = {width: measured.throughput for (width, at_once), measured in found.items() if at_once == number}
         alone = found[narrow.width, 1]
         print(f"on {alone.device}: {number} at a time")
+        by_width = " ".join(f"{width:g}:{rate / 1e9:g}" for width, rate in sorted(rates.items()))
+        print(f"for scripts/plan.py: --throughput {by_width}")
         # TF32 is off in all programs that measure trained networks.
         on_cuda = device_named("auto").type == "cuda"
         in_float32 = _FULL_FLOAT32 if on_cuda else 1
