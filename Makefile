@@ -1,6 +1,7 @@
 # make            set up and run the default study
 # make cifar10-small   the study on real CIFAR-10 that two cores carry in one to one and three quarter hours
 # make cifar10-sixpercent   the paper's figure 2 at 6 % of CIFAR-10 in full, an affair of hours for one GPU
+# make he-2016    ResNet-20 to -110 on all of CIFAR-10, beside the accuracies of He et al. (2016), for one GPU
 # make cifar10-gpu MINUTES=120   as much of the paper's grid as fits into these minutes on one GPU; again: goes on
 # make test       set up and run all tests
 # make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
@@ -18,7 +19,7 @@ CONFIG ?= config/demo.yaml
 MINUTES ?= 120
 CASES ?= 100
 
-.PHONY: study cifar10-small cifar10-sixpercent cifar10-gpu explorer test test-slurm test-gpu fuzz lint reference progress unlock checked
+.PHONY: study cifar10-small cifar10-sixpercent he-2016 cifar10-gpu explorer test test-slurm test-gpu fuzz lint reference progress unlock checked
 
 study: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile $(CONFIG)
@@ -28,6 +29,9 @@ cifar10-small: $(VENV)/installed
 
 cifar10-sixpercent: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile config/cifar10-sixpercent.yaml
+
+he-2016: $(VENV)/installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile config/he-2016.yaml
 
 cifar10-gpu: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_within.py --minutes $(MINUTES) --configfile config/cifar10.yaml

@@ -3,10 +3,13 @@
 All jobs of the study are counted, whatever is there already. Operations are counted in the networks themselves: two
 for a multiply-add, three forward passes for a training step, and the evaluations. Times are those of trainings one
 after another, without the start of programs. The throughput is given with --throughput, or measured with a few training
-steps of the narrowest and of the widest network, in about ten seconds.
+steps of the narrowest and of the widest network, in about ten seconds. A GPU computes faster in wide networks than in
+narrow ones, so --throughput also takes a rate for each of several widths: WIDTH:GFLOPS, where WIDTH is the width
+multiplier. Widths between two of them follow a power law, and those beyond have the rate of the nearest one.
 
-Example:
+Examples:
   python scripts/plan.py --configfile config/demo.yaml --throughput 40
+  python scripts/plan.py --configfile config/cifar10.yaml --throughput 1:40000 4:180000 10:293000
 """
 
 import argparse
@@ -21,11 +24,31 @@ def parse(argv):
     parser.add_argument("--configfile", required=True, metavar="FILE", help="config of the study")
     parser.add_argument(
         "--throughput",
-        type=positive_float,
+        type=rate,
+        nargs="+",
         metavar="GFLOPS",
-        help="of training, in 10^9 operations a second (default: measured)",
+        help="of training, in 10^9 operations a second: one number for all widths, or WIDTH:GFLOPS for each of several "
+        "(default: measured)",
     )
     return command.start(parser, argv)
+
+
+def rate(text):
+    """Parse `GFLOPS` or `WIDTH:GFLOPS`, for argparse.
+
+    Returns:
+        (width multiplier, 10^9 operations a second); the width is None if the text has none.
+
+    Raises:
+        argparse.ArgumentTypeError: a number is missing, or is not a finite one above 0.
+    """
+    width, colon, gflops = text.rpartition(":")
+    try:
+        return positive_float(width) if colon else None, positive_float(gflops)
+    except (ValueError, argparse.ArgumentTypeError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not GFLOPS or WIDTH:GFLOPS, as 40000 or 1:40000; both numbers are finite and above 0"
+        ) from None
 
 
 def positive_float(text):
@@ -42,6 +65,7 @@ def positive_float(text):
 
 def main(argv=None):
     args = parse(argv)
+    given = given_rates(args.throughput or [])
     from widedeep.study import checks
 
     study = checks.read(args.configfile)
@@ -52,7 +76,7 @@ def main(argv=None):
     images = images_of(study)
     checks.check_examples(study, images.train_examples, images.test_examples)
     costs, jobs = Costs(study, images), jobs_of(study)
-    speeds, source = throughputs(args, study, images)
+    speeds, source = given or measured_rates(study, images, args.threads)
     networks, configurations = len(study.networks), len(study.configurations)
     print(f"{args.configfile}: {networks} networks of {configurations} configurations on {described(study, images)}")
     print("\n" + "\n".join(table_of_jobs(jobs)))
@@ -62,18 +86,53 @@ def main(argv=None):
     print("\n".join(totals(costs, jobs, speeds)))
 
 
-def throughputs(args, study, images):
-    """(dict from width multipliers to operations a second, a text on where they come from)."""
-    if args.throughput:
-        return {1.0: args.throughput * 1e9}, f"{args.throughput:g} GFLOP/s, as given"
+def given_rates(rates):
+    """Check the rates of --throughput.
+
+    Args:
+        rates: list of pairs from `rate`.
+
+    Returns:
+        (dict from width multipliers to operations a second, a text on them); None if the list is empty.
+
+    Raises:
+        UserError: several rates are for the same width, or for all widths.
+    """
+    from widedeep.runtime.errors import UserError
+
+    if not rates:
+        return None
+    if len(rates) == 1 and rates[0][0] is None:
+        ((_, gflops),) = rates
+        return {1.0: gflops * 1e9}, f"{gflops:,g} GFLOP/s, as given"
+    speeds = {}
+    for width, gflops in rates:
+        if width is None:
+            raise UserError(
+                f"--throughput: {gflops:g} stands beside other rates without its width; give one number for all "
+                "widths, or WIDTH:GFLOPS for each of several, as 1:40000 10:293000."
+            )
+        if width in speeds:
+            raise UserError(f"--throughput: the width {width:g} has two rates; give one rate for each width.")
+        speeds[width] = gflops * 1e9
+    each = ", ".join(f"{gflops:,g} GFLOP/s ({width:g}x)" for width, gflops in sorted(rates))
+    return speeds, f"{each}, as given"
+
+
+def measured_rates(study, images, threads):
+    """Measure the rates of this machine for the narrowest and the widest network.
+
+    Returns:
+        (dict from width multipliers to operations a second, a text on where they come from)
+    """
     from widedeep.networks.devices import device_named
     from widedeep.planning import throughput
 
     device, recipe = device_named("auto"), study.training.recipe
     chosen = {one.width: one for one in throughput.smallest_and_largest(study.configurations, images)}
     speeds = {width: throughput.alone(one, images, recipe, device) for width, one in chosen.items()}
-    found = " and ".join(f"{speeds[width] / 1e9:.3g} GFLOP/s ({title_of(one)})" for width, one in chosen.items())
-    return speeds, f"{found}, measured now on {device.type} with --threads {args.threads}"
+    found = " and ".join(f"{speeds[width] / 1e9:,.0f} GFLOP/s ({title_of(one)})" for width, one in chosen.items())
+    return speeds, f"{found}, measured now on {device.type} with --threads {threads}"
 
 
 def described(study, images):

@@ -270,6 +270,8 @@ class Run:
         alone = found[narrow.width, 1]
         print(f"on {alone.device}: {number} at a time" + " in one process" * on_cuda)
         rates = {width: measured.throughput for (width, at_once), measured in found.items() if at_once == number}
+        by_width = " ".join(f"{width:g}:{rate / 1e9:g}" for width, rate in sorted(rates.items()))
+        print(f"for scripts/plan.py: --throughput {by_width}")
         analysing, fewer = rates, {}
         if on_cuda:
             most = rates[narrow.width]
@@ -299,7 +301,7 @@ class Run:
 
 def speed_of(measured):
     """A throughput.Measured in words."""
-    return f"{measured.throughput / 1e9:,.3g} GFLOP/s" if measured.throughput else "no memory"
+    return f"{measured.throughput / 1e9:,.0f} GFLOP/s" if measured.throughput else "no memory"
 
 
 def table_of(chosen, rates, seconds):

@@ -71,7 +71,10 @@ def accuracies(known, with_published):
 
 
 def markdown(table):
-    """Format the table as the paper prints it, in percent: rows are depths, columns widths and published values."""
+    """Format the table as the paper prints it, in percent: rows are depths, columns widths.
+
+    Published accuracies follow those of the same width, with the difference in points.
+    """
     from widedeep.analysis import published
 
     lines = []
@@ -83,14 +86,17 @@ def markdown(table):
         columns = {}
         for width, column in part.set_index("depth").groupby("width"):
             columns[f"{width:g}x"] = {depth: cell(line) for depth, line in column.iterrows()}
-            theirs = {depth: f"{100 * value:.2f}" for depth, value in column.published.dropna().items()}
-            columns |= {f"{width:g}x, {published.SHORT}": theirs} if theirs else {}
+            both = column.dropna(subset="published")
+            if len(both):
+                theirs, difference = 100 * both.published, 100 * (both.test_mean - both.published)
+                columns[f"{width:g}x, {published.SHORT}"] = theirs.map("{:.2f}".format).to_dict()
+                columns[f"{width:g}x, difference"] = difference.map("{:+.1f}".format).to_dict()
         lines += ["| depth | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
         for depth in sorted(part.depth.unique()):
             lines.append(f"| {depth} | " + " | ".join(column.get(depth, "") for column in columns.values()) + " |")
         lines.append("")
     if table.published.notna().any():
-        lines += [f"{published.SHORT}: {published.SOURCE}", ""]
+        lines += [f"{published.SHORT}: {published.SOURCE} Differences are ours minus theirs, in points.", ""]
     return "\n".join(lines)
 
 

@@ -58,7 +58,7 @@ def test_table_b_names_shares_of_the_data_as_they_are(tmp_path):
 
 
 def test_published_accuracies_stand_beside_those_of_the_same_networks(tmp_path):
-    known = [{"depth": depth, "width": 1} for depth in (20, 32, 44, 56, 110)]
+    known = [{"depth": depth, "width": 1, "test_accuracy": 0.9237} for depth in (20, 32, 44, 56, 110)]
     others = [
         {"depth": 14, "width": 1},
         {"depth": 20, "width": 2},
@@ -70,10 +70,26 @@ def test_published_accuracies_stand_beside_those_of_the_same_networks(tmp_path):
     assert found[["family", "fraction", "width"]].drop_duplicates().to_numpy().tolist() == [["resnet", 1, 1]]
     values = dict(zip(found.depth, found.published, strict=True))
     assert values == {20: 0.9125, 32: 0.9249, 44: 0.9283, 56: 0.9303, 110: 0.9357}
-    assert "| depth | 1x | 1x, He et al. | 2x |\n|---|---|---|---|" in text
-    assert "| 14 | 87.5 (1) |  |  |\n| 20 | 87.5 (1) | 91.25 | 87.5 (1) |\n| 32 | 87.5 (1) | 92.49 |  |" in text
+    lines = [
+        "| depth | 1x | 1x, He et al. | 1x, difference | 2x |",
+        "|---|---|---|---|---|",
+        "| 14 | 87.5 (1) |  |  |  |",
+        "| 20 | 92.4 (1) | 91.25 | +1.1 | 87.5 (1) |",
+        "| 32 | 92.4 (1) | 92.49 | -0.1 |  |",
+        "| 44 | 92.4 (1) | 92.83 | -0.5 |  |",
+    ]
+    assert "\n".join(lines) in text
     assert "He et al.: He, Zhang, Ren and Sun" in text
     assert text.count("1x, He et al.") == 1
+    assert "Differences are ours minus theirs" in text
+
+
+def test_the_difference_to_a_published_accuracy_is_that_of_the_mean_over_seeds(tmp_path):
+    of_seeds = [
+        {"depth": 56, "width": 1, "seed": seed, "test_accuracy": value} for seed, value in ((1, 0.91), (2, 0.93))
+    ]
+    _, text = table_b(tmp_path, "--published", networks=of_seeds)
+    assert "| 56 | 92.0 ± 1.4 (2) | 93.03 | -1.0 |" in text
 
 
 @pytest.mark.parametrize(("options", "dataset"), [([], "cifar10"), (["--published"], "cifar100")])

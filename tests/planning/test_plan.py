@@ -1,6 +1,7 @@
 """What scripts/plan.py says before a study runs."""
 
 import collections
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -160,8 +161,67 @@ def test_batches_that_a_data_set_of_ones_own_cannot_fill_are_one_sentence(tmp_pa
         plan.main(["--configfile", str(path), "--throughput", "1"])
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "inf", "nan", "fast"])
+def totals_with(capsys, path, *rates):
+    """(line on the throughput, line on the training) of a plan with these rates."""
+    plan.main(["--configfile", str(path), "--throughput", *rates])
+    lines = capsys.readouterr().out.splitlines()
+    first = next(index for index, line in enumerate(lines) if line.startswith("throughput: "))
+    return lines[first], lines[first + 2]
+
+
+def test_each_width_is_planned_at_its_own_rate(capsys):
+    said, training = totals_with(capsys, TINY, "2:0.25", "1:0.5")
+    costs = costs_of(TINY)
+    seconds = [
+        costs.training(one) / (0.5e9 if one.configuration.width == 1 else 0.25e9) for one in costs.study.networks
+    ]
+    assert said == "throughput: 0.5 GFLOP/s (1x), 0.25 GFLOP/s (2x), as given"
+    assert f"{duration(sum(seconds))} of training, one at a time" in training
+
+
+def test_a_rate_of_one_width_or_equal_ones_of_several_hold_for_all(capsys):
+    plans = {totals_with(capsys, TINY, *rates)[1] for rates in (["0.5"], ["4:0.5"], ["1:0.5", "10:0.5"])}
+    assert len(plans) == 1
+
+
+def test_widths_between_two_rates_follow_the_power_law(capsys, tmp_path):
+    content = tiny()
+    content["grid"] = [{"depths": [8], "widths": [2], "seeds": [1]}]
+    path = written(tmp_path, {**content, "figures": {}})
+    # 10 and 40 GFLOP/s at the widths 1 and 4 make 20 at 2.
+    assert totals_with(capsys, path, "1:0.01", "4:0.04")[1] == totals_with(capsys, path, "0.02")[1]
+
+
+def test_the_plan_of_the_papers_grid_with_the_rates_of_its_documentation(capsys):
+    """README.md and the config quote it."""
+    rates = ["1:40000", "4:180000", "10:293000"]
+    _, training = totals_with(capsys, "config/cifar10.yaml", *rates)
+    (hours,) = re.findall(r"(\d+):\d\d:\d\d of training", training)
+    assert 80 < int(hours) < 100
+    for page in ("README.md", "config/cifar10.yaml"):
+        text = " ".join(Path(page).read_text().replace("#", " ").split())
+        assert "--throughput " + " ".join(rates) in text
+        assert f"{hours} hours" in text
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "inf", "nan", "fast", "", ":5", "1:", "0:5", "1:-5", "nan:5", "wide:5", "1:2:3", "1:fast"]
+)
 def test_only_positive_throughputs_are_taken(text, capsys):
     with pytest.raises(SystemExit):
         plan.parse(["--configfile", TINY, "--throughput", text])
-    assert "--throughput" in capsys.readouterr().err
+    assert f"--throughput: {text!r} is not " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rates", "named"),
+    [
+        (["1:40", "4:180", "1.0:50"], "width 1 "),
+        (["40", "4:180"], "40 stands .*WIDTH:GFLOPS"),
+        (["1:40", "180"], "180 stands .*WIDTH:GFLOPS"),
+        (["40", "180"], "40 stands .*WIDTH:GFLOPS"),
+    ],
+)
+def test_rates_that_contradict_each_other_are_one_sentence(rates, named):
+    with pytest.raises(UserError, match=rf"^--throughput: .*{named}"):
+        plan.main(["--configfile", TINY, "--throughput", *rates])

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import plan
 import pytest
 import run_within
 import torch
@@ -105,9 +106,16 @@ def test_as_many_train_at_a_time_as_get_faster_and_find_memory(machine, capsys):
     assert 1e-5 < rates.store_gram < 1
     said = capsys.readouterr().out
     assert [line.split()[2] for line in said.splitlines() if "at a time  " in line] == ["1", "2", "4", "8", "4"]
-    assert said.endswith("on a device: 4 at a time\n")
+    assert said.endswith("on a device: 4 at a time\nfor scripts/plan.py: --throughput 1:4000 10:40000\n")
     assert machine(wide_ones=3).at_once == 2
     assert machine(wide_ones=2).operations == {1: 2e12, 10: 4e13}
+
+
+def test_the_plan_takes_the_printed_rates(machine, capsys):
+    rates = machine(wide_ones=8)
+    _, words = capsys.readouterr().out.splitlines()[-1].split(": ", 1)
+    speeds, _ = plan.given_rates(plan.parse(["--configfile", "x", *words.split()]).throughput)
+    assert speeds == rates.operations
 
 
 def test_on_cuda_measures_are_slower_than_trainings_and_first_components_are_found_there(machine, monkeypatch):

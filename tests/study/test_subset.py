@@ -28,7 +28,14 @@ def sizes(models):
 
 
 @pytest.mark.parametrize(
-    "path", ["config/cifar10.yaml", "config/cifar10-small.yaml", "config/cifar10-sixpercent.yaml", "config/demo.yaml"]
+    "path",
+    [
+        "config/cifar10.yaml",
+        "config/cifar10-small.yaml",
+        "config/cifar10-sixpercent.yaml",
+        "config/demo.yaml",
+        "config/he-2016.yaml",
+    ],
 )
 def test_any_subset_is_a_valid_config_of_these_networks(path):
     study = checks.read(path)

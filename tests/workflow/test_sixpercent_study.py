@@ -1,12 +1,10 @@
 """The study of figure 2 at 6 % of the data: its jobs by Snakemake, and a small part of it on the CPU."""
 
-import numpy as np
 import pandas as pd
 import pytest
 import study
 import yaml
 
-from widedeep.formats import dataset
 from widedeep.names import Configuration, Network
 from widedeep.paper import CLAIMS
 from widedeep.study import checks
@@ -100,25 +98,13 @@ def small_part():
     return content
 
 
-def write_images(path, train=300, test=40):
-    """Write images of ten brightnesses in the place of CIFAR-10."""
-
-    def split(examples, seed):
-        labels = np.arange(examples) % 10
-        noise = np.random.default_rng(seed).integers(0, 120, (examples, 3, 32, 32))
-        return dataset.Split((10 * labels[:, None, None, None] + noise).astype(np.uint8), labels)
-
-    path.parent.mkdir(parents=True)
-    dataset.write(path, "cifar10", split(train, 0), split(test, 1), [f"class {label}" for label in range(10)], "a test")
-
-
 def test_a_small_part_runs_on_the_cpu_to_its_figures_and_findings(tmp_path):
     made = study.Study.new(tmp_path)
     content = small_part()
     whole = checks.read(CONFIG)
     assert content["figures"].keys() == whole.dump()["figures"].keys()
     (tmp_path / study.CONFIG).write_text(yaml.safe_dump(content))
-    write_images(tmp_path / "data/cifar10/dataset.h5")
+    study.write_cifar10(tmp_path / "data/cifar10/dataset.h5")
     # Neither page is of this study, and the explorer takes as long as two trainings.
     made.snakemake("--omit-from", "explorer", "provenance")
     results = tmp_path / RESULTS

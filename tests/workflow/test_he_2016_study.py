@@ -1,0 +1,65 @@
+"""The study of He et al.'s networks on few images on the CPU: interrupted, gone on with, to their table."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+import study
+import yaml
+
+from widedeep.study import checks
+
+CONFIG = "config/he-2016.yaml"
+RESULTS = "results/he-2016"
+DEPTHS = (20, 32, 44, 56, 110)
+# Seconds to wait for the first checkpoint, and for Snakemake to end.
+PATIENCE = 300
+
+
+@pytest.fixture
+def small(tmp_path):
+    """The workflow with the study's config for a CPU: three epochs of 48 images."""
+    made = study.Study.new(tmp_path)
+    content = checks.read(CONFIG).dump()
+    content["training"] |= {"epochs": 3, "batch_size": 16, "mixed_precision": False, "checkpoint_minutes": 0}
+    content["dumps"] |= {"batch_size": 16, "examples": 32}
+    (tmp_path / study.CONFIG).write_text(yaml.safe_dump(content))
+    study.write_cifar10(tmp_path / "data/cifar10/dataset.h5", train=48)
+    return made
+
+
+def folders(made):
+    return {depth: made.folder / RESULTS / f"models/cifar10-resnet{depth}-w1-f100/seed1" for depth in DEPTHS}
+
+
+def interrupt_when(made, path, target):
+    """Start the study towards a target, and send its process group SIGINT once a file is there, as timeout does."""
+    words = ["scripts/run_study.py", "--configfile", study.CONFIG, "--cores", "1", target]
+    running = made.start(*words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + PATIENCE
+    while not path.exists() and running.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)
+    return running.wait(PATIENCE)
+
+
+def test_an_interrupted_study_goes_on_from_its_checkpoint_to_the_table(small):
+    table = f"{RESULTS}/figures/B.md"
+    deepest = folders(small)[110]
+    # Trainings run in the order of the grid, and this one saves its state after each step.
+    assert interrupt_when(small, deepest / "checkpoint.pt", table) != 0
+    assert (deepest / "checkpoint.pt").exists()
+    assert not (deepest / "model.safetensors").exists()
+    small.run_study("--cores", "1", table)
+    attempts = {
+        depth: len(json.loads((folder / "provenance.json").read_text())["attempts"])
+        for depth, folder in folders(small).items()
+    }
+    assert attempts == {**dict.fromkeys(DEPTHS, 1), 110: 2}
+    lines = (small.folder / table).read_text().splitlines()
+    assert "| depth | 1x | 1x, He et al. | 1x, difference |" in lines
+    theirs = [line.split(" | ")[2] for line in lines if line.startswith(tuple(f"| {depth} |" for depth in DEPTHS))]
+    assert theirs == ["91.25", "92.49", "92.83", "93.03", "93.57"]
