@@ -28,10 +28,10 @@ cifar10-small: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile config/cifar10-small.yaml
 
 cifar10-sixpercent: $(VENV)/installed
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile config/cifar10-sixpercent.yaml
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile config/cifar10-sixpercent.yaml --profile workflow/profiles/gpu
 
 he-2016: $(VENV)/installed
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile config/he-2016.yaml
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile config/he-2016.yaml --profile workflow/profiles/gpu
 
 cifar10-gpu: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_within.py --minutes $(MINUTES) --configfile config/cifar10.yaml
