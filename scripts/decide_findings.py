@@ -66,7 +66,8 @@ def text_of(table, by_threshold, form):
     """
     if form == "csv":
         return table.to_csv(index=False)
-    parts = [(None, table.drop(columns="id")), (BY_THRESHOLD, by_threshold)]
+    told = table.drop(columns="id").rename(columns={"smallest_effect": "smallest effect"})
+    parts = [(None, told), (BY_THRESHOLD, by_threshold)]
     if form == "md":
         return "\n".join(f"{title}\n\n{markdown(part)}" if title else markdown(part) for title, part in parts)
     style = "body{font:15px sans-serif;margin:2em}td,th{padding:.5em;text-align:left;vertical-align:top}"

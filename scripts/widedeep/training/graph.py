@@ -42,6 +42,8 @@ def captured(trainings):
                 _warm_up(training)
         return capture([lambda training=training: training.take_step(seeding=False) for training in trainings])
     except torch.OutOfMemoryError:
+        for training in trainings:
+            training.optimizer.zero_grad()  # gradients, which would keep the memory of the attempt
         raise
     except RuntimeError as error:
         raise NotCapturedError(f"they cannot be captured ({str(error).splitlines()[0]})") from error
@@ -87,9 +89,11 @@ def _on_a_stream_beside():
     torch.backends.cudnn.benchmark = True  # a graph keeps the algorithms that are chosen now
     main, beside = torch.cuda.current_stream(), torch.cuda.Stream()
     beside.wait_stream(main)
-    with torch.cuda.stream(beside):
-        yield
-    main.wait_stream(beside)
+    try:
+        with torch.cuda.stream(beside):
+            yield
+    finally:
+        main.wait_stream(beside)
 
 
 def capture(steps):

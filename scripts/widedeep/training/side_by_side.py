@@ -42,8 +42,7 @@ def run(trainings, after_step, after_end=lambda _training: None):
         training.begin_epoch()
         return True
 
-    going = [training for training in trainings if goes_on(training)]
-    while going:
+    def until_one_ends(going):
         beside, take_step = _as_many_as_fit(going)
         ended = []
         while not ended:
@@ -54,6 +53,11 @@ def run(trainings, after_step, after_end=lambda _training: None):
                 training.count_step(seconds)
             after_step(beside)
             ended = [training for training in beside if training.epoch_is_over and not goes_on(training)]
+        return ended
+
+    going = [training for training in trainings if goes_on(training)]
+    while going:
+        ended = until_one_ends(going)
         going = [training for training in going if training not in ended]
     return failed
 
