@@ -13,8 +13,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from widedeep.analysis import first_components
 from widedeep.formats import components
+from widedeep.measures import on_device
 from widedeep.networks import tracing
 from widedeep.runtime.errors import UserError
+
+
+@pytest.fixture(params=["at once", "at once, as cuda", "by batches"], autouse=True)
+def path(request, monkeypatch):
+    """The ways to the same components: layers held on all examples, the same in batched products, repeated passes."""
+    if request.param == "by batches":
+        monkeypatch.setattr(first_components, "most_held", lambda _: 0)
+    monkeypatch.setattr(on_device, "computes_apart", lambda _: request.param == "at once, as cuda")
+    monkeypatch.setattr(first_components, "_SUMMED", 16)  # of 40 images
 
 
 class Linear(nn.Module):
@@ -96,6 +106,14 @@ def test_means_do_not_matter(scale, shift):
     assert found.share[0] == pytest.approx(share, rel=1e-3 if shift else 1e-5)
 
 
+def test_a_large_mean_is_taken_away_to_the_rounding_of_the_features():
+    network = Linear(np.random.default_rng(0).standard_normal((64, 30)).astype(np.float32), 1e4)
+    found, _ = components_of(network, images(4000), 500)
+    (activations,) = activations_of(network, images(4000))
+    share = PCA(svd_solver="full").fit(activations).explained_variance_ratio_[0]
+    assert found.share[0] == pytest.approx(share, rel=1e-6)
+
+
 def test_neither_batches_nor_the_order_of_examples_matter():
     network = small.train().network
     whole, _ = components_of(network, images(), 40)
@@ -107,6 +125,16 @@ def test_neither_batches_nor_the_order_of_examples_matter():
     strong = whole.share > 0.5
     assert strong.any()
     assert np.allclose(whole.values[strong][:, order], shuffled.values[strong], atol=1e-3)
+
+
+@pytest.mark.parametrize("together", [0, 40 * 8 * 8 * 8 * 4, 1 << 17])
+def test_the_layers_that_are_held_together_do_not_matter(together, monkeypatch):
+    network = small.train().network
+    expected, _ = components_of(network, images())
+    monkeypatch.setattr(first_components, "_HELD_TOGETHER", together)
+    found, _ = components_of(network, images())
+    np.testing.assert_allclose(found.share, expected.share, rtol=1e-5)
+    np.testing.assert_allclose(found.residual, expected.residual, atol=1e-5)
 
 
 def test_close_eigenvalues_are_told_apart_or_the_residual_says_so():

@@ -187,4 +187,4 @@ def test_blocks_without_batch_norm_and_addition_have_no_place_for_probes():
 
 
 def test_labels_follow_the_split():
-    assert loop.labels_on(small.split(), small.CPU).tolist() == small.split().labels.tolist()
+    assert loop.examples_on(small.split(), small.CPU)[1].tolist() == small.split().labels.tolist()

@@ -96,7 +96,7 @@ def test_a_dump_by_the_path_of_other_devices_is_that_of_the_cpu(tmp_path, monkey
             on_device, "first_scores_on_device", lambda *grams: called.append(len(grams[0])) or original(*grams)
         )
         with dumps.Dump(write(tmp_path / "device.h5")) as found:
-            assert called == ([28] * 4 if stay else [])  # all layers of a minibatch at once
+            assert called == [28] * 4  # all layers of a minibatch at once
             (of_both,) = similarity.compare([(expected, found)])
             (alone,) = similarity.compare([(expected, expected)])
             assert [layer.name for layer in found.layers] == [layer.name for layer in expected.layers]
@@ -105,15 +105,35 @@ def test_a_dump_by_the_path_of_other_devices_is_that_of_the_cpu(tmp_path, monkey
     np.testing.assert_allclose(of_both.measures["deflated"].values, alone.measures["deflated"].values, atol=1e-5)
 
 
+@pytest.mark.parametrize("limits", [{"_SQUARED_AT_ONCE": 5 * 16**2}, {"_SQUARED_ON_CPU": 15}])
+@pytest.mark.parametrize("apart", [False, True])
+def test_neither_the_layers_that_wait_together_nor_how_scores_are_found_matters(tmp_path, monkeypatch, limits, apart):
+    net = network()
+    monkeypatch.setattr(on_device, "computes_apart", lambda _: apart)
+    expected, found = write(tmp_path / "a.h5", net=net), tmp_path / "b.h5"
+    for name, value in limits.items():
+        monkeypatch.setattr(on_device, name, value)
+    together, original = [], on_device.on_host
+    monkeypatch.setattr(on_device, "on_host", lambda layers: together.append(len(layers)) or original(layers))
+    write(found, net=net)
+    # The host does not wait for another device within a forward pass, whatever the number of layers.
+    assert max(together) == (5 if "_SQUARED_AT_ONCE" in limits and not apart else 28)
+    with h5py.File(expected) as one, h5py.File(found) as other:
+        for layer, group in one["layers"].items():
+            for part in group:
+                a, b = (np.abs(file["layers"][layer][part][:]) for file in (one, other))  # a vector has no sign
+                np.testing.assert_allclose(b, a, atol=1e-5 * np.nanmax(a), err_msg=f"{layer} {part}")
+
+
 def test_no_layers_output_outlives_the_next_layer(tmp_path, monkeypatch):
     """Memory is that of a forward pass: the dump itself keeps no activations."""
-    alive, original = [], on_device.packed_gram
+    alive, original = [], on_device.started_gram
 
     def remembering(output):
         alive.append(weakref.ref(output))
         return original(output)
 
-    monkeypatch.setattr(on_device, "packed_gram", remembering)
+    monkeypatch.setattr(on_device, "started_gram", remembering)
     write(tmp_path / "a.h5")
     gc.collect()
     assert len(alive) == 2 * 2 * 28  # passes, minibatches, layers

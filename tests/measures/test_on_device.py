@@ -18,7 +18,7 @@ def test_the_path_of_other_devices_gives_the_same_gram_matrix(case):
         "not finite": features.index_put((torch.tensor([3]),), torch.tensor(torch.inf)),
     }[case]
     expected = gram_matrices.packed_gram(features.numpy())
-    found = on_device.on_host({"layer": on_device.packed_gram_on_device(features)})["layer"][0]
+    found = on_device.on_host({"layer": on_device.products(features)})["layer"][0]
     for part in ("triangle", "diagonal"):
         np.testing.assert_allclose(getattr(found, part), getattr(expected, part), rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(found.squared_norms, expected.squared_norms, rtol=1e-5)
@@ -61,6 +61,14 @@ def test_layers_are_squared_in_parts(monkeypatch):
     whole = vectors_on_device(matrices)
     monkeypatch.setattr(on_device, "_SQUARED_AT_ONCE", 2 * 8**2)
     np.testing.assert_allclose(vectors_on_device(matrices), whole, atol=1e-12)
+
+
+def test_large_minibatches_on_the_cpu_are_left_to_lanczos_method():
+    for n, squared in ((96, True), (97, False)):
+        gram = gram_matrices.packed_gram(np.random.default_rng(0).standard_normal((n, 300)))
+        same, scores = on_device.on_host({"layer": gram})["layer"]
+        assert same is gram
+        assert (scores is not None) == squared
 
 
 def test_products_are_made_without_tf32_and_the_setting_comes_back(monkeypatch):

@@ -8,6 +8,7 @@ import torch
 from widedeep.analysis import activations, first_components, similarity
 from widedeep.data.minibatches import minibatches
 from widedeep.formats import components, dataset, dumps, predictions, weights
+from widedeep.measures.memory import most_held
 from widedeep.names import Configuration, Network
 from widedeep.networks import cifar_resnet, tracing
 from widedeep.networks.build import build
@@ -15,7 +16,7 @@ from widedeep.planning import file_sizes
 from widedeep.planning.costs import Costs
 from widedeep.planning.images import Images
 from widedeep.study import checks
-from widedeep.study.jobs import jobs_of
+from widedeep.study.jobs import jobs_of, network_job
 from widedeep.training.recipe import settings_of
 
 IMAGES = blobs_study.IMAGES
@@ -134,3 +135,17 @@ def test_streamed_images_take_no_memory(monkeypatch, tmp_path):
         content["dataset"]["stream"] = stream
         memory[stream] = Costs(checks.checked(content), IMAGES).training_memory(*networks)
     assert memory[False] - memory[True] == 2 * (50 + 40) * 8 * 8
+
+
+@pytest.mark.parametrize(("examples", "held"), [(12_000, True), (12_800, False)])
+def test_first_components_take_one_pass_where_the_features_of_a_layer_can_be_held(examples, held):
+    """And memory for them."""
+    images = Images(50, 20_000, (1, 32, 32), 3)
+    costs = Costs(blobs_study.study(examples=examples, passes=1), images)
+    size = costs.size_of(small.MODEL)
+    assert (4 * size.largest * examples < most_held()) == held
+    forward, _ = costs.dumping(blobs_study.NETWORK)
+    component_passes = 1 if held else 20
+    assert forward == pytest.approx(size.forward * (examples + component_passes * examples + images.test_examples))
+    memory = costs.memory(network_job(costs.study, "dump_activations", blobs_study.NETWORK))
+    assert (memory > 5 * 4 * size.largest * examples) == held

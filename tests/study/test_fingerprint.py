@@ -50,8 +50,8 @@ EDITS = [
     ("widedeep/data/augmentation.py", "size // 8", "size // 4", {"train.py", "dump_activations.py"}),
     (
         "widedeep/measures/gram_matrices.py",
-        "_LARGE_MEAN = 4.0",
-        "_LARGE_MEAN = 5.0",
+        "_CONSTANT = 16.0**2",
+        "_CONSTANT = 15.0**2",
         {*STAGES[1:4], "plot_components.py"},
     ),
     ("widedeep/formats/similarities.py", '"undefined"', '"why"', set(STAGES[2:-1])),

@@ -28,7 +28,7 @@ MOST_LINES = 400
 SOURCES = ("scripts", "workflow", "tests", "benchmarks")
 ENDINGS = (".py", ".smk", ".js", ".css", ".html")
 # Folders of tests that stand for no package of the library.
-OTHER_TESTS = ("workflow", "slurm", "fuzz")
+OTHER_TESTS = ("workflow", "slurm", "fuzz", "gpu")
 
 
 def module_of(path):

@@ -160,7 +160,7 @@ CHANGES = {
     ),
     "CKA's script": (edit("scripts/compute_cka.py", "first.layers", "second.layers"), reruns("compute_cka")),
     "CKA's estimator": (
-        edit("scripts/widedeep/measures/gram_matrices.py", "_LARGE_MEAN = 4.0", "_LARGE_MEAN = 3.0"),
+        edit("scripts/widedeep/measures/gram_matrices.py", "_CONSTANT = 16.0**2", "_CONSTANT = 15.0**2"),
         reruns("A dump_activations"),
     ),
     "the number of passes": (set_key("dumps", "passes", 2), reruns("dump_activations")),

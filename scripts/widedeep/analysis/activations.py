@@ -49,7 +49,8 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
     """Run the network once on each minibatch and write the dump of the chosen layers.
 
     Each layer's output becomes a Gram matrix on its device before the next layer runs. So memory holds one forward pass
-    of one minibatch.
+    of one minibatch. The Gram matrices of a minibatch wait on the device until all of its layers have run, so that the
+    host waits once for all of them.
 
     Args:
         path: dump to write.
@@ -74,26 +75,27 @@ def write_dump(path, network, layers, images, sample_ids, form, origin, device):
         writer = dumps.Writer(file, form, origin, sample_ids, versions)
         for info in infos:
             writer.add_layer(info)
-        minibatch = 0
-
-        waiting = {}
+        minibatch, waiting = 0, {}
 
         def keep(index, output):
             name = layers[index].name
             if form != "gram":
                 writer.put_activations(name, minibatch, output.float().cpu().numpy())
-            elif on_device.computes_apart(output.device):
-                waiting[name] = on_device.packed_gram(output)
-            else:
-                writer.put_gram(name, minibatch, on_device.packed_gram(output))
+                return
+            waiting[name] = on_device.started_gram(output)
+            if not on_device.computes_apart(output.device) and on_device.waits_long_enough(waiting):
+                put(minibatch)
+
+        def put(minibatch):
+            for name, (gram, scores) in on_device.on_host(waiting).items():
+                writer.put_gram(name, minibatch, gram, scores)
+            waiting.clear()  # before the next forward pass has its largest activations
 
         with tracing.watching(layers, keep):
             parts = torch.from_numpy(sample_ids).to(device)
             for minibatch, batch in enumerate(augmentation.plain_batches(images, parts)):
                 network(batch)
-                for name, (gram, scores) in on_device.on_host(waiting).items():
-                    writer.put_gram(name, minibatch, gram, scores)
-                waiting.clear()  # before the next forward pass has its largest activations
+                put(minibatch)
 
 
 @full_float32()

@@ -15,6 +15,8 @@ from widedeep.training import loop
 
 _RESIDUAL_BLOCK = re.compile(r"stage\d+\.block\d+")
 ALONE, FROM_THE_END = "alone", "from the end"
+# Most activations in one run of a residual block, 64 MB; several variants run together up to it.
+_AT_ONCE = 1 << 24
 
 
 @full_float32()
@@ -49,7 +51,8 @@ def accuracies(network, names, split, batch_size, device):
 def classes_of(network, batch, deletions):
     """Classes that a network predicts without each of several sets of residual blocks.
 
-    Each variant starts from the input of its first deleted residual block, so that all before it is computed once.
+    Each variant starts from the input of its first deleted residual block, so that all before it is computed once. A
+    residual block runs once for several variants, whose activations are put together to one batch.
 
     Args:
         network: torch.nn.Module in evaluation mode.
@@ -59,20 +62,23 @@ def classes_of(network, batch, deletions):
     Returns:
         (deletions, images) int64 tensor
     """
-    modules = residual_blocks(network)
-    inputs, x = {}, network.stem(batch)
-    for name, module in modules.items():
-        inputs[name] = x
-        x = module(x)
-    whole, order, answers = x, list(modules), []
-    for names in deletions:
-        x = inputs[names[0]] if names else whole
-        following = order[order.index(names[0]) :] if names else []
-        for name in following:
-            if name not in names:
-                x = modules[name](x)
-        answers.append(_logits(network, x).argmax(dim=1))
-    return torch.stack(answers)
+    whole, apart = network.stem(batch), {}  # apart: the variants that differ by now, by their place in `deletions`
+    for name, module in residual_blocks(network).items():
+        passing = [place for place in apart if name not in deletions[place]]
+        apart.update((place, whole) for place, names in enumerate(deletions) if names and names[0] == name)
+        whole, *passed = _run(module, [whole, *(apart[place] for place in passing)])
+        apart.update(zip(passing, passed, strict=True))
+    every = _run(lambda x: _logits(network, x), [apart.get(place, whole) for place in range(len(deletions))])
+    return torch.stack([logits.argmax(dim=1) for logits in every])
+
+
+def _run(module, inputs):
+    """Outputs of a module for several inputs of one shape, of which it sees as many at once as are _AT_ONCE numbers."""
+    together, outputs = max(1, _AT_ONCE // inputs[0].numel()), []
+    for first in range(0, len(inputs), together):
+        part = inputs[first : first + together]
+        outputs += module(torch.cat(part)).split(len(part[0])) if len(part) > 1 else [module(part[0])]
+    return outputs
 
 
 def variants(names):

@@ -12,7 +12,8 @@ from widedeep.networks import tracing
 from widedeep.networks.precision import full_float32
 from widedeep.runtime.errors import UserError
 from widedeep.runtime.interruption import Interrupted
-from widedeep.training import loop
+from widedeep.training import feed, loop, side_by_side
+from widedeep.training.distributed import Group
 from widedeep.training.optimizer import SGD
 
 
@@ -64,8 +65,9 @@ class Probes:
                 f"({len(train.labels)} examples); use a smaller batch."
             )
         self.network, self.layers, self.recipe, self.name, self.device = network, layers, recipe, name, device
-        self.train = loop.examples_on(train, device)
-        self.test = loop.examples_on(test, device)
+        self.group = Group(device)
+        self.train, self.test = loop.examples_on(train, device), loop.examples_on(test, device)
+        self.feed = feed.feeding(*self.train, recipe, self.group, self._generator)
         infos = tracing.described(network, layers, train.images.shape[1:], device)
         self.heads = nn.ModuleList(self._head(info, classes) for info in infos).to(device)
         self.optimizer = SGD([(self.heads.parameters(), 0.0)], recipe.momentum)
@@ -79,25 +81,40 @@ class Probes:
         Raises:
             UserError: a probe's weights are not finite.
         """
-        images, labels = self.train
-        batch_size = self.recipe.batch_size
-        while self.epoch < self.recipe.epochs:
-            order = torch.randperm(len(labels), generator=self._generator("order")).to(self.device)
-            parts = order.split(batch_size)[self.step : len(labels) // batch_size]
-            generators = [self._generator("augmentation", self.step + ahead) for ahead in range(len(parts))]
-            batches = augmentation.augmented_batches(images, parts, self.recipe.flip, generators)
-            for indices, batch in zip(parts, batches, strict=True):
-                self._train_on(batch, labels[indices])
-                self.step += 1
-                after_step(self)
-            self.epoch, self.step = self.epoch + 1, 0
-            if self.epoch == self.recipe.epochs // 2:
-                self.at_half = torch.tensor(self._accuracies(*self.test), dtype=torch.float64)
-        for layer, head in zip(self.layers, self.heads, strict=True):
-            if not head.weight.isfinite().all():
+        side_by_side.run([self], lambda _running: after_step(self))
+        finite = torch.stack([head.weight.isfinite().all() for head in self.heads]).tolist()
+        for layer, known in zip(self.layers, finite, strict=True):
+            if not known:
                 raise UserError(
                     f"{self.name}: the probe on {layer.name} did not stay finite; lower probes.learning_rate."
                 )
+
+    # What side_by_side.run and graph.captured ask of a training; see loop.Training.
+
+    @property
+    def epoch_is_over(self):
+        return self.step == len(self.train[1]) // self.recipe.batch_size
+
+    @property
+    def is_finished(self):
+        return self.epoch == self.recipe.epochs
+
+    def begin_epoch(self):
+        self.feed.begin(self.epoch, self.step)
+
+    def take_step(self, seeding=True):
+        """Train all probes on the next batch. The network draws no random numbers, so `seeding` changes nothing."""
+        del seeding
+        batch, labels = self.feed.batch()
+        self._train_on(batch, labels)
+
+    def count_step(self, _seconds):
+        self.step += 1
+
+    def finish_epoch(self):
+        self.epoch, self.step = self.epoch + 1, 0
+        if self.epoch == self.recipe.epochs // 2:
+            self.at_half = torch.tensor(self._accuracies(*self.test), dtype=torch.float64)
 
     def state(self):
         """Return all that `restore` needs, in types that `torch.load(weights_only=True)` accepts."""
@@ -134,12 +151,14 @@ class Probes:
         ]
 
     def _train_on(self, batch, labels):
-        self.optimizer.zero_grad()
+        wanted = functional.one_hot(labels, self.heads[0].out_features)
 
         def learn(index, output):
-            # Here, and not after the forward pass, so that memory holds the activations of one layer.
-            with torch.enable_grad():
-                functional.cross_entropy(self.heads[index](self._features(output)), labels).backward()
+            # Here, and not after the forward pass, so that memory holds the activations of one layer. The gradient of
+            # the cross-entropy is written out: autograd takes five times as many kernels for it.
+            head, inputs = self.heads[index], self._features(output)
+            errors = (functional.softmax(head(inputs), dim=1) - wanted) / len(labels)  # (batch, classes)
+            head.weight.grad, head.bias.grad = errors.mT @ inputs, errors.sum(dim=0)
 
         with torch.no_grad(), tracing.watching(self.layers, learn):
             self.network(batch)
@@ -172,7 +191,7 @@ class Probes:
         return head
 
     def _generator(self, purpose, *position):
-        return torch.Generator().manual_seed(random_seed(self.name, "probes", purpose, self.epoch, *position))
+        return torch.Generator().manual_seed(random_seed(self.name, "probes", purpose, *position))
 
 
 def after_step(checkpoint, stop, clock, attempt):

@@ -3,5 +3,5 @@
 HSIC and minibatch CKA, first principal components and their removal, and further measures in `kinds`. For layers as
 arrays, numpy is enough. `layer_similarity` takes any torch network.
 
-Imports `runtime`; `layer_similarity` and `on_device` also import `networks`.
+Imports `runtime`; `layer_similarity` and `on_device` also import `networks`, and `lanczos` torch.
 """

@@ -3,7 +3,7 @@
 import functools
 import math
 
-from widedeep.measures.memory import held_bytes
+from widedeep.measures.memory import HELD_TIMES, held_bytes, most_held
 from widedeep.planning import file_sizes, sizes
 from widedeep.study.drawings import one_seed
 from widedeep.training.recipe import epochs_between_evaluations
@@ -12,12 +12,13 @@ from widedeep.training.recipe import epochs_between_evaluations
 _TORCH_PROCESS, _NUMPY_PROCESS = 950e6, 250e6
 # Measured bytes that HDF5 keeps for each layer of an open dump.
 _OPEN_LAYER = 40e3
-# Bytes a feature of Lanczos' method: up to 60 vectors in float32, a mean in both precisions, a product in float64.
-_LANCZOS_BYTES = 60 * 4 + 4 + 8 + 8
+# Bytes a feature of Lanczos' method: up to 60 vectors, the first one, the last one and a mean in float32, and a product
+# in float64.
+_LANCZOS_BYTES = 60 * 4 + 3 * 4 + 8
 # Measured bytes a pair of examples of appendix A: three Gram matrices, their parts, triangles and centred copies.
 _CONVERGENCE_BYTES = 110
-# Upper estimate of the forward passes over the evaluation set that first components take.
-_COMPONENT_PASSES = 20
+# Upper estimate of the steps of Lanczos' method, each a forward pass where features are not held.
+_COMPONENT_STEPS = 20
 
 
 class Costs:
@@ -65,10 +66,13 @@ class Costs:
         return self._size(network).forward * (3 * in_steps + evaluated)
 
     def dumping(self, network):
-        """Operations of dump, first components and predictions: (of forward passes, of Gram matrices of all layers)."""
+        """Operations of dump, first components and predictions: (of forward passes, of products of features)."""
         size, batch_size = self._size(network), self.study.dumps.batch_size
-        seen = self.minibatches * batch_size + _COMPONENT_PASSES * self.dumped + self.images.test_examples
-        return size.forward * seen, 2 * self.minibatches * batch_size**2 * size.features
+        component_passes = 1 if self._holds(size) else _COMPONENT_STEPS
+        seen = self.minibatches * batch_size + component_passes * self.dumped + self.images.test_examples
+        # A step of Lanczos' method multiplies by the features and by their transpose.
+        products = self.minibatches * batch_size**2 + 2 * _COMPONENT_STEPS * self.dumped
+        return size.forward * seen, 2 * products * size.features
 
     def probing(self, network):
         """Operations of probes and deletion: (of the training of all probes, of accuracies with and without blocks)."""
@@ -106,10 +110,16 @@ class Costs:
         return _TORCH_PROCESS + self._split_bytes() + 4 * size.weights + 4 * self.study.training.batch_size * size.kept
 
     def _dump_memory(self, network):
-        """Bytes of a dump: the vectors of Lanczos' method for all layers, and a few layers of a minibatch."""
+        """Bytes of a dump: a few layers of a minibatch, or what Lanczos' method holds; on a GPU the latter is there."""
         size = self._size(network)
         minibatch = 4 * 4 * self.study.dumps.batch_size * size.largest
-        return _TORCH_PROCESS + size.weights + _LANCZOS_BYTES * size.features + minibatch
+        held = HELD_TIMES * 4 * self.dumped * size.largest
+        components = held if self._holds(size) else minibatch + _LANCZOS_BYTES * size.features
+        return _TORCH_PROCESS + size.weights + max(minibatch, components)
+
+    def _holds(self, size):
+        """Whether first components are found from one forward pass of all examples."""
+        return 4 * self.dumped * size.largest <= most_held()
 
     def _probe_memory(self, network):
         """Bytes of probes: all images, weights, gradients and momentum of all probes, and a few layers of a batch."""

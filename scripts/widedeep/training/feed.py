@@ -8,17 +8,25 @@ import torch
 from widedeep.data import augmentation
 
 
+def feeding(images, labels, recipe, group, generator):
+    """InMemory or Streamed, whichever the images of loop.examples_on allow.
+
+    Args:
+        images, labels: of loop.examples_on.
+        recipe: with `batch_size` and `flip`, as recipe.Recipe.
+        group: distributed.Group.
+        generator: function from a purpose, an epoch and further numbers to a torch.Generator on the CPU.
+    """
+    return (InMemory if isinstance(images, torch.Tensor) else Streamed)(images, labels, recipe, group, generator)
+
+
 class InMemory:
     """Batches of images that are on the device.
 
     The random numbers of a whole epoch go to the device at once, and it counts the steps. So `batch` needs nothing of
     the host, and a CUDA graph can hold it.
 
-    Args:
-        images, labels: of loop.examples_on, on the device.
-        recipe: recipe.Recipe.
-        group: distributed.Group.
-        generator: function from a purpose, an epoch and further numbers to a torch.Generator on the CPU.
+    Args: see `feeding`.
     """
 
     def __init__(self, images, labels, recipe, group, generator):

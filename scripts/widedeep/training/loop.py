@@ -71,8 +71,7 @@ class Training:
         self.network, self.recipe, self.name, self.device, self.group = network, recipe, name, device, group
         self._parallel = group.parallel(network)
         self.train, self.test = train, test
-        feeding = feed.InMemory if isinstance(train[0], torch.Tensor) else feed.Streamed
-        self.feed = feeding(*train, recipe, group, self._generator)
+        self.feed = feed.feeding(*train, recipe, group, self._generator)
         self.optimizer = _sgd(network, recipe)
         self.epoch, self.step = 0, 0
         self.history, self.epoch_seconds = [], []
