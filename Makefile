@@ -1,5 +1,5 @@
 # make            set up and run the default study
-# make cifar10-small   the study on real CIFAR-10 that two cores carry in one to one and three quarter hours
+# make cifar10-small   the study on real CIFAR-10 that two cores carry in an hour and a quarter
 # make cifar10-sixpercent   the paper's figure 2 at 6 % of CIFAR-10 in full, an affair of hours for one GPU
 # make he-2016    ResNet-20 to -110 on all of CIFAR-10, beside the accuracies of He et al. (2016), for one GPU
 # make cifar10-gpu MINUTES=120   as much of the paper's grid as fits into these minutes on one GPU; again: goes on

@@ -46,12 +46,11 @@ def shared_component(networks):
     chosen = _deciding(networks, "cosine_inside", "cosine_across")
     if chosen is None:
         return _too_few(claim)
-    parts = [
-        (of_mean(chosen.cosine_inside), SHARED),
-        (of_mean(chosen.cosine_inside - chosen.cosine_across), SHARED_MORE),
-    ]
+    more = chosen.cosine_inside - chosen.cosine_across
+    parts = [(of_mean(chosen.cosine_inside), SHARED), (of_mean(more), SHARED_MORE)]
     number = (
-        f"mean squared cosine {chosen.cosine_inside.mean():.2f} inside, {chosen.cosine_across.mean():.2f} across edges"
+        f"mean squared cosine {chosen.cosine_inside.mean():.2f} inside, {chosen.cosine_across.mean():.2f} across edges, "
+        f"{more.mean():.2f} less"
     )
     told = ["; ".join(words(*part, "above") for part in parts) for words in (interval_in_words, detectable_in_words)]
     verdict = all_of(*(above(*part) for part in parts))
