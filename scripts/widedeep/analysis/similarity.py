@@ -71,7 +71,8 @@ def compare(pairs, measures=MEASURES):
     Raises:
         UserError: dumps hold different examples, or another order of them.
     """
-    used = list(dict.fromkeys(dump for pair in pairs for dump in pair))
+    # The first networks of all pairs, then the second ones: so those that share a partner are neighbours (_stars).
+    used = list(dict.fromkeys([*(first for first, _ in pairs), *(second for _, second in pairs)]))
     dumps.check_aligned(used)
     found = {}
     for group in _groups(used):
