@@ -75,11 +75,11 @@ def test_more_dumps_than_the_memory_holds_give_the_same_in_groups(tmp_path, monk
         "_compare_in_memory",
         lambda used, pairs, measures: largest.append(len(used)) or original(used, pairs, measures),
     )
-    of_one = memory.grams_bytes(len(opened[0].layers), 16)
+    of_one = memory.grams_bytes(len(opened[0].layers), 16, 4)
     monkeypatch.setattr(memory, "AT_ONCE", networks_at_once * of_one)
     in_groups = similarity.compare(pairs)
     assert max(largest) == max(2, networks_at_once)
-    assert memory.held_bytes([len(opened[0].layers)] * 5, 16) == max(2, networks_at_once) * of_one
+    assert memory.held_bytes([len(opened[0].layers)] * 5, 16, 4) == max(2, networks_at_once) * of_one
     for one, other in zip(at_once, in_groups, strict=True):
         check_equal(one, other)
 
