@@ -8,10 +8,10 @@ With --scripts several versions of the programs take turns, job by job, and the 
 are the largest differences between their values and those of the first one. Beside them are the matrix products of the
 pairs that are asked for, plain and deflated, alone: no version that multiplies in float64 does without.
 
-Examples (in the environment of the workflow; some eight minutes for each version):
+Examples (in the environment of the workflow; two to four minutes of processor time for each version):
   python benchmarks/deep_pairs.py
   git worktree add ../before v0.1.0
-  python benchmarks/deep_pairs.py --scripts ../before/scripts scripts
+  python benchmarks/deep_pairs.py --seeds 2 --scripts ../before/scripts scripts     # one file a pair of configurations
 """
 
 import argparse
@@ -45,6 +45,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scripts", nargs="+", type=Path, default=[SCRIPTS], metavar="FOLDER", help="default: these")
     parser.add_argument("--minibatches", type=int, default=MINIBATCHES, help=f"default: {MINIBATCHES}")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="only files of these larger seeds")
     args = parser.parse_args(argv)
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"
@@ -52,7 +53,7 @@ def main(argv=None):
         made = study(CONFIGURATIONS, BATCH_SIZE)
         layers = layers_of(made, CONFIGURATIONS)
         write_dumps(Path(folder), made, layers, args.minibatches, BATCH_SIZE)
-        print("\n".join(measured(Path(folder), made, layers, [path.resolve() for path in args.scripts])))
+        print("\n".join(measured(Path(folder), made, layers, [path.resolve() for path in args.scripts], args.seeds)))
 
 
 def study(configurations, batch_size):
@@ -98,7 +99,7 @@ def write_dump(path, origin, layers, minibatches, batch_size, seed):
                 writer.put_gram(name, minibatch, gram_matrices.packed_gram(x * scales))
 
 
-def measured(folder, made, layers, versions):
+def measured(folder, made, layers, versions, seeds=None):
     """Lines of Markdown: a row for each pair of configurations, and the differences between the versions.
 
     Args:
@@ -106,11 +107,12 @@ def measured(folder, made, layers, versions):
         made: config.Study.
         layers: dict from names.Configuration to the number of layers.
         versions: list of folders of scripts.
+        seeds: only files whose larger seed is one of these; None for all.
     """
     seconds, files = collections.defaultdict(lambda: np.zeros(1 + len(versions))), collections.Counter()
     differences = np.zeros(len(versions))
     written = [folder / f"{number}.h5" for number in range(len(versions))]
-    for pair in pairs_of(made):
+    for pair in (pair for pair in pairs_of(made) if seeds is None or pair[2] in seeds):
         job = pairs_job(made, *pair)
         used = [run(folder, scripts, job, out) for scripts, out in zip(versions, written, strict=True)]
         name = " and ".join(f"{layers[one]}" for one in pair[:2])
