@@ -22,7 +22,6 @@ sys.path.insert(0, str(BENCHMARKS))
 import contestants  # noqa: E402
 import curves  # noqa: E402
 import dag  # noqa: E402
-import deep_pairs  # noqa: E402
 import disk  # noqa: E402
 import engine  # noqa: E402
 import growth  # noqa: E402
@@ -244,21 +243,6 @@ def test_pairs_are_compared_in_both_ways_and_with_a_package(small, tmp_path, mon
     monkeypatch.setattr(contestants, "CONTESTANTS", [dataclasses.replace(package, module="no_such_package")])
     lines = pairs.measured(tmp_path, models, (2,), minibatches=1, batch_size=16)
     assert "not installed: benchmarks/requirements.txt" in lines[2]
-
-
-def test_versions_take_turns_at_all_files_of_pairs(tmp_path):
-    configurations = ((8, 1, 2, 3), (14, 1, 2, 2))
-    made = deep_pairs.study(configurations, batch_size=8)
-    layers = deep_pairs.layers_of(made, configurations)
-    deep_pairs.write_dumps(tmp_path, made, layers, minibatches=2, batch_size=8)
-    lines = deep_pairs.measured(tmp_path, made, layers, [deep_pairs.SCRIPTS] * 2)
-    rows = [line.strip("| ").split(" | ") for line in lines[2:6]]
-    assert [row[:2] for row in rows] == [["3 and 3", "1"], ["3 and 2", "2"], ["2 and 2", "1"], ["all", "4"]]
-    products, *versions = map(float, rows[3][2:])
-    assert min(versions) > products >= 0
-    assert lines[6].endswith("its values differ by 0e+00.")
-    (line,) = deep_pairs.measured(tmp_path, made, layers, [deep_pairs.SCRIPTS], seeds=[1])[3:]
-    assert line.startswith("| all | 1 | ")
 
 
 def test_exponents_are_those_of_the_larger_half_and_of_all():
