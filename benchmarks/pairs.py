@@ -29,7 +29,7 @@ from traps import row
 
 from widedeep.analysis import activations, similarity
 from widedeep.formats import dumps
-from widedeep.measures import gram_matrices
+from widedeep.measures.stacked import Stack
 from widedeep.networks import tracing
 
 NETWORKS = (2, 8, 32)
@@ -127,9 +127,9 @@ def read(opened):
     """Read all dumps, a minibatch of a network at a time."""
     for one in opened:
         minibatches, n = one.sample_ids.shape
-        grams, scores = gram_matrices.Grams.unfilled(len(one.layers), n), np.empty((len(one.layers), n))
+        stack = Stack(len(one.layers), n, one.precision, [])
         for minibatch in range(minibatches):
-            one.read(minibatch, grams, scores)
+            one.read(minibatch, stack.triangles, stack.diagonals, stack.scores)
 
 
 def total(seconds):

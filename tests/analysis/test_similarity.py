@@ -14,6 +14,8 @@ from widedeep.analysis import similarity
 from widedeep.data import minibatches
 from widedeep.formats import dumps, hdf5, seals, similarities
 from widedeep.measures import cka, memory
+from widedeep.measures.measure import Measure
+from widedeep.networks import tracing
 from widedeep.runtime import command
 from widedeep.runtime.errors import UserError
 
@@ -73,13 +75,34 @@ def test_more_dumps_than_the_memory_holds_give_the_same_in_groups(tmp_path, monk
         "_compare_in_memory",
         lambda used, pairs, measures: largest.append(len(used)) or original(used, pairs, measures),
     )
-    of_one = memory.grams_bytes(len(opened[0].layers), 16)
+    of_one = memory.grams_bytes(len(opened[0].layers), 16, 4)
     monkeypatch.setattr(memory, "AT_ONCE", networks_at_once * of_one)
     in_groups = similarity.compare(pairs)
     assert max(largest) == max(2, networks_at_once)
-    assert memory.held_bytes([len(opened[0].layers)] * 5, 16) == max(2, networks_at_once) * of_one
+    assert memory.held_bytes([len(opened[0].layers)] * 5, 16, 4) == max(2, networks_at_once) * of_one
     for one, other in zip(at_once, in_groups, strict=True):
         check_equal(one, other)
+
+
+@pytest.mark.parametrize("seeds", [((1, 2, 3), ()), ((1, 2, 3), (1, 2, 3)), ((1, 2), (1, 2, 3)), ((1, 2, 3), (1, 2))])
+def test_a_file_of_pairs_multiplies_only_the_layers_of_its_pairs(tmp_path, seeds):
+    net = network()
+    layers, sides = tracing.layers_of(net), []
+    for model, part, number in (("a", seeds[0], 3), ("b", seeds[1], 5)):
+        origins = [dumps.Origin(model, seed, "sum", "test") for seed in part]
+        paths = [tmp_path / f"{model}{origin.seed}.h5" for origin in origins]
+        for path, origin in zip(paths, origins, strict=True):
+            write(path, net=net, layers=layers[:number], origin=origin)
+        sides.append([dumps.Dump(path) for path in paths])
+    pairs, multiplied = list(compute_pairs.pairs_of_larger_seed(*sides).values()), []
+
+    def cross(first, second):
+        multiplied.append(len(first.vectors) * len(second.vectors))
+        return first.vectors @ second.vectors.T
+
+    similarity.compare(pairs, [Measure("counting", "", "", frozenset(), cross)])
+    asked = sum(len(first.layers) * len(second.layers) for first, second in pairs)
+    assert sum(multiplied) == asked * len(pairs[0][0].sample_ids)
 
 
 def test_a_file_holds_what_was_computed(paths, tmp_path):

@@ -1,15 +1,15 @@
 """The memory of a comparison against the arrays that it holds."""
 
+import numpy as np
 import pytest
-from small_layers import features
 
 from widedeep.measures import memory
-from widedeep.measures.gram_matrices import Grams
+from widedeep.measures.stacked import Stack
 
 
-def test_bytes_are_those_of_the_triangles_plain_and_deflated():
-    grams = Grams.of([features(seed, 16, 3) for seed in range(5)])
-    assert memory.grams_bytes(5, 16) == 2 * grams.triangles.nbytes
+@pytest.mark.parametrize(("dtype", "entry"), [(np.float32, 4), (np.float64, 8)])
+def test_bytes_are_those_of_the_triangles_as_dumps_hold_them(dtype, entry):
+    assert memory.grams_bytes(5, 16, entry) == Stack(5, 16, dtype, []).triangles.nbytes
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,6 @@ def test_bytes_are_those_of_the_triangles_plain_and_deflated():
     ],
 )
 def test_all_networks_are_held_as_long_as_they_fit_and_two_in_any_case(monkeypatch, at_once, expected):
-    one = memory.grams_bytes(1, 16)
+    one = memory.grams_bytes(1, 16, 4)
     monkeypatch.setattr(memory, "AT_ONCE", at_once * one)
-    assert memory.held_bytes([1, 3, 2, 4], 16) == expected * one
+    assert memory.held_bytes([1, 3, 2, 4], 16, 4) == expected * one

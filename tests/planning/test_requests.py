@@ -86,7 +86,7 @@ def test_the_memory_of_pairs_ends_where_no_more_networks_are_held_at_once():
     assert asked.memory(of_60) < 1.5 * asked.memory(of_30)
     assert asked.minutes(of_60) - 10 == pytest.approx(4 * (asked.minutes(of_30) - 10), rel=0.01)
     assert asked.memory(of_30) > 1.5 * AT_ONCE / 1e6
-    assert asked.memory(asked.pairs(DEEP, 2)) > 1.5 * held_bytes([575, 575], BATCH) / 1e6
+    assert asked.memory(asked.pairs(DEEP, 2)) > 1.5 * held_bytes([575, 575], BATCH, 4) / 1e6
 
 
 def test_a_day_is_the_longest():

@@ -13,9 +13,8 @@ import numpy as np
 from widedeep.formats import dumps, similarities
 from widedeep.measures import deflation, kinds, memory
 from widedeep.measures.cka import Similarity
-from widedeep.measures.gram_matrices import Grams
 from widedeep.measures.kinds import cka, deflated, squared_cosine
-from widedeep.measures.measure import Minibatch
+from widedeep.measures.stacked import Stack
 
 # The figures are drawn from these, so every file holds them. Imported by name, they are part of a job's fingerprint.
 MEASURES = (cka.MEASURE, deflated.MEASURE, squared_cosine.MEASURE)
@@ -71,7 +70,8 @@ def compare(pairs, measures=MEASURES):
     Raises:
         UserError: dumps hold different examples, or another order of them.
     """
-    used = list(dict.fromkeys(dump for pair in pairs for dump in pair))
+    # The first networks of all pairs, then the second ones: so those that share a partner are neighbours (_stars).
+    used = list(dict.fromkeys([*(first for first, _ in pairs), *(second for _, second in pairs)]))
     dumps.check_aligned(used)
     found = {}
     for group in _groups(used):
@@ -83,7 +83,8 @@ def compare(pairs, measures=MEASURES):
 
 def _groups(used):
     """Split dumps into lists to hold in memory at once, such that any two dumps are together in one of the lists."""
-    sizes = [memory.grams_bytes(len(dump.layers), dump.sample_ids.shape[1]) for dump in used]
+    entry = np.dtype(_precision(used)).itemsize
+    sizes = [memory.grams_bytes(len(dump.layers), dump.sample_ids.shape[1], entry) for dump in used]
     if sum(sizes) <= memory.AT_ONCE:
         return [used]
     parts, room = [], 0
@@ -96,6 +97,11 @@ def _groups(used):
     return [first + second for first, second in itertools.combinations(parts, 2)] or parts
 
 
+def _precision(used):
+    """The type that holds the Gram matrices of all these dumps without rounding."""
+    return np.result_type(*(dump.precision for dump in used))
+
+
 def _compare_in_memory(used, pairs, measures):
     """compare() for pairs of the dumps `used`, whose Gram matrices on one minibatch are in memory together."""
     places = dict(zip(used, _consecutive([len(dump.layers) for dump in used]), strict=True))
@@ -103,10 +109,13 @@ def _compare_in_memory(used, pairs, measures):
     minibatches = len(used[0].sample_ids)
     cross = [dict.fromkeys((measure.name for measure in measures), 0.0) for _ in stars]
     own, shares = dict.fromkeys((measure.name for measure in measures if measure.own), 0.0), 0.0
-    stack = _Stack(places, used[0].sample_ids.shape[1])
+    layers, n = sum(len(dump.layers) for dump in used), used[0].sample_ids.shape[1]
+    stack = Stack(layers, n, _precision(used), [(centre, span) for centre, span, _ in stars])
     for index in range(minibatches):
-        minibatch = stack.read(index)
-        shares = shares + deflation.shares(stack.plain, stack.scores) / minibatches
+        for dump, place in places.items():
+            dump.read(index, stack.triangles[place], stack.diagonals[place], stack.scores[place])
+        minibatch = stack.minibatch()
+        shares = shares + deflation.shares(minibatch.plain, stack.scores) / minibatches
         for measure in measures:
             if measure.own:
                 own[measure.name] = own[measure.name] + measure.own(minibatch)
@@ -138,31 +147,6 @@ def _finished(measure, part, own, first, second, minibatches):
     if measure.finish:
         return measure.finish(part, own[measure.name][first], own[measure.name][second], minibatches)
     return Similarity(part.copy(), None, None, minibatches)
-
-
-class _Stack:
-    """Gram matrices of the layers of several networks on one minibatch, with and without first components.
-
-    Args:
-        places: dict from dumps.Dump to the slice of its layers.
-        n: number of examples in the minibatch.
-    """
-
-    def __init__(self, places, n):
-        layers = max(place.stop for place in places.values())
-        self.places = places
-        self.plain, self.deflated = Grams.unfilled(layers, n), Grams.unfilled(layers, n)
-        self.scores = np.empty((layers, n))
-
-    def read(self, index):
-        """Read the Minibatch of all layers; the next call overwrites its arrays."""
-        for dump, place in self.places.items():
-            plain, deflated_part = self.plain[place], self.deflated[place]
-            dump.read(index, plain, self.scores[place])
-            for name in ("triangles", "diagonals", "row_sums"):
-                getattr(deflated_part, name)[:] = getattr(plain, name)
-            deflation.deflate(deflated_part, self.scores[place])
-        return Minibatch(self.plain, self.deflated, deflation.unit_vectors(self.scores))
 
 
 def _consecutive(lengths):

@@ -164,27 +164,31 @@ class Dump:
         """Label of the network, as `cifar10-resnet38-w10-f100/seed3`."""
         return label(self.model, self.seed)
 
-    def read(self, minibatch, grams, scores):
+    @property
+    def precision(self):
+        """The type that holds the triangles of its Gram matrices without rounding, float32 or float64."""
+        return np.float32 if self.form == "gram" else np.float64
+
+    def read(self, minibatch, triangles, diagonals, scores):
         """Read one minibatch of all layers into arrays.
 
         Args:
             minibatch: number of the minibatch.
-            grams: gram_matrices.Grams to fill.
+            triangles: (layers, n (n - 1) / 2) array of at least this precision, to fill as in gram_matrices.Grams.
+            diagonals: (layers, n) float64 array to fill in the same way.
             scores: (layers, n) float64 array to fill with the scores of the first components.
         """
         with hdf5.explaining_damage(self.path, _REMEDY):
-            n = grams.n
             for index, layer in enumerate(self.layers):
                 if self.form == "gram":
-                    grams.triangles[index] = self._chunk(layer.name, "gram", minibatch, np.float32, (n * (n - 1) // 2,))
-                    grams.diagonals[index] = self._chunk(layer.name, "diagonal", minibatch, np.float32, (n,))
-                    scores[index] = self._chunk(layer.name, "first_scores", minibatch, np.float32, (n,))
+                    triangle, diagonal = triangles[index], diagonals[index]
+                    self._chunk(layer.name, "gram", minibatch, np.float32, triangle.shape, triangle)
+                    diagonal[:] = self._chunk(layer.name, "diagonal", minibatch, np.float32, diagonal.shape)
+                    scores[index] = self._chunk(layer.name, "first_scores", minibatch, np.float32, diagonal.shape)
                 else:
-                    grams.fill(index, gram_matrices.packed_gram(self.activations(minibatch, layer.name)))
-        if self.form == "gram":
-            grams.row_sums[:] = gram_matrices.row_sums(grams.triangles, grams.n)
-        else:
-            scores[:] = deflation.scores_of(grams)
+                    gram = gram_matrices.packed_gram(self.activations(minibatch, layer.name))
+                    triangles[index], diagonals[index] = gram.triangle, gram.diagonal
+                    scores[index] = deflation.first_scores(gram.triangle, gram.diagonal)
 
     def activations(self, minibatch, layer):
         """Read the float32 activations (n, ...) of a layer on a minibatch, from a dump in a raw form."""
@@ -192,15 +196,21 @@ class Dump:
             shape = (self.sample_ids.shape[1], *self._shapes[layer])
             return self._chunk(layer, "activations", minibatch, FORMS[self.form], shape).astype(np.float32)
 
-    def _chunk(self, layer, name, minibatch, dtype, shape):
+    def _chunk(self, layer, name, minibatch, dtype, shape, out=None):
+        """Read one minibatch of a dataset of this type and shape, into `out` if it is given."""
         # Opened once, and not as self._file["layers"][layer][name]: both take longer than reading the chunk.
         if (layer, name) not in self._opened:
             dataset = h5py.h5d.open(self._file.id, f"layers/{layer}/{name}".encode(), _without_cache())
             if dataset.dtype != dtype or dataset.shape != (len(self.sample_ids), *shape):
                 raise ValueError(f"{name} of {layer} is of type {dataset.dtype} and shape {dataset.shape}")
             self._opened[layer, name] = dataset
-        _, content = self._opened[layer, name].read_direct_chunk((minibatch,) + (0,) * len(shape))
-        return np.frombuffer(content, dtype).reshape(shape)
+        # Straight into an array of the same type: memory for a copy would take longer than reading.
+        room = out.view(np.uint8) if out is not None and out.dtype == dtype else None
+        _, content = self._opened[layer, name].read_direct_chunk((minibatch,) + (0,) * len(shape), out=room)
+        values = np.frombuffer(content, dtype).reshape(shape)
+        if out is not None and room is None:
+            out[:] = values
+        return values
 
 
 @cache

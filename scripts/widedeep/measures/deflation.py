@@ -62,18 +62,36 @@ def deflate(grams, scores):
         grams: gram_matrices.Grams with diagonals.
         scores: (layers, n) scores of the first components, NaN for layers without one.
     """
-    known = np.isfinite(scores).all(axis=1)
-    scores = np.where(known[:, None], scores, 0)
-    squares = scores**2
-    for triangle, of_layer in zip(grams.triangles, scores, strict=True):
+    for triangle, of_layer in zip(grams.triangles, removed(scores), strict=True):
         triangle -= gram_matrices.packed(np.outer(of_layer, of_layer))
-    grams.diagonals[:] -= squares
-    grams.row_sums[:] -= scores * scores.sum(axis=1)[:, None] - squares
+    grams.diagonals[:], grams.row_sums[:], nothing = deflated_rows(grams.diagonals, grams.row_sums, scores)
+    grams.triangles[nothing] = 0
+
+
+def removed(scores):
+    """The scores that deflation removes, (layers, n): zeros for layers without a first component."""
+    return np.where(np.isfinite(scores).all(axis=1)[:, None], scores, 0)
+
+
+def deflated_rows(diagonals, row_sums, scores):
+    """Diagonals and row sums of Gram matrices without their first components.
+
+    Args:
+        diagonals, row_sums: (layers, n), as in gram_matrices.Grams.
+        scores: (layers, n) scores of the first components, NaN for layers without one.
+
+    Returns:
+        ((layers, n) diagonals, (layers, n) row sums, (layers,) whether nothing but rounding errors is left of a layer,
+        whose whole matrix then counts as zero)
+    """
+    scores = removed(scores)
+    squares = scores**2
+    diagonals, row_sums = diagonals - squares, row_sums - (scores * scores.sum(axis=1)[:, None] - squares)
     # A matrix of rank one leaves nothing but rounding errors.
-    rounding = grams.n * np.finfo(np.float32).eps * squares.sum(axis=1)
-    nothing = known & (grams.diagonals.sum(axis=1) <= rounding)
-    for part in (grams.triangles, grams.diagonals, grams.row_sums):
-        part[nothing] = 0
+    rounding = scores.shape[1] * np.finfo(np.float32).eps * squares.sum(axis=1)
+    nothing = scores.any(axis=1) & (diagonals.sum(axis=1) <= rounding)
+    diagonals[nothing] = row_sums[nothing] = 0
+    return diagonals, row_sums, nothing
 
 
 def first_eigenpair(matrix):

@@ -145,6 +145,15 @@ class Grams:
         # The rows of a centred Gram matrix sum to zero.
         self.row_sums[layer] = -gram.diagonal
 
+    @property
+    def squared_norms(self):
+        """Squared norm of each triangle, (layers,), without an array of the squares."""
+        return (self.triangles[:, None] @ self.triangles[:, :, None])[:, 0, 0]
+
+    def inner_products(self, other):
+        """Inner products of the triangles with those of other Grams, (layers, layers of other)."""
+        return self.triangles @ other.triangles.T  # of a network with itself, numpy calls BLAS syrk
+
     def __getitem__(self, layers):
         """Grams of a slice of the layers; the arrays are views."""
         return Grams(self.triangles[layers], self.n, self.diagonals[layers], self.row_sums[layers])

@@ -57,7 +57,7 @@ def cross_hsic(first, second):
     n = first.n
     if second.n != n:
         raise UserError(f"minibatches of {n} and {second.n} examples; CKA needs the same examples in both.")
-    traces = first.triangles @ second.triangles.T  # of a network with itself, numpy calls BLAS syrk
+    traces = first.inner_products(second)
     totals = first.row_sums.sum(axis=1)[:, None] * second.row_sums.sum(axis=1) / ((n - 1) * (n - 2))
     rows = first.row_sums @ second.row_sums.T
     return (2 * traces + totals - 2 / (n - 2) * rows) / (n * (n - 3))
@@ -70,12 +70,7 @@ def self_hsic(grams):
     examples are all orthogonal. The rounding error of the Gram matrix would then look like a CKA.
     """
     n = grams.n
-    traces, rows = _squared_sums(grams.triangles), _squared_sums(grams.row_sums)
+    traces, rows = grams.squared_norms, (grams.row_sums**2).sum(axis=1)
     totals = grams.row_sums.sum(axis=1) ** 2 / ((n - 1) * (n - 2))
     terms = 2 * traces + totals - 2 / (n - 2) * rows
     return terms * (terms > rounding_of(2 * traces, np.float32)) / (n * (n - 3))
-
-
-def _squared_sums(rows):
-    """Sum of squares of each row, (rows,), without an array of the squares."""
-    return (rows[:, None] @ rows[:, :, None])[:, 0, 0]

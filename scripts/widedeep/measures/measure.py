@@ -19,7 +19,7 @@ class Minibatch:
     """The data of one minibatch of n examples that measures see.
 
     Attributes:
-        plain: Grams of the layers.
+        plain: Grams of the layers, or stacked.StackedGrams, which have the same attributes.
         deflated: Grams of the layers without their first components.
         vectors: (layers, n) unit vectors of the first components' scores, NaN where a layer has none.
     """

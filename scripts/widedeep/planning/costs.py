@@ -133,7 +133,7 @@ class Costs:
         layers = [self._size(network).layers for network in networks]
         # Twice: the sums, and the terms of one minibatch that are added to them.
         sums = 2 * 3 * 8 * sum(layers) ** 2
-        held = held_bytes(layers, self.study.dumps.batch_size)
+        held = held_bytes(layers, self.study.dumps.batch_size, 4 if self.study.dumps.form == "gram" else 8)
         return _NUMPY_PROCESS + held + sums + _OPEN_LAYER * sum(layers)
 
     def _convergence_memory(self, network):
