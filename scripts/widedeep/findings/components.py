@@ -48,10 +48,8 @@ def shared_component(networks):
         return _too_few(claim)
     more = chosen.cosine_inside - chosen.cosine_across
     parts = [(of_mean(chosen.cosine_inside), SHARED), (of_mean(more), SHARED_MORE)]
-    number = (
-        f"mean squared cosine {chosen.cosine_inside.mean():.2f} inside, {chosen.cosine_across.mean():.2f} across edges, "
-        f"{more.mean():.2f} less"
-    )
+    inside, across = chosen.cosine_inside.mean(), chosen.cosine_across.mean()
+    number = f"mean squared cosine {inside:.2f} inside, {across:.2f} across edges, {more.mean():.2f} less"
     told = ["; ".join(words(*part, "above") for part in parts) for words in (interval_in_words, detectable_in_words)]
     verdict = all_of(*(above(*part) for part in parts))
     return finding(claim, verdict, f"{len(chosen)} networks with a block structure", number, *told)
