@@ -9,6 +9,8 @@ import small
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from widedeep.analysis import probes
+from widedeep.analysis.probe_options import ProbeRecipe
 from widedeep.data import augmentation
 from widedeep.networks import families
 from widedeep.training import feed, graph, loop, side_by_side
@@ -53,18 +55,37 @@ def test_captured_steps_learn_what_plain_steps_learn(recorded, changes):
     beside = [small.training(seed, **changes) for seed in (1, 2)]
     assert side_by_side.run(beside, lambda _running: None) == {}
     assert recorded == [2]
-    recorded.clear()
     for training, seed in zip(beside, (1, 2), strict=True):
         alone = small.training(seed, **changes)
-        for _ in range(3):
-            alone.begin_epoch()
-            while not alone.epoch_is_over:
-                alone.take_step()
-                alone.count_step(0)
-            alone.finish_epoch()
+        train_plainly(alone)
         assert small.same(training.network, alone.network)
         assert small.as_text(training.history) == small.as_text(alone.history)
-    assert recorded == []
+    assert recorded == [2]
+
+
+def test_steps_of_probes_are_captured_too(recorded):
+    network = small.train().network.eval()
+    recorded.clear()
+    recipe = ProbeRecipe(epochs=2, batch_size=16, learning_rate=0.05, flip=True, pool=False)
+    found = []
+    for _ in range(2):
+        layers = probes.probed(network)
+        made = probes.Probes(network, layers, small.split(), small.split(30, 9), 3, recipe, "a/seed1", small.CPU)
+        if not found:
+            made.run(lambda _probes: None)
+            assert recorded == [1]
+        else:
+            train_plainly(made)
+        found.append(made)
+    first, second = (made.heads.state_dict() for made in found)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def train_plainly(training):
+    """Train to the end without any attempt of a graph."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph, "needs_the_host", lambda _training: "it is told so")
+        side_by_side.run([training], lambda _running: None)
 
 
 def test_it_is_captured_anew_when_one_has_ended(recorded):
@@ -97,14 +118,9 @@ def test_a_step_that_cannot_be_captured_runs_kernel_by_kernel(monkeypatch):
     training.begin_epoch()
     with pytest.raises(graph.NotCapturedError, match=r"cannot be captured \(operation .* capturing\)$"):
         graph.captured([training])
-    assert small.same(small.train().network, one_by_one().network)
-
-
-def one_by_one():
-    """A finished training without any attempt of a graph."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graph, "needs_the_host", lambda _training: "it is told so")
-        return small.train()
+    plain = small.training()
+    train_plainly(plain)
+    assert small.same(small.train().network, plain.network)
 
 
 def test_a_network_with_random_numbers_of_its_own_is_not_captured(recorded, tmp_path, monkeypatch):
