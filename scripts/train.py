@@ -228,6 +228,8 @@ def finish(one, own, description, attempt, code, beside):
     label = str(member.network.configuration), member.network.seed
     provenance.write(folder / "provenance.json", "train", label, member.identity, attempts, outputs, **more)
     one.checkpoint.remove()
+    if member.progress:
+        member.progress.unlink(missing_ok=True)
 
 
 def report_progress(path, state):

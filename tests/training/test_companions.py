@@ -22,6 +22,8 @@ from widedeep.training import companions
 companions.SHARED = ("cpu",)
 """
 RUN = "command.run(train.main)\n"
+# The position is reported after each step.
+REPORTING = "train.Clock.is_due = lambda clock: clock.seconds == 1\n"
 PAUSING = """
 paused = []
 def pause(path, state):
@@ -97,7 +99,7 @@ def provenance_of(folder):
 
 
 def test_the_first_job_trains_all_and_each_other_takes_its_own(data, alone, tmp_path):
-    status, said, errors = train(data, tmp_path, 1, [2, 3])
+    status, said, errors = train(data, tmp_path, 1, [2, 3], code=REPORTING)
     assert status == 0, errors
     assert_same(tmp_path, alone, 1)
     assert names(tmp_path / "seed2") == names(tmp_path / "seed3") == {"trained"}
