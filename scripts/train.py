@@ -26,7 +26,7 @@ from pathlib import Path
 
 from widedeep.names import Configuration, Network
 from widedeep.networks import families
-from widedeep.runtime import command, endings, files, options, provenance
+from widedeep.runtime import command, endings, files, locking, options, process, provenance
 from widedeep.runtime.interruption import STOPPED, Clock, Interrupted, StopSignal
 from widedeep.study import fingerprint
 from widedeep.training import companions
@@ -71,15 +71,19 @@ def main(argv=None):
     recipe, checkpoints = (options.from_arguments(kind, args) for kind in (Recipe, Checkpoints))
     stop, attempt = StopSignal(), provenance.Attempt()  # before torch is imported
     from widedeep.formats import dataset
+
+    description = dataset.describe(args.data)
+    members = members_of(args, recipe, description)
+    if process.is_alone() and is_left_by_another(args, members[0]):
+        return 0
     from widedeep.networks.devices import device_named
     from widedeep.training import distributed
 
-    device, description = device_named(args.device), dataset.describe(args.data)
-    members = members_of(args, recipe, description)
-    if device.type not in companions.SHARED or not distributed.is_alone():
+    device = device_named(args.device)
+    if device.type not in companions.SHARED or not process.is_alone():
         members = members[:1]
     # The first of several processes takes the locks; the others wait for it in torch.
-    first = distributed.is_first()
+    first = process.is_first()
     lock = companions.claimed(members, args.at_once, stop) if first else contextlib.nullcontext((False, members))
     try:
         with lock as (waited, held), distributed.group(device) as group:
@@ -87,6 +91,28 @@ def main(argv=None):
     except Interrupted:
         print(endings.stopped_line(f"{stop.name}, before the training began; start it again."))
         return STOPPED
+
+
+def is_left_by_another(args, own):
+    """Whether the results of this training were there, and are in their places now; says so. Without torch."""
+    if not own.results.exists():
+        return False
+    with locking.writer_if_free(own.written) as is_mine:
+        return is_mine and is_put_in_place(args, own, waited=False)
+
+
+def is_put_in_place(args, own, waited):
+    """Whether another process has done this training; see companions.is_done."""
+    if not companions.is_done(own, code_of(args), waited):
+        return False
+    companions.remove_traces(own)
+    print(f"{own.folder}: is trained already.")
+    return True
+
+
+def code_of(args):
+    """Fingerprint of the code of trainings."""
+    return fingerprint.of_script(__file__, families.path_of(args.family))
 
 
 def members_of(args, recipe, description):
@@ -117,12 +143,8 @@ def train(args, members, recipe, checkpoints, description, group, stop, attempt,
     from widedeep.training import side_by_side
 
     attempt.device = provenance.device_name(group.device, group.size)
-    code = fingerprint.of_script(__file__, families.path_of(args.family))
     own, writes = members[0], group.rank == 0
-    if group.any(writes and companions.is_done(own, code, waited)):
-        print(f"{own.folder}: is trained already.")
-        if writes:
-            companions.remove_traces(own)
+    if group.any(writes and is_put_in_place(args, own, waited)):
         return 0
     begun = {each.training.name: each for each in begin(args, members, recipe, description, group)}
     save_clock, progress_clock = Clock(60 * checkpoints.checkpoint_minutes), Clock(1)
@@ -140,7 +162,9 @@ def train(args, members, recipe, checkpoints, description, group, stop, attempt,
 
     def after_end(training):
         if writes:
-            finish(begun[training.name], own, description, attempt, code, sorted(begun.keys() - {training.name}))
+            finish(
+                begun[training.name], own, description, attempt, code_of(args), sorted(begun.keys() - {training.name})
+            )
 
     try:
         failed = side_by_side.run([each.training for each in begun.values()], after_step, after_end)

@@ -44,6 +44,8 @@ def finish_epoch(self):
     original(self)
 loop.Training.finish_epoch = finish_epoch
 """
+# It says whether torch was imported, which takes seconds.
+TELLING = "import atexit\natexit.register(lambda: print('torch' in sys.modules))\n"
 FILES = {"history.csv", "metrics.json", "model.safetensors", "provenance.json"}
 
 
@@ -105,9 +107,9 @@ def test_the_first_job_trains_all_and_each_other_takes_its_own(data, alone, tmp_
     assert names(tmp_path / "seed2") == names(tmp_path / "seed3") == {"trained"}
     assert names(tmp_path / "seed3/trained") == FILES
     for seed, beside in ((2, [1, 3]), (3, [1, 2])):
-        status, said, errors = train(data, tmp_path, seed, beside)
+        status, said, errors = train(data, tmp_path, seed, beside, code=TELLING)
         assert status == 0, errors
-        assert said == f"{tmp_path}/seed{seed}: is trained already.\n"
+        assert said == f"{tmp_path}/seed{seed}: is trained already.\nFalse\n"
     assert_same(tmp_path, alone, 1, 2, 3)
     assert names(tmp_path) == {"seed1", "seed2", "seed3"}
     model = "blobs-resnet8-w0.5-f100"

@@ -1,4 +1,4 @@
-"""Quick start and end of short programs; a study runs hundreds of them."""
+"""Quick start and end of short programs, of which a study runs hundreds; and the place of a process in torchrun."""
 
 import atexit
 import gc
@@ -20,3 +20,13 @@ def end_at_once():
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def is_alone():
+    """Return whether this process shares its work with no other one of torchrun."""
+    return os.environ.get("WORLD_SIZE", "1") == "1"
+
+
+def is_first():
+    """Return whether this process writes the files: it is alone, or the first one of torchrun."""
+    return os.environ.get("RANK", "0") == "0"

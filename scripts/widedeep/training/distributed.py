@@ -52,16 +52,6 @@ class Group:
         return bool(self.mean(torch.tensor(float(bool(flag)), device=self.device)) > 0)
 
 
-def is_first():
-    """Return whether this process writes the files: it is alone, or the first one of torchrun."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def is_alone():
-    """Return whether this process trains its networks alone."""
-    return os.environ.get("WORLD_SIZE", "1") == "1"
-
-
 @contextlib.contextmanager
 def group(device):
     """Yield the Group of this process, which is alone or one of several started by torchrun.
