@@ -62,17 +62,26 @@ def main(argv=None):
     try:
         probing.run(probes.after_step(checkpoint, stop, Clock(60 * checkpoints.checkpoint_minutes), attempt))
     except Interrupted:
-        print(endings.stopped_line(f"{stop.name}; {checkpoint.path} has the state, start it again to go on."))
-        return STOPPED
+        return stopped(stop, checkpoint)
     files.write_csv(args.deletion, deletion.accuracies(network, blocks, test, args.batch_size, device), "{:.6f}")
     files.write_csv(args.probes, probing.accuracies(), "{:.6f}")
     if args.provenance:
         attempts, outputs = [*checkpoint.attempts, attempt.so_far()], (args.probes, args.deletion)
         label = str(configuration), training["seed"]
         provenance.write(args.provenance, "probe", label, identity, attempts, outputs)
+    if stop.name:
+        # Who tells a job to stop may not count it as done, and deletes its files before it starts it again.
+        checkpoint.save(probing.state(), attempt.so_far())
+        return stopped(stop, checkpoint)
     checkpoint.remove()
     print(f"{name}: {len(probing.layers)} probes, {len(list(deletion.variants(blocks)))} variants without blocks")
     return 0
+
+
+def stopped(stop, checkpoint):
+    """Say that the program was told to stop; return the exit status."""
+    print(endings.stopped_line(f"{stop.name}; {checkpoint.path} has the state, start it again to go on."))
+    return STOPPED
 
 
 if __name__ == "__main__":

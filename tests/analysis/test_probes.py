@@ -1,17 +1,21 @@
 """Linear probes against the plain loop that trains one of them alone, and their checkpoints."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import probe_residual_blocks
 import pytest
 import small
+import small_weights
 import torch
 from torch import nn
 
-from widedeep.analysis import probes
+from widedeep.analysis import deletion, probes
 from widedeep.analysis.probe_options import ProbeRecipe
 from widedeep.data import augmentation
 from widedeep.names import random_seed
 from widedeep.runtime.errors import UserError
-from widedeep.runtime.interruption import Interrupted
+from widedeep.runtime.interruption import STOPPED, Interrupted
 from widedeep.training import loop
 
 NAME = "blobs-resnet8-w0.5-f100/seed1"
@@ -188,3 +192,30 @@ def test_blocks_without_batch_norm_and_addition_have_no_place_for_probes():
 
 def test_labels_follow_the_split():
     assert loop.examples_on(small.split(), small.CPU)[1].tolist() == small.split().labels.tolist()
+
+
+def test_told_to_stop_when_all_steps_are_taken_the_program_keeps_them_for_the_next_start(
+    tmp_path, monkeypatch, network
+):
+    """Snakemake, which is about to end, deletes the files of a job that it has not seen ending."""
+    data_file = small.write_dataset(tmp_path / "blobs.h5")
+    weights = small_weights.write(tmp_path / "m.safetensors", network, data_file)
+    files = ["--data", data_file, "--probes", tmp_path / "probes.csv", "--deletion", tmp_path / "deletion.csv"]
+    words = [weights, *files, "--epochs", 1, "--batch-size", 16, "--device", "cpu"]
+    stop, original = SimpleNamespace(name=None), deletion.accuracies
+
+    def told(*args):
+        stop.name = "SIGTERM"
+        return original(*args)
+
+    monkeypatch.setattr(probe_residual_blocks, "StopSignal", lambda: stop)
+    monkeypatch.setattr(deletion, "accuracies", told)
+    assert probe_residual_blocks.main([str(word) for word in words]) == STOPPED
+    found = (tmp_path / "probes.csv").read_text()
+    (tmp_path / "probes.csv").unlink()
+    stop.name = None
+    monkeypatch.setattr(deletion, "accuracies", original)
+    monkeypatch.setattr(probes.Probes, "take_step", None)
+    assert probe_residual_blocks.main([str(word) for word in words]) == 0
+    assert (tmp_path / "probes.csv").read_text() == found
+    assert not (tmp_path / "probes.checkpoint.pt").exists()
