@@ -48,6 +48,8 @@ def main(argv=None):
     parser.add_argument("--steps", type=int, default=STEPS)
     args = parser.parse_args(argv)
     device = torch.device(args.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        parser.error("torch finds no GPU here; --device cpu shows that the program runs")
     chosen = [tuple(map(int, text.split(":"))) for text in args.networks or []] or list(NETWORKS)
     print(f"{provenance.device_name(device)}, torch {torch.__version__}, batch {Recipe().batch_size}\n")
     print("| network | GFLOP a step | precision | at once | ours, ms | as | floor, ms | TFLOP/s | at most, ms |")
