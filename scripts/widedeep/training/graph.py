@@ -99,12 +99,13 @@ def _on_a_stream_beside():
 def capture(steps):
     """Capture functions as one CUDA graph, each on a stream of its own; return the function that runs the graph."""
     graph, streams = torch.cuda.CUDAGraph(), [torch.cuda.Stream() for _ in steps]
-    with torch.cuda.graph(graph):
-        main = torch.cuda.current_stream()
+    # Around the capture, since one that fails does not give its stream back.
+    with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
+        capturing = torch.cuda.current_stream()
         for step, stream in zip(steps, streams, strict=True):
-            stream.wait_stream(main)
+            stream.wait_stream(capturing)
             with torch.cuda.stream(stream):
                 step()
         for stream in streams:
-            main.wait_stream(stream)
+            capturing.wait_stream(stream)
     return graph.replay
