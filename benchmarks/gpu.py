@@ -18,17 +18,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from widedeep.data.catalogue import Images  # noqa: E402
-from widedeep.formats.dataset import Split  # noqa: E402
-from widedeep.names import Configuration, Network  # noqa: E402
-from widedeep.planning import sizes  # noqa: E402
+from widedeep.names import Configuration  # noqa: E402
+from widedeep.planning import sizes, throughput  # noqa: E402
 from widedeep.runtime import provenance  # noqa: E402
-from widedeep.training import graph, loop, side_by_side  # noqa: E402
-from widedeep.training.distributed import Group  # noqa: E402
+from widedeep.training import graph, side_by_side  # noqa: E402
 from widedeep.training.recipe import Recipe  # noqa: E402
 
 # (depth, width): numbers of networks at once, and the most milliseconds a network (in TF32, in bfloat16).
@@ -65,11 +62,9 @@ def line(depth, width, mixed, number, most, device, steps):
     recipe = Recipe(mixed_precision=mixed)
     configuration = Configuration("cifar10", "resnet", depth, float(width), 1.0)
     operations = 3 * sizes.counted(configuration, IMAGES).forward * recipe.batch_size
-    trainings = trainings_of(configuration, number, recipe, device, steps)
-    try:
-        take_step, how = graph.captured(trainings), "graph"
-    except graph.NotCapturedError:
-        take_step, how = side_by_side.one_after_another(trainings), "kernels"
+    trainings = throughput.on_random_images(configuration, IMAGES, recipe, device, 2 * steps, number)
+    take_step, said = side_by_side.stepping(trainings)
+    how = "kernels" if said.startswith("kernel") else "graph"
     ours = seconds_of(take_step, device, steps) / number
     floor = seconds_of(bare(trainings, recipe, device), device, steps) / number if how == "graph" else float("nan")
     precision = "bfloat16" if mixed else "TF32" if device.type == "cuda" else "float32"
@@ -77,20 +72,6 @@ def line(depth, width, mixed, number, most, device, steps):
         f"| ResNet-{depth} {width}x | {operations / 1e9:,.0f} | {precision} | {number} | "
         f"{1e3 * ours:.2f} | {how} | {1e3 * floor:.2f} | {operations / ours / 1e12:.1f} | {most:g} |"
     )
-
-
-def trainings_of(configuration, number, recipe, device, steps):
-    """list of loop.Training of several seeds, at the beginning of an epoch of `2 * steps` batches of random images."""
-    examples = 2 * steps * recipe.batch_size
-    pixels = np.random.default_rng(0).integers(0, 256, (examples, *IMAGES.shape), dtype=np.uint8)
-    split = Split(pixels, np.arange(len(pixels)) % IMAGES.classes)
-    examples = loop.examples_on(split, device)
-    found = []
-    for seed in range(1, number + 1):
-        network = Network(configuration, seed)
-        found.append(loop.training_of(network, IMAGES.shape, examples, examples, IMAGES.classes, recipe, Group(device)))
-        found[-1].begin_epoch()
-    return found
 
 
 def bare(trainings, recipe, device):

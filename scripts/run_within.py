@@ -272,24 +272,12 @@ class Run:
         rates = {width: measured.throughput for (width, at_once), measured in found.items() if at_once == number}
         by_width = " ".join(f"{width:g}:{rate / 1e9:g}" for width, rate in sorted(rates.items()))
         print(f"for scripts/plan.py: --throughput {by_width}")
-        analysing, fewer = rates, {}
-        if on_cuda:
-            most = rates[narrow.width]
-            fewer = {
-                at_once: measured.throughput / most
-                for (width, at_once), measured in found.items()
-                if width == narrow.width and at_once < number
-            } or {1: 1.0}
-            analysing = {}
-            for configuration in dict.fromkeys([narrow, wide]):
-                measured = throughput.side_by_side(configuration, images, recipe, 1, in_graph=False)
-                analysing[configuration.width] = measured.throughput
-                print(f"  {plan.title_of(configuration):<24}   kernel by kernel {speed_of(measured):>16}", flush=True)
+        less = {at: found[width, at].throughput for width, at in found if width == narrow.width and at < number}
         return budget.Rates(
             at_once=number,
             operations=rates,
-            analysing=analysing,
-            fewer=fewer,
+            analysing=self._kernel_by_kernel([narrow, wide], images) if on_cuda else rates,
+            fewer={at: rate / rates[narrow.width] for at, rate in less.items()} or {1: 1.0} if on_cuda else {},
             start=alone.start,
             products=throughput.product_rate(),
             store_gram=throughput.seconds_to_store_gram(self.study.dumps.batch_size, with_scores=on_cuda),
@@ -297,6 +285,17 @@ class Run:
             in_float32=_FULL_FLOAT32 if on_cuda else 1,
             cores=cores,
         )
+
+    def _kernel_by_kernel(self, configurations, images):
+        """Throughput by width of one process that runs networks as dumps and probes do, measured and printed."""
+        from widedeep.planning import throughput
+
+        rates = {}
+        for one in dict.fromkeys(configurations):
+            measured = throughput.side_by_side(one, images, self.study.training.recipe, 1, in_graph=False)
+            rates[one.width] = measured.throughput
+            print(f"  {plan.title_of(one):<24}   kernel by kernel {speed_of(measured):>16}", flush=True)
+        return rates
 
 
 def speed_of(measured):

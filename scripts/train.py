@@ -251,9 +251,7 @@ def finish(one, own, description, attempt, code, beside):
     more = {"epoch_seconds": training.epoch_seconds, "beside": beside, "code": code}
     label = str(member.network.configuration), member.network.seed
     provenance.write(folder / "provenance.json", "train", label, member.identity, attempts, outputs, **more)
-    one.checkpoint.remove()
-    if member.progress:
-        member.progress.unlink(missing_ok=True)
+    companions.remove_state(member)
 
 
 def report_progress(path, state):

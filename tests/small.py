@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from widedeep.data import augmentation
 from widedeep.formats import components, dataset
 from widedeep.names import Configuration, Network
 from widedeep.runtime.interruption import Interrupted
@@ -69,6 +70,12 @@ def saving_after(checkpoint, steps):
             raise Interrupted
 
     return stop
+
+
+def augmented(images, indices, flip, generator):
+    """A batch of random crops of these examples, (batch, channels, height, width), all on the CPU."""
+    crops = augmentation.drawn_crops(len(indices), images.shape[1:3], flip, generator)
+    return augmentation.cropped(images, indices, *crops)
 
 
 def training(seed=1, model=MODEL, **changes):

@@ -58,7 +58,7 @@ def alone(network, layer):
             seed = random_seed(NAME, "probes", "augmentation", epoch, step)
             generator = torch.Generator().manual_seed(seed)
             with torch.no_grad():
-                network(augmentation.augmented(images, indices, RECIPE.flip, generator))
+                network(small.augmented(images, indices, RECIPE.flip, generator))
             inputs = kept["output"].permute(0, 2, 3, 1).flatten(1)
             if head is None:
                 head = nn.Linear(inputs.shape[1], 3)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import small
 import torch
 
 from widedeep.data import augmentation
@@ -35,14 +36,14 @@ def one_by_one(images, indices, flip, draw):
 @pytest.mark.parametrize("shape", [(8, 8, 1), (16, 24, 3), (32, 32, 3), (28, 28, 1)])
 def test_equals_one_image_at_a_time(flip, shape):
     pixels, indices = images(6, *shape), torch.tensor([3, 0, 0, 5, 2, 1, 4])
-    batch = augmentation.augmented(pixels, indices, flip, generator())
+    batch = small.augmented(pixels, indices, flip, generator())
     torch.testing.assert_close(batch, one_by_one(pixels, indices, flip, generator()))
 
 
 def test_every_shift_and_both_directions_occur():
     """With a ramp for an image, a shifted crop shows its shift."""
     ramp = (torch.arange(16)[:, None] * 16 + torch.arange(16)[None, :]).to(torch.uint8)[None, :, :, None]
-    batch = augmentation.augmented(ramp, torch.zeros(2000, dtype=torch.int64), True, generator())
+    batch = small.augmented(ramp, torch.zeros(2000, dtype=torch.int64), True, generator())
     values = (batch[:, 0, 8, 7:9] * 255).round().int()
     left_to_right = values[:, 1] > values[:, 0]
     assert 0.4 < left_to_right.float().mean() < 0.6
@@ -55,12 +56,12 @@ def test_plain_scales_and_changes_nothing_else():
     before = pixels.clone()
     batch = augmentation.plain(pixels, torch.tensor([4, 1]))
     torch.testing.assert_close(batch, before[[4, 1]].permute(0, 3, 1, 2).float() / 255)
-    augmentation.augmented(pixels, torch.arange(5), True, generator())
+    small.augmented(pixels, torch.arange(5), True, generator())
     assert torch.equal(pixels, before)
 
 
 def test_layout_and_range():
-    batch = augmentation.augmented(images(), torch.arange(5), True, generator())
+    batch = small.augmented(images(), torch.arange(5), True, generator())
     assert batch.shape == (5, 3, 16, 24)
     assert batch.dtype == torch.float32
     assert batch.is_contiguous(memory_format=torch.channels_last)
@@ -69,7 +70,7 @@ def test_layout_and_range():
 
 def test_follows_from_the_generator():
     pixels, everything = images(), torch.arange(5)
-    first, again, other = (augmentation.augmented(pixels, everything, True, generator(s)) for s in (1, 1, 2))
+    first, again, other = (small.augmented(pixels, everything, True, generator(s)) for s in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 

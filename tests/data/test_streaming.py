@@ -37,7 +37,7 @@ def listed(tmp_path):
 def batches(split, parts, **augment):
     images = augmentation.on_device(split.images, small.CPU)
     if augment:
-        return list(augmentation.augmented_batches(images, parts, **augment))
+        return list(images.augmented_batches(parts, **augment))
     return list(augmentation.plain_batches(images, parts))
 
 

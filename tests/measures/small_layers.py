@@ -27,9 +27,14 @@ def full(grams, layer):
     return matrix
 
 
+def scores_of(grams):
+    """Scores of the first component of each layer of Grams, (layers, n)."""
+    return np.stack([deflation.first_scores(*layer) for layer in zip(grams.triangles, grams.diagonals, strict=True)])
+
+
 def deflated(grams):
     """(Grams without their first components, shares of the variance, unit vectors)."""
-    scores, found = deflation.scores_of(grams), grams.copy()
+    scores, found = scores_of(grams), grams.copy()
     deflation.deflate(found, scores)
     return found, deflation.shares(grams, scores), deflation.unit_vectors(scores)
 

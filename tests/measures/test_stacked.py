@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_layers import features
+from small_layers import features, scores_of
 
 from widedeep.measures import deflation, hsic, stacked
 from widedeep.measures.gram_matrices import Grams
@@ -24,7 +24,7 @@ def filled(n, dtype, pairs):
     rounded[0][6, 1] = np.nan
     plain = Grams(rounded[0], n, rounded[1])
     stack = stacked.Stack(7, n, dtype, pairs)
-    stack.triangles[:], stack.diagonals[:], stack.scores[:] = *rounded, deflation.scores_of(plain)
+    stack.triangles[:], stack.diagonals[:], stack.scores[:] = *rounded, scores_of(plain)
     deflated = plain.copy()
     deflation.deflate(deflated, stack.scores)
     return stack, (plain, deflated)

@@ -7,26 +7,13 @@ import own_families
 import pytest
 import small
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from no_waiting import WithoutHost
 
 from widedeep.analysis import probes
 from widedeep.analysis.probe_options import ProbeRecipe
-from widedeep.data import augmentation
 from widedeep.networks import families
 from widedeep.training import feed, graph, loop, side_by_side
 from widedeep.training.distributed import Group
-
-# What makes the host wait for a device: a value, or a size that depends on values.
-WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "is_nonzero", "equal")
-
-
-class WithoutHost(TorchDispatchMode):
-    """Refuses what would make the host wait for the device."""
-
-    def __torch_dispatch__(self, func, _types, args=(), kwargs=None):
-        name = func.overloadpacket.__name__.rstrip("_")
-        assert not any(name.startswith(waiting.rstrip("_")) for waiting in WAITING), f"{name} needs the host"
-        return func(*args, **(kwargs or {}))
 
 
 @pytest.fixture
@@ -137,11 +124,11 @@ def test_a_network_with_random_numbers_of_its_own_is_not_captured(recorded, tmp_
 def test_the_log_of_a_gpu_says_how_steps_run(monkeypatch, capsys):
     training = small.training()
     training.begin_epoch()
-    side_by_side.stepping([training])
+    side_by_side._as_many_as_fit([training])
     assert capsys.readouterr().out == ""  # other devices have no graphs
     training.device = torch.device("cuda")
     monkeypatch.setattr(graph, "captured", lambda _trainings: None)
-    side_by_side.stepping([training])
+    side_by_side._as_many_as_fit([training])
     assert capsys.readouterr().out == f"{training.name}: each step runs in one CUDA graph.\n"
 
 
@@ -188,9 +175,7 @@ def test_the_random_numbers_of_an_epoch_are_those_of_its_steps():
     for step in range(3):
         images, labels = training.feed.batch()
         indices = order[16 * step :][:16]
-        expected = augmentation.augmented(
-            training.train[0], indices, True, training._generator("augmentation", 0, step)
-        )
+        expected = small.augmented(training.train[0], indices, True, training._generator("augmentation", 0, step))
         assert torch.equal(images, expected)
         np.testing.assert_array_equal(labels, small.split().labels[indices])
 

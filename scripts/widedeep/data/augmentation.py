@@ -6,7 +6,7 @@ Streamed images get random resized crops instead (streaming.py).
 import numpy as np
 import torch
 
-from widedeep.data.streaming import ImageFiles, channels_last, crops, scaled
+from widedeep.data.streaming import channels_last, scaled
 
 
 def crop_padding(size):
@@ -46,55 +46,14 @@ def plain_batches(images, parts):
         yield from images.plain_batches(parts)
 
 
-def augmented_batches(images, parts, flip, generators, select=lambda batch: batch):
-    """Yield randomly cropped (and mirrored) images of each part, in the form of `plain_batches`.
-
-    Args:
-        images: from `on_device`.
-        parts: list of int64 tensors of indices, one for each batch.
-        flip: whether a random half of the images is mirrored left to right.
-        generators: list of torch.Generator on the CPU, one for each part.
-        select: function that returns the images of a part to yield. Random numbers are drawn for the whole part, so
-            they do not depend on the selection.
-
-    Yields:
-        float32 (images, channels, height, width) in [0, 1], in channels_last layout
-    """
-    if isinstance(images, ImageFiles):
-        random, _ = crops(images.size, flip)
-        places = []
-        for part, generator in zip(parts, generators, strict=True):
-            seeds = torch.randint(2**62, (len(part),), generator=generator)
-            places.append(list(zip(select(part).tolist(), select(seeds).tolist(), strict=True)))
-        yield from images.batches(places, random)
-    else:
-        for part, generator in zip(parts, generators, strict=True):
-            yield select(augmented(images, part, flip, generator))
-
-
-def augmented(images, indices, flip, generator):
-    """Return a batch of randomly shifted (and mirrored) images.
-
-    Args:
-        images: uint8 (examples, height, width, channels).
-        indices: int64 (batch,), the examples of the batch.
-        flip: whether a random half of the images is mirrored left to right.
-        generator: torch.Generator on the CPU, so that the numbers do not depend on the device.
-
-    Returns:
-        float32 (batch, channels, height, width) in [0, 1], in channels_last layout
-    """
-    crops = drawn_crops(len(indices), images.shape[1:3], flip, generator)
-    return cropped(images, indices, *(part.to(images.device) for part in crops))
-
-
 def drawn_crops(batch, size, flip, generator):
     """Draw the random crops of a batch.
 
     Args:
         batch: number of images.
         size: (height, width) of the images, and of their crops.
-        flip, generator: see `augmented`.
+        flip: whether a random half of the images is mirrored left to right.
+        generator: torch.Generator on the CPU, so that the numbers do not depend on the device.
 
     Returns:
         (rows, columns, mirrored) on the CPU: int64 (batch,) offsets of the crops in the padded images, bool (batch,)
@@ -112,11 +71,12 @@ def cropped(images, indices, rows, columns, mirrored):
     Reflection padding, cropping and mirroring only choose source pixels, so one gather does all three.
 
     Args:
-        images, indices: see `augmented`.
+        images: uint8 (examples, height, width, channels).
+        indices: int64 (batch,), the examples of the batch.
         rows, columns, mirrored: see `drawn_crops`.
 
     Returns:
-        see `augmented`
+        float32 (batch, channels, height, width) in [0, 1], in channels_last layout
     """
     height, width = images.shape[1:3]
     rows, columns = _shifted(height, rows), _shifted(width, columns)
@@ -125,7 +85,7 @@ def cropped(images, indices, rows, columns, mirrored):
 
 
 def plain(images, indices):
-    """Return a batch of images unchanged; arguments and result as in `augmented`."""
+    """Return a batch of images unchanged; arguments and result as in `cropped`."""
     return scaled(images[indices])
 
 

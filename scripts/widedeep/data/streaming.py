@@ -93,6 +93,23 @@ class ImageFiles:
         _, central = crops(self.size)
         yield from self.batches([[(index, 0) for index in part.tolist()] for part in parts], central)
 
+    def augmented_batches(self, parts, flip, generators, select=lambda batch: batch):
+        """Yield random resized crops of the images of each part, in the form of augmentation.plain_batches.
+
+        Args:
+            parts: list of int64 tensors of indices, one for each batch.
+            flip: whether a random half of the images is mirrored left to right.
+            generators: list of torch.Generator on the CPU, one for each part.
+            select: function that returns the images of a part to yield. Random numbers are drawn for the whole part, so
+                they do not depend on the selection.
+        """
+        random, _ = crops(self.size, flip)
+        places = []
+        for part, generator in zip(parts, generators, strict=True):
+            seeds = torch.randint(2**62, (len(part),), generator=generator)
+            places.append(list(zip(select(part).tolist(), select(seeds).tolist(), strict=True)))
+        yield from self.batches(places, random)
+
     def batches(self, parts, crop):
         """Yield a batch for each part: float32 (batch, 3, size, size) in [0, 1], on the device.
 

@@ -10,11 +10,6 @@ import numpy as np
 from widedeep.measures import gram_matrices
 
 
-def scores_of(grams):
-    """Scores of the first component of each layer, (layers, n), from gram_matrices.Grams with diagonals."""
-    return np.stack([first_scores(*layer) for layer in zip(grams.triangles, grams.diagonals, strict=True)])
-
-
 def first_scores(triangle, diagonal):
     """Scores of one layer's first component on the examples of a minibatch.
 

@@ -208,9 +208,37 @@ def _seconds_a_step(configuration, images, recipe, device, steps=3, wait=lambda:
     Raises:
         torch.OutOfMemoryError: they do not fit into the memory of the device.
     """
+    from widedeep.training import side_by_side
+
+    trainings = on_random_images(configuration, images, recipe, device, steps, networks)
+    take_step = side_by_side.stepping(trainings)[0] if in_graph else side_by_side.one_after_another(trainings)
+    for step in range(steps):
+        take_step()
+        for training in trainings:
+            training.count_step(0.0)
+        if step == 0:
+            trainings[0].running_loss_and_accuracy()  # waits for the device
+            wait()
+            started = time.monotonic()
+    # As in a training, the device is not waited for between these two.
+    trainings[0].running_loss_and_accuracy()
+    return (time.monotonic() - started) / (steps - 1)
+
+
+def on_random_images(configuration, images, recipe, device, steps, networks):
+    """Trainings on random images, at the beginning of their only epoch.
+
+    Args:
+        configuration, images, recipe, device: see `alone`.
+        steps: number of steps of the epoch.
+        networks: number of trainings, each of another seed.
+
+    Returns:
+        list of loop.Training
+    """
     from widedeep.formats.dataset import Split
     from widedeep.names import Network
-    from widedeep.training import loop, side_by_side
+    from widedeep.training import loop
     from widedeep.training.distributed import Group
 
     # With a learning rate of 0, random images leave the weights as they are.
@@ -226,15 +254,4 @@ def _seconds_a_step(configuration, images, recipe, device, steps=3, wait=lambda:
     ]
     for training in trainings:
         training.begin_epoch()
-    take_step = (side_by_side.stepping if in_graph else side_by_side.one_after_another)(trainings)
-    for step in range(steps):
-        take_step()
-        for training in trainings:
-            training.count_step(0.0)
-        if step == 0:
-            trainings[0].running_loss_and_accuracy()  # waits for the device
-            wait()
-            started = time.monotonic()
-    # As in a training, the device is not waited for between these two.
-    trainings[0].running_loss_and_accuracy()
-    return (time.monotonic() - started) / (steps - 1)
+    return trainings

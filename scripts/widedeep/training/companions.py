@@ -127,13 +127,18 @@ def set_aside(member):
         os.replace(member.folder / name, member.results / name)
 
 
-def remove_traces(member):
-    """Remove what a training leaves beside its files, also when it was killed; call it with its lock held."""
+def remove_state(member):
+    """Remove the checkpoint and the report of a training; call it with its lock held."""
     member.checkpoint.unlink(missing_ok=True)
     files.remove_unfinished(member.checkpoint)
-    shutil.rmtree(member.results, ignore_errors=True)
     if member.progress:
         member.progress.unlink(missing_ok=True)
+
+
+def remove_traces(member):
+    """Remove all that a training leaves beside its files, also when it was killed; call it with its lock held."""
+    remove_state(member)
+    shutil.rmtree(member.results, ignore_errors=True)
 
 
 def _is_wanted(member):

@@ -64,14 +64,12 @@ class InMemory:
         size = self._recipe.batch_size
         parts = torch.randperm(len(self._labels), generator=self._generator("order", epoch)).split(size)
         parts = parts[: len(self._labels) // size]
-        crops = (
-            augmentation.drawn_crops(
-                size, self._images.shape[1:3], self._recipe.flip, self._generator("augmentation", epoch, step)
-            )
-            for step in range(len(parts))
-        )
-        shares = ([self._share(part) for part in step] for step in zip(parts, *zip(*crops, strict=True), strict=True))
-        drawn = [torch.stack(column) for column in zip(*shares, strict=True)]
+        sides, flip = self._images.shape[1:3], self._recipe.flip
+        steps = [
+            (part, *augmentation.drawn_crops(size, sides, flip, self._generator("augmentation", epoch, step)))
+            for step, part in enumerate(parts)
+        ]
+        drawn = [torch.stack(list(map(self._share, column))) for column in zip(*steps, strict=True)]
         # From pinned memory the copy to a GPU does not hold up the host.
         return [part.pin_memory() for part in drawn] if self._images.device.type == "cuda" else drawn
 
@@ -88,7 +86,7 @@ class Streamed:
         order = torch.randperm(len(self._labels), generator=self._generator("order", epoch)).to(self._labels.device)
         parts = order.split(size)[step : len(self._labels) // size]
         generators = [self._generator("augmentation", epoch, step + ahead) for ahead in range(len(parts))]
-        batches = augmentation.augmented_batches(self._images, parts, self._recipe.flip, generators, self._share)
+        batches = self._images.augmented_batches(parts, self._recipe.flip, generators, self._share)
         self._batches = zip(batches, (self._labels[self._share(part)] for part in parts), strict=True)
 
     def draw_ahead(self, epoch):

@@ -63,32 +63,36 @@ def run(trainings, after_step, after_end=lambda _training: None):
 
 
 def _as_many_as_fit(trainings):
-    """The first trainings, all of them if the device has room, and the function that takes a step of each."""
+    """The first trainings, all of them if the device has room, and the function that takes a step of each.
+
+    On a GPU the log says how it does.
+    """
     number = len(trainings)
     while True:
         try:
-            return trainings[:number], stepping(trainings[:number])
+            take_step, how = stepping(trainings[:number])
+            break
         except torch.OutOfMemoryError:
             if number == 1:
                 raise
         # Here, where the exception no longer holds what filled the memory.
         torch.cuda.empty_cache()
         number //= 2
+    if trainings[0].device.type == "cuda":
+        print(f"{', '.join(training.name for training in trainings[:number])}: each step runs {how}.", flush=True)
+    return trainings[:number], take_step
 
 
 def stepping(trainings):
-    """The function that takes a step of each training, after `begin_epoch`; on a GPU the log says how it does.
+    """The function that takes a step of each training, after `begin_epoch`, and in words how it does.
 
     Raises:
         torch.OutOfMemoryError: the device has no room for all at once.
     """
     try:
-        take_step, how = graph.captured(trainings), "in one CUDA graph"
+        return graph.captured(trainings), "in one CUDA graph"
     except graph.NotCapturedError as error:
-        take_step, how = one_after_another(trainings), f"kernel by kernel, since {error}"
-    if trainings[0].device.type == "cuda":
-        print(f"{', '.join(training.name for training in trainings)}: each step runs {how}.", flush=True)
-    return take_step
+        return one_after_another(trainings), f"kernel by kernel, since {error}"
 
 
 def one_after_another(trainings):
