@@ -2,10 +2,10 @@
 
 import ast
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
+from tracked import tracked
 
 LIBRARY = Path("scripts/widedeep")
 # A package imports those before it, and itself.
@@ -87,15 +87,6 @@ def test_every_package_and_module_says_what_it_holds():
         assert docstring, f"{name} has no docstring"
         if path.name == "__init__.py" and path.parent.parent == LIBRARY:
             assert "mports" in docstring, f"{name} does not say what it imports"
-
-
-def tracked(*folders):
-    """Files of the repository in some folders, as they are here."""
-    words = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *folders]
-    said = subprocess.run(words, capture_output=True, text=True)
-    if said.returncode:
-        pytest.skip("no git here")
-    return [path for path in map(Path, said.stdout.split("\n")) if path.is_file()]
 
 
 def test_no_file_is_longer_than_one_sitting():
