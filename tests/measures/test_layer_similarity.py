@@ -112,7 +112,7 @@ def test_cka_from_tensors_is_that_of_kept_activations(monkeypatch):
     monkeypatch.setattr(on_device, "_stay_on", lambda _: True)
     monkeypatch.setattr(on_device, "computes_apart", lambda _: True)
     summed = []
-    monkeypatch.setattr(cka, "_host", lambda values: summed.append(values) or values.numpy())
+    monkeypatch.setattr(cka, "on_host", lambda values: summed.append(values) or values.numpy())
     found = layer_similarity.layer_cka(resnet(1), batches(), resnet(2))
     assert all(isinstance(values, torch.Tensor) for values in summed)
     assert len(summed) == 3

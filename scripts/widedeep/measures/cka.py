@@ -73,8 +73,7 @@ class Similarity:
 
     Attributes:
         values: (layers of first, layers of second) float64; NaN where undefined.
-        undefined_first, undefined_second: a reason per layer why its row or column is NaN, "" where it is defined; None
-            for a measure that gives no reasons.
+        undefined_first, undefined_second: a reason per layer why its row or column is NaN, "" where it is defined.
         minibatches: number of minibatches.
         names_first, names_second: names of the layers; layer_similarity.layer_cka sets them.
     """
@@ -128,7 +127,7 @@ class MinibatchCKA:
         """
         if not self.minibatches:
             raise UserError("no minibatch was added; call add() first.")
-        return ratio(*map(_host, (self._cross, self._first, self._second)), self.minibatches)
+        return ratio(*map(on_host, (self._cross, self._first, self._second)), self.minibatches)
 
 
 def ratio(cross, first, second, minibatches):
@@ -150,7 +149,7 @@ def ratio(cross, first, second, minibatches):
     return Similarity(values, undefined_first, undefined_second, minibatches)
 
 
-def _host(values):
+def on_host(values):
     """Convert a tensor on any device to a numpy array; pass numpy arrays through."""
     return values.cpu().numpy() if hasattr(values, "cpu") else values
 
