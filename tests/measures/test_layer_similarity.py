@@ -86,7 +86,7 @@ class Pair(nn.Module):
 def test_a_module_that_runs_twice_is_two_layers_in_the_order_in_which_they_ran():
     torch.manual_seed(0)
     found = layer_similarity.layer_cka(Twice().eval(), batches())
-    assert found.names_first == ["dense", "relu", "second", "relu#2"]
+    assert found.names_first == ["dense", "relu", "second", "relu#2", "pair"]
     assert found.values[1, 3] < 0.99
 
 
@@ -112,7 +112,7 @@ def test_cka_from_tensors_is_that_of_kept_activations(monkeypatch):
     monkeypatch.setattr(on_device, "_stay_on", lambda _: True)
     monkeypatch.setattr(on_device, "computes_apart", lambda _: True)
     summed = []
-    monkeypatch.setattr(cka, "on_host", lambda values: summed.append(values) or values.numpy())
+    monkeypatch.setattr(accumulator, "on_host", lambda values: summed.append(values) or values.numpy())
     found = layer_similarity.layer_cka(resnet(1), batches(), resnet(2))
     assert all(isinstance(values, torch.Tensor) for values in summed)
     assert len(summed) == 3
@@ -140,9 +140,9 @@ class Fickle(nn.Module):
         (lambda: layer_similarity.layer_cka(resnet(1), []), "no minibatch"),
         (lambda: layer_similarity.layer_cka(resnet(1), batches(n=3)), r"\b3 examples.*\b4\b"),
         (lambda: layer_similarity.layer_cka(resnet(1).train(), batches()), r"training mode.*eval\(\)"),
-        (lambda: layer_similarity.layer_cka(resnet(1), batches() + batches(n=9)), r"\b9 examples.*\b16\b"),
+        (lambda: layer_similarity.layer_cka(resnet(1), batches() + batches(n=9) + batches()), r"\b9 examples.*\b16\b"),
         (lambda: layer_similarity.layer_cka(Fickle(False).eval(), batches()), r"layer two\b"),
-        (lambda: layer_similarity.layer_cka(Fickle(True).eval(), batches()), r"layer three\b.*\btwo\b"),
+        (lambda: layer_similarity.layer_cka(Fickle(True).eval(), batches()), r"layer two\b"),
     ],
 )
 def test_what_is_refused_is_named(call, words):

@@ -158,6 +158,12 @@ class Grams:
         """Grams of a slice of the layers; the arrays are views."""
         return Grams(self.triangles[layers], self.n, self.diagonals[layers], self.row_sums[layers])
 
+    def on_host(self):
+        """Grams of numpy arrays, from tensors on any device."""
+        parts = (self.triangles, self.diagonals, self.row_sums)
+        triangles, diagonals, row_sums = (part.cpu().numpy() if hasattr(part, "cpu") else part for part in parts)
+        return Grams(triangles, self.n, diagonals, row_sums)
+
     def copy(self):
         """Grams with copies of the arrays."""
         return Grams(self.triangles.copy(), self.n, self.diagonals.copy(), self.row_sums.copy())
