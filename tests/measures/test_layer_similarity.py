@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from widedeep.measures import cka, layer_similarity, on_device
+from widedeep.measures import accumulator, cka, layer_similarity, on_device
 from widedeep.networks import tracing
 from widedeep.networks.build import build
 from widedeep.runtime.errors import UserError
