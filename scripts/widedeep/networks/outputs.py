@@ -148,14 +148,14 @@ def _wanted(names, traced, patterns):
 
 
 def _idle(names, traced, patterns):
-    """Names of modules without submodules that are asked for and do not run."""
+    """Names of modules with weights of their own that are asked for and do not run."""
     ran = {call.module for call in traced.values()}
     return [
         name
         for module, name in names.items()
         if name not in ran
-        and not calls.is_unchanging(module)
-        and (any(matches(name, pattern) for pattern in patterns) if patterns else not list(module.children()))
+        and list(module.parameters(recurse=False))
+        and (patterns is None or any(matches(name, pattern) for pattern in patterns))
     ]
 
 
