@@ -119,6 +119,19 @@ def test_cka_from_tensors_is_that_of_kept_activations(monkeypatch):
     np.testing.assert_allclose(found.values, expected.values, atol=1e-7)
 
 
+def test_networks_in_float64_keep_their_precision():
+    """float32 would round features whose mean is 3e5 times their spread to steps of a thirtieth of it."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 6), nn.Linear(6, 6)).double().eval()
+    inputs = [batch.double() for batch in batches()]
+    expected = layer_similarity.layer_cka(network, inputs).values
+    with torch.no_grad():
+        network[1].bias += 3e7
+        network[2].bias -= network[2].weight @ torch.full((6,), 3e7).double()
+    found = layer_similarity.layer_cka(network, inputs).values
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 class Fickle(nn.Module):
     """Runs its second layer, or another one, only while the switch is on."""
 

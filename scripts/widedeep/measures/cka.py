@@ -24,11 +24,13 @@ All pairs of layers of two networks, one minibatch at a time:
     (2, 1)
 """
 
+import operator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from widedeep.measures.gram_matrices import Grams
+from widedeep.measures import arrays
+from widedeep.measures.gram_matrices import FEWEST, Grams
 from widedeep.measures.hsic import cross_hsic, self_hsic
 from widedeep.runtime.errors import UserError
 
@@ -37,14 +39,18 @@ CONSTANT = (
     "constant: the layer's output is the same for all examples of each minibatch, or no two examples vary together (as "
     "where only one differs from the rest), so it has no CKA"
 )
-NOT_FINITE = "not finite: the layer's output, or its Gram matrix, holds NaN or infinity"
+NOT_FINITE = (
+    "not finite: the layer's output holds NaN or infinity, or its spread is so small or large that its Gram matrix, or "
+    "products of it, leave the range of the type (in float64 below about 1e-70 or above 1e70)"
+)
 
 
 def cka(x, y, batch_size=None):
     """Minibatch CKA between two layers, with the unbiased HSIC (paper, equations 2 and 3).
 
     Args:
-        x: (examples, ...) activations of one layer; all axes but the first are flattened.
+        x: (examples, ...) activations of one layer; all axes but the first are flattened. An array, tensor, DataFrame
+            or nested list of numbers; the real and imaginary parts of complex numbers are features (arrays.real).
         y: (examples, ...) activations of the other layer for the same examples in the same order.
         batch_size: examples per minibatch, at least 4; an incomplete last minibatch is dropped. None: one minibatch.
 
@@ -53,18 +59,30 @@ def cka(x, y, batch_size=None):
         values are not clamped.
 
     Raises:
-        UserError: the numbers of examples differ, the batch is larger than them, or it has fewer than 4.
+        UserError: the numbers of examples differ; the batch is larger than them, has fewer than 4, or is no integer; or
+            an array is masked, sparse, empty, or does not hold numbers.
     """
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = arrays.checked(x, "x"), arrays.checked(y, "y")
     if len(x) != len(y):
         raise UserError(f"x has {len(x)} examples and y has {len(y)}; CKA needs the same examples in both.")
-    batch_size = len(x) if batch_size is None else batch_size
+    batch_size = len(x) if batch_size is None else _checked(batch_size)
     if len(x) < batch_size:
         raise UserError(f"batch_size {batch_size} is larger than the number of examples ({len(x)}).")
     similarity = MinibatchCKA()
     for first in range(0, len(x) - batch_size + 1, batch_size):
         similarity.add([x[first : first + batch_size]], [y[first : first + batch_size]])
     return float(similarity.result().values[0, 0])
+
+
+def _checked(batch_size):
+    """Return the batch size as an int, at least FEWEST."""
+    try:
+        size = operator.index(batch_size)
+    except TypeError:
+        size = 0
+    if size < FEWEST:
+        raise UserError(f"batch_size is {batch_size!r}; give an integer, of at least {FEWEST} examples.")
+    return size
 
 
 @dataclass(frozen=True)
@@ -90,10 +108,13 @@ class Similarity:
 class MinibatchCKA:
     """Accumulates HSIC_1 over minibatches; CKA is the ratio of the means (paper, equation 2).
 
-    It keeps one number per pair of layers, and nothing of a minibatch.
+    It keeps one number per pair of layers, and nothing of a minibatch. All minibatches have the same number of
+    examples: HSIC_1 is unbiased for every n, but a mean over minibatches would give the examples of an incomplete one
+    more weight, and its estimate is noisier. Drop it, as the paper does.
     """
 
     minibatches: int = 0
+    _first_minibatch: str = field(default="", repr=False)
     _cross: np.ndarray = field(default=0.0, repr=False)
     _first: np.ndarray = field(default=0.0, repr=False)
     _second: np.ndarray = field(default=0.0, repr=False)
@@ -106,18 +127,32 @@ class MinibatchCKA:
             second: the same for the other network, on the same examples; None: the first network with itself.
 
         Raises:
-            UserError: there are fewer than 4 examples, or not the same number in all layers.
+            UserError: there are fewer than 4 examples, not the same number in all layers and minibatches, or other
+                layers than in the first minibatch; or the layers are no list of arrays of numbers.
         """
         grams = Grams.of(first)
         self.add_grams(grams, grams if second is None else Grams.of(second))
 
     def add_grams(self, first, second):
-        """Add one minibatch as gram_matrices.Grams; `second` may be `first`."""
+        """Add one minibatch as gram_matrices.Grams; `second` may be `first`.
+
+        Raises:
+            UserError: the numbers of examples, layers or networks differ from those of the first minibatch.
+        """
+        self._check(first, second)
         cross = cross_hsic(first, second)
         self.minibatches += 1
         self._cross = self._cross + cross
         self._first = self._first + self_hsic(first)
         self._second = self._first if second is first else self._second + self_hsic(second)
+
+    def _check(self, first, second):
+        layers = f"{len(first.row_sums)} layers"
+        layers += " of one network" if second is first else f" and {len(second.row_sums)} of another network"
+        minibatch = f"{first.n} examples and {layers}"
+        self._first_minibatch = self._first_minibatch or minibatch
+        if minibatch != self._first_minibatch:
+            raise UserError(f"a minibatch has {minibatch}, the first had {self._first_minibatch}; give the same.")
 
     def result(self):
         """Return the Similarity over all minibatches so far.
