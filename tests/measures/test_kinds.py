@@ -23,6 +23,7 @@ CHANGES = {
     "scale": lambda x, _: -300 * x,
     "rotation": lambda x, rng: x @ np.linalg.qr(rng.standard_normal((x.shape[1], x.shape[1])))[0],
 }
+CHANGES["linear"] = lambda x, rng: CHANGES["rotation"](x, rng) * np.logspace(0, 2, x.shape[1])
 
 
 def similarity(measure, first, second):
@@ -54,6 +55,16 @@ def test_invariances_are_as_declared(name, change, seed):
     expected = similarity(measure, first, second)
     np.testing.assert_allclose(similarity(measure, changed, second), expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(similarity(measure, second, changed), expected.T, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", kinds.names())
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_invariance_that_is_not_declared_does_not_hold(name, change):
+    measure = kinds.named(name)
+    if change not in measure.invariances:
+        first, second = minibatches(0)
+        changed = [[CHANGES[change](x, np.random.default_rng(1)) for x in layers] for layers in first]
+        assert np.abs(similarity(measure, changed, second) - similarity(measure, first, second)).max() > 0.01
 
 
 @pytest.mark.parametrize("name", kinds.names())

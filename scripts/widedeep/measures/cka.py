@@ -165,18 +165,19 @@ class MinibatchCKA:
         return ratio(*map(on_host, (self._cross, self._first, self._second)), self.minibatches)
 
 
-def ratio(cross, first, second, minibatches):
+def ratio(cross, first, second, minibatches, undefined=None):
     """CKA from sums of HSIC_1 over minibatches (paper, equation 2).
 
     Args:
         cross: (layers of first, layers of second) sums for pairs of layers.
         first, second: (layers,) sums for each layer with itself.
         minibatches: number of minibatches in the sums.
+        undefined: reason to give for all undefined layers; None gives those of CKA.
 
     Returns:
         Similarity
     """
-    undefined_first, undefined_second = _undefined(first), _undefined(second)
+    undefined_first, undefined_second = _undefined(first, undefined), _undefined(second, undefined)
     with np.errstate(divide="ignore", invalid="ignore"):
         values = cross / np.sqrt(first)[:, None] / np.sqrt(second)
     values[[bool(reason) for reason in undefined_first], :] = np.nan
@@ -189,5 +190,6 @@ def on_host(values):
     return values.cpu().numpy() if hasattr(values, "cpu") else values
 
 
-def _undefined(self_hsic):
-    return ["" if value > 0 and np.isfinite(value) else CONSTANT if value <= 0 else NOT_FINITE for value in self_hsic]
+def _undefined(self_hsic, reason):
+    constant, not_finite = (reason or CONSTANT, reason or NOT_FINITE)
+    return ["" if value > 0 and np.isfinite(value) else constant if value <= 0 else not_finite for value in self_hsic]

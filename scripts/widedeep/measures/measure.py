@@ -61,7 +61,8 @@ class Measure:
         formula: in plain text. X and Y are centred features of two layers, K = XX' and L = YY'.
         source: paper and equation.
         invariances: transformations of one layer's features that leave the value unchanged, among `shift` (adding a
-            constant to each feature), `scale` (multiplying all features by one number) and `rotation`.
+            constant to each feature), `scale` (multiplying all features by one number), `rotation`, and `linear` (any
+            invertible linear map).
         undefined: where the value is NaN, as the end of a sentence "a layer that is".
         layer_cost, pair_cost: cost in a minibatch of n examples, of each layer and of each pair of layers.
         of: function of a Minibatch that returns what the measure keeps of the layers: an array (layers, ...), Grams, or
