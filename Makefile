@@ -39,20 +39,20 @@ cifar10-gpu: $(VENV)/installed
 explorer: checked
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --configfile $(CONFIG) --profile workflow/profiles/default explorer
 
-test: $(VENV)/installed
+test: $(VENV)/developing
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-slurm: $(VENV)/installed
+test-slurm: $(VENV)/developing
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest -m "long or not long" tests/slurm
 
-test-gpu: $(VENV)/installed
+test-gpu: $(VENV)/developing
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest tests/gpu
 	$(BIN)/python benchmarks/gpu.py
 
-fuzz: $(VENV)/installed
+fuzz: $(VENV)/developing
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest tests/fuzz --fuzz-cases $(CASES) --timeout 0
 
-lint: $(VENV)/installed
+lint: $(VENV)/developing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
@@ -77,4 +77,9 @@ $(VENV)/installed: requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and "Python 3.11 to 3.14 is needed, and this is " + sys.version.split()[0] + "; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+# On top, what only tests and linters need.
+$(VENV)/developing: $(VENV)/installed tests/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.txt
 	@touch $@

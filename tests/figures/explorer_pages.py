@@ -120,7 +120,7 @@ def path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, which requirements.txt has")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, which tests/requirements.txt has")
     if not CHROMIUM:
         pytest.skip("needs Chromium (Debian package chromium)")
     with sync_api.sync_playwright() as playwright:

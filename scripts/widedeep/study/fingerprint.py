@@ -12,8 +12,9 @@ import io
 import tokenize
 from pathlib import Path
 
-# The package that is left out: it calls programs, writes files and records runs, and decides no result.
-PLUMBING = "runtime"
+# Left out of the package widedeep, since they decide no result: the package that calls programs, writes files and
+# records runs, and the file with the version and the names that users of the library import.
+PLUMBING = ("runtime", "__init__.py")
 # Arguments that describe options for their users.
 DESCRIBING = ("description", "help")
 
@@ -93,14 +94,14 @@ def _cut(lines, node):
 def _modules(scripts):
     """Paths of all modules in the scripts' folder that they import, directly or not, without PLUMBING."""
     root = next(folder for folder in scripts[0].parents if (folder / "widedeep").is_dir())
-    plumbing = root / "widedeep" / PLUMBING
+    plumbing = {root / "widedeep" / name for name in PLUMBING}
     found, waiting = set(scripts), list(scripts)
     while waiting:
         importing = waiting.pop()
         for level, name in _parsed(importing.read_text())[1]:
             package = importing.parents[level - 1] if level else root
             for module in _files(package, name):
-                if module not in found and plumbing not in module.parents:
+                if module not in found and not plumbing & {module, *module.parents}:
                     found.add(module)
                     waiting.append(module)
     return found - set(scripts)
