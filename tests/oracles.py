@@ -87,3 +87,80 @@ def find_block(cka, blocks):
                 if best is None or score > best[0] + 1e-9:
                     best = score, (a, b + 1, size, found)
     return best and best[1]
+
+
+def distances(x):
+    """Euclidean distances of the pairs i < j of rows, row by row, from differences of the features."""
+    x = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
+    return np.array([np.sqrt(((x[i] - x[j]) ** 2).sum()) for i in range(len(x)) for j in range(i + 1, len(x))])
+
+
+def ratio_of_means(first, second, product):
+    """A ratio of means like CKA's, of lists of matrices, a pair a minibatch."""
+    cross = np.mean([product(k, l) for k, l in zip(first, second, strict=True)])  # noqa: E741
+    own = [np.mean([product(k, k) for k in matrices]) for matrices in (first, second)]
+    return cross / np.sqrt(own[0] * own[1])
+
+
+def biased_cka(first, second):
+    """Kornblith et al. (2019), equation 4, with tr(KHLH) of equation 3; lists of minibatches (n, p)."""
+
+    def hsic(x, y):
+        return np.trace(gram(x) @ gram(y)) / (len(x) - 1) ** 2
+
+    return ratio_of_means(first, second, hsic)
+
+
+def gaussian_kernel(x):
+    """exp(-d^2 / (2 sigma^2)), sigma = 0.8 times the median of the distances."""
+    sigma = 0.8 * np.median(distances(x))
+    return np.array([[np.exp(-((a - b) ** 2).sum() / (2 * sigma**2)) for b in x] for a in x])
+
+
+def rbf_cka(first, second):
+    """Ratio of means of HSIC_1 of the kernels; lists of minibatches (n, p)."""
+    return ratio_of_means([gaussian_kernel(x) for x in first], [gaussian_kernel(y) for y in second], hsic1)
+
+
+def ranks(values):
+    """The mean place of each number among all, from 1, if equal ones take any order."""
+    return np.array([sum(values < one) + (sum(values == one) + 1) / 2 for one in values])
+
+
+def rsa_pearson(x, y):
+    return np.corrcoef(distances(x), distances(y))[0, 1]
+
+
+def rsa_spearman(x, y):
+    return np.corrcoef(ranks(distances(x)), ranks(distances(y)))[0, 1]
+
+
+def procrustes(x, y):
+    """||X'Y||_* / (||X|| ||Y||) of centred features."""
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    return np.linalg.svd(x.T @ y)[1].sum() / (np.linalg.norm(x) * np.linalg.norm(y))
+
+
+def nearest(x, k):
+    """For each row of x the set of the k nearest other rows; of equally near ones the first."""
+    found = []
+    for i in range(len(x)):
+        others = sorted((np.sqrt(((x[i] - x[j]) ** 2).sum()), j) for j in range(len(x)) if j != i)
+        found.append({j for _, j in others[:k]})
+    return found
+
+
+def mutual_knn(x, y, k=10):
+    """Mean share of nearest neighbours in common."""
+    return np.mean([len(one & other) / k for one, other in zip(nearest(x, k), nearest(y, k), strict=True)])
+
+
+def svcca(x, y):
+    """Mean canonical correlation of the projections on the fewest components with 99 % of the variance."""
+    projected = []
+    for features in (x, y):
+        u, s, _ = np.linalg.svd(features - features.mean(axis=0), full_matrices=False)
+        kept = next(k for k in range(1, len(s) + 1) if (s[:k] ** 2).sum() >= 0.99 * (s**2).sum())
+        projected.append(u[:, :kept] * s[:kept])
+    bases = [np.linalg.qr(one)[0] for one in projected]
+    return np.linalg.svd(bases[0].T @ bases[1])[1].mean()

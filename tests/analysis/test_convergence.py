@@ -86,6 +86,19 @@ def test_a_large_mean_does_not_change_the_gram_matrix():
     np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("exponent", [-90, 90])
+def test_the_gram_matrix_of_a_layer_of_any_scale(exponent):
+    """Float32 cannot hold the squares of these."""
+    network, images = nn.Sequential(nn.Flatten(), nn.Linear(64, 5)).eval(), small.split(20, 9).images
+    layers = tracing.layers_of(network)
+    expected = convergence.gram_of(network, layers[0], images, 7, small.CPU)
+    with torch.no_grad():
+        network[1].weight *= 2.0**exponent
+        network[1].bias *= 2.0**exponent
+    found = convergence.gram_of(network, layers[0], images, 7, small.CPU)
+    np.testing.assert_allclose(found * 4.0**-exponent, expected, atol=1e-6 * np.abs(expected).max())
+
+
 def test_layers_are_the_ends_of_stages():
     names = [layer.name for layer in convergence.three_layers(small.train().network)]
     assert names == [f"stage{stage}.block1.relu2" for stage in (1, 2, 3)]

@@ -97,10 +97,13 @@ def test_a_file_of_pairs_multiplies_only_the_layers_of_its_pairs(tmp_path, seeds
     pairs, multiplied = list(compute_pairs.pairs_of_larger_seed(*sides).values()), []
 
     def cross(first, second):
-        multiplied.append(len(first.vectors) * len(second.vectors))
-        return first.vectors @ second.vectors.T
+        multiplied.append(len(first) * len(second))
+        return first @ second.T
 
-    similarity.compare(pairs, [Measure("counting", "", "", frozenset(), cross)])
+    words = dict.fromkeys(("title", "formula", "source", "undefined", "layer_cost", "pair_cost"), "")
+    own = {"own": lambda vectors: np.ones(len(vectors))}
+    counting = Measure("counting", **words, invariances=frozenset(), of=lambda batch: batch.vectors, cross=cross, **own)
+    similarity.compare(pairs, [counting])
     asked = sum(len(first.layers) * len(second.layers) for first, second in pairs)
     assert sum(multiplied) == asked * len(pairs[0][0].sample_ids)
 

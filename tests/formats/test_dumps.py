@@ -19,7 +19,7 @@ from widedeep.analysis import activations as sweep
 from widedeep.analysis import similarity
 from widedeep.data import augmentation, minibatches
 from widedeep.formats import components, dataset, dump_options, dumps, predictions, seals, weights
-from widedeep.measures import on_device
+from widedeep.measures import cka, on_device
 from widedeep.names import Network
 from widedeep.networks import tracing
 from widedeep.runtime.errors import UserError
@@ -162,12 +162,41 @@ def test_gram_bytes_are_what_gram_matrices_take(tmp_path):
         assert dump_options.gram_bytes(len(dump.layers), batch_size, minibatches) == stored
 
 
+@pytest.mark.parametrize("form", ["gram", "raw"])
+@pytest.mark.parametrize("exponent", [-100, -70, -56, -50, -30, 30, 55, 63, 70, 100])
+def test_a_layer_of_any_scale_has_its_cka_or_the_reason_why_not(tmp_path, form, exponent):
+    def outputs(scale):
+        net = network()
+        with torch.no_grad():
+            net.logits.weight *= scale
+            net.logits.bias *= scale
+        with dumps.Dump(write(tmp_path / f"{scale}.h5", form, net)) as dump:
+            ((measures, *_),) = similarity.compare([(dump, dump)])
+        return measures
+
+    expected, found = outputs(1), outputs(2.0**exponent)
+    for measure in ("cka", "deflated"):
+        reason = found[measure].undefined_first[-1]
+        if reason:
+            assert form == "gram"
+            assert abs(exponent) > 50
+            assert reason == cka.NOT_FINITE
+            assert np.isnan(found[measure].values[-1]).all()
+        else:
+            np.testing.assert_allclose(found[measure].values, expected[measure].values, atol=1e-6)
+
+
 def test_float16_refuses_what_it_cannot_hold(tmp_path):
     net = network()
     with torch.no_grad():
         net.logits.bias[0] = 1e6
     with pytest.raises(UserError, match=r"layer logits: .* 1e\+06 .*float16.*dumps\.form"):
         write(tmp_path / "a.h5", "raw16", net)
+    with torch.no_grad():
+        net.logits.weight.zero_()
+        net.logits.bias.fill_(1e-5)
+    with pytest.raises(UserError, match=r"layer logits: .* 1e-05 .*too small for float16.*dumps\.form"):
+        write(tmp_path / "b.h5", "raw16", net)
     assert not list(tmp_path.iterdir())
 
 

@@ -41,9 +41,7 @@ def deflated(grams):
 
 def minibatch(layers):
     """The Minibatch that measures see of layers, (n, ...) features each."""
-    plain = Grams.of(layers)
-    without, _, vectors = deflated(plain)
-    return Minibatch(plain, without, vectors)
+    return Minibatch(Grams.of(layers))
 
 
 def without_first_component(x):

@@ -204,16 +204,46 @@ def test_a_layer_that_is_not_finite_is_undefined_and_the_others_are_not(value):
     assert result.undefined_first == ["", cka.NOT_FINITE]
 
 
-def test_overflow_of_float32_is_said_to_be_not_finite():
+@given(st.integers(0, 10**6), st.integers(-120, 120), st.sampled_from([0, 100, 1e4]))
+def test_no_scale_of_float32_changes_anything(seed, exponent, mean):
+    """Powers of two change no bits of the features; the products of the smallest and largest leave float32's range."""
+    x, y = (layer.astype(np.float32) for layer in related(seed, 24, 6, 6))
+    x += np.float32(mean)
+    expected = oracles.minibatch_cka(x, y, 12)
+    assert cka.cka(np.ldexp(x, exponent), y, 12) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_smallest_and_the_largest_values_of_float32_have_a_cka():
+    x, y = related(5, 16, 6, 6)
+    for scale in (1e-42, 1e-37, 3e37):
+        held = (x * scale).astype(np.float32)
+        expected = oracles.minibatch_cka(held.astype(np.float64) / scale, y, 16)
+        assert cka.cka(held, y) == pytest.approx(expected, abs=1e-7)
+
+
+@given(st.integers(0, 10**6), st.integers(-1070, 1010))
+def test_a_scale_of_float64_changes_nothing_or_is_named(seed, exponent):
+    x, y = related(seed, 24, 6, 6)
     stream = cka.MinibatchCKA()
-    stream.add([features(0, 12, 4, np.float32) * np.float32(1e30)])
-    assert stream.result().undefined_first == [cka.NOT_FINITE]
+    stream.add([np.ldexp(x, exponent), y])
+    result = stream.result()
+    if result.undefined_first[0]:
+        assert abs(exponent) > 220
+        assert result.undefined_first == [cka.NOT_FINITE, ""]
+        assert np.isnan(result.values[0]).all()
+    else:
+        assert result.values[0, 1] == pytest.approx(oracles.minibatch_cka(x, y, 24), abs=1e-9)
 
 
-@pytest.mark.parametrize("scale", [1e-15, 1e15])
-def test_huge_and_tiny_scales_of_float32_change_nothing(scale):
-    x, y = (layer.astype(np.float32) for layer in related(5, 16, 6, 6))
-    assert cka.cka(x * np.float32(scale), y) == pytest.approx(cka.cka(x, y), rel=1e-5)
+@pytest.mark.parametrize("scale", [1e-160, 1e-40, 1e40, 1e160])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_constant_layers_are_constant_at_any_scale(scale, dtype):
+    if dtype is np.float32:
+        scale **= 0.2
+    layer = np.tile(scale * np.linspace(0.1, 3, 6), (16, 1)).astype(dtype)
+    stream = cka.MinibatchCKA()
+    stream.add([layer, features(0, 16, 5)])
+    assert stream.result().undefined_first == [cka.CONSTANT, ""]
 
 
 def test_a_layer_that_is_constant_in_one_minibatch_only_is_defined():
@@ -228,7 +258,13 @@ def test_a_layer_that_is_constant_in_one_minibatch_only_is_defined():
         (lambda: cka.cka(np.ones((5, 2)), np.ones((6, 2))), r"x .*\b5\b.* y .*\b6\b"),
         (lambda: cka.cka(np.ones((6, 2)), np.ones((5, 2))), r"x .*\b6\b.* y .*\b5\b"),
         (lambda: cka.cka(np.ones((3, 2)), np.ones((3, 2))), r"\b3 examples.*\b4\b"),
-        (lambda: cka.cka(np.ones((9, 2)), np.ones((9, 2)), 3), r"\b3 examples.*\b4\b"),
+        *(
+            (
+                lambda size=size: cka.cka(np.ones((9, 2)), np.ones((9, 2)), size),
+                rf"batch_size is {size!r};.*\b4 examples",
+            )
+            for size in (3, 0, -4, 2.5, "16", True)
+        ),
         (lambda: cka.cka(np.ones((9, 2)), np.ones((9, 2)), 10), r"batch_size 10\b.*\b9\b"),
         (lambda: cka.MinibatchCKA().add([np.ones((5, 2)), np.ones((6, 2))]), r"\[5, 6\]"),
         (lambda: cka.MinibatchCKA().add([np.ones((5, 2))], [np.ones((6, 2))]), r"\b5 and 6\b"),
@@ -239,6 +275,28 @@ def test_a_layer_that_is_constant_in_one_minibatch_only_is_defined():
 def test_what_is_refused_is_named(call, words):
     with pytest.raises(UserError, match=words):
         call()
+
+
+X = features(0, 16, 5)
+MINIBATCHES = {
+    "fewer examples": ([[X]], [[X[:8]]], "8 examples.*16 examples"),
+    "more layers": ([[X]], [[X, X]], "2 layers.*1 layers"),
+    "fewer layers": ([[X, X]], [[X]], "1 layers.*2 layers"),
+    "more layers of the second network": ([[X], [X]], [[X], [X, X]], "1 layers and 2.*1 layers and 1"),
+    "one network, then two": ([[X]], [[X], [X]], "another network.*one network"),
+    "two networks, then one": ([[X], [X]], [[X]], "one network.*another network"),
+}
+
+
+@pytest.mark.parametrize("name", MINIBATCHES)
+def test_all_minibatches_have_the_shape_of_the_first(name):
+    first, second, words = MINIBATCHES[name]
+    stream = cka.MinibatchCKA()
+    stream.add(*first)
+    with pytest.raises(UserError, match=words):
+        stream.add(*second)
+    stream.add(*first)
+    assert stream.result().minibatches == 2
 
 
 def test_on_arrays_numpy_is_enough():

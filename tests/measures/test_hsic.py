@@ -79,13 +79,29 @@ def test_of_a_layer_with_itself_rounding_is_exactly_zero():
     assert hsic.self_hsic(grams)[2] > 0
 
 
+def test_the_rounding_of_float32_products_is_no_asymmetry():
+    x = features(0, 40, 300, np.float32) + np.float32(3)
+    k = np.einsum("ip,jp->ij", x, x)
+    k[np.triu_indices(40, 1)] *= 1 + np.float32(1e-6)
+    assert hsic.hsic1(k, k) == pytest.approx(oracles.hsic1(oracles.gram(x), oracles.gram(x)), rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("k", "l", "named"),
     [
         (np.eye(5), np.eye(6), r"\(5, 5\).*\(6, 6\)"),
         (np.eye(3), np.eye(3), r"\b3 examples.*\b4\b"),
+        (np.ones((6, 5)), np.eye(6), r"k .*\(6, 5\)"),
+        (np.eye(6), np.ones(6), r"l .*\(6,\)"),
+        (np.eye(6), features(0, 6, 6), "l is not symmetric"),
+        (np.triu(np.ones((6, 6))), np.eye(6), "k is not symmetric"),
+        (np.diag([1, 2, 3, np.nan, 5, 6]), np.eye(6), "k holds NaN"),
+        (np.eye(6), np.full((6, 6), np.inf), "l holds NaN or infinity"),
+        (1j * np.eye(6), np.eye(6), "k is complex128"),
+        (np.eye(6).astype(str), np.eye(6), "k holds values of type <U"),
+        (np.ma.masked_equal(np.eye(6), 0), np.eye(6), "k is a masked array"),
     ],
 )
-def test_gram_matrices_that_do_not_fit_are_refused(k, l, named):  # noqa: E741
+def test_what_is_no_gram_matrix_or_of_other_examples_is_refused(k, l, named):  # noqa: E741
     with pytest.raises(UserError, match=named):
         hsic.hsic1(k, l)

@@ -15,6 +15,7 @@ from small_layers import minibatch, related, without_first_component
 
 from widedeep.formats import dumps, similarities
 from widedeep.measures import kinds
+from widedeep.measures.accumulator import Accumulator
 from widedeep.runtime.errors import UserError
 
 CHANGES = {
@@ -22,16 +23,15 @@ CHANGES = {
     "scale": lambda x, _: -300 * x,
     "rotation": lambda x, rng: x @ np.linalg.qr(rng.standard_normal((x.shape[1], x.shape[1])))[0],
 }
+CHANGES["linear"] = lambda x, rng: CHANGES["rotation"](x, rng) * np.logspace(0, 2, x.shape[1])
 
 
 def similarity(measure, first, second):
     """Values of a measure, (layers of first, layers of second); from lists of minibatches, lists of layers each."""
-    pairs = [(minibatch(one), minibatch(other)) for one, other in zip(first, second, strict=True)]
-    cross = sum(measure.cross(one, other) for one, other in pairs)
-    if not measure.finish:
-        return cross / len(pairs)
-    own = [sum(measure.own(part[side]) for part in pairs) for side in (0, 1)]
-    return measure.finish(cross, *own, len(pairs)).values
+    sums = Accumulator([measure])
+    for one, other in zip(first, second, strict=True):
+        sums.add(minibatch(one), minibatch(other))
+    return sums.result()[measure.name].values
 
 
 def minibatches(seed, p=5, q=7):
@@ -58,16 +58,33 @@ def test_invariances_are_as_declared(name, change, seed):
 
 
 @pytest.mark.parametrize("name", kinds.names())
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_invariance_that_is_not_declared_does_not_hold(name, change):
+    measure = kinds.named(name)
+    if change not in measure.invariances:
+        first, second = minibatches(0)
+        changed = [[CHANGES[change](x, np.random.default_rng(1)) for x in layers] for layers in first]
+        assert np.abs(similarity(measure, changed, second) - similarity(measure, first, second)).max() > 0.01
+
+
+@pytest.mark.parametrize("name", kinds.names())
 def test_swapping_the_networks_transposes_and_parts_are_parts_of_the_whole(name):
     """similarity.compare relies on both: it multiplies several networks at once, and may swap the two of a pair."""
     measure = kinds.named(name)
-    first, second = (minibatch(layers[0]) for layers in minibatches(0))
+    first, second = (measure.of(minibatch(layers[0])) for layers in minibatches(0))
     cross = measure.cross(first, second)
     assert cross.shape == (2, 2)
     np.testing.assert_allclose(measure.cross(second, first), cross.T, rtol=1e-12)
     np.testing.assert_allclose(measure.cross(first[1:], second[:1]), cross[1:, :1], rtol=1e-9)
-    if measure.finish:
-        np.testing.assert_allclose(measure.own(first[1:]), measure.own(first)[1:], rtol=1e-12)
+    np.testing.assert_allclose(measure.own(first[1:]), measure.own(first)[1:], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", kinds.names())
+def test_own_is_the_value_of_a_layer_with_itself(name):
+    measure = kinds.named(name)
+    value = measure.of(minibatch(minibatches(3)[0][0]))
+    np.testing.assert_allclose(np.diagonal(measure.cross(value, value)), measure.own(value), rtol=1e-9)
+    np.testing.assert_allclose(measure.cross(value, value[:]), measure.cross(value, value), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", kinds.names())
@@ -118,16 +135,21 @@ from widedeep.measures.measure import Measure
 
 
 def cross(first, second):
-    return 2 * first.plain.triangles @ second.plain.triangles.T + first.plain.diagonals @ second.plain.diagonals.T
+    return 2 * first.triangles @ second.triangles.T + first.diagonals @ second.diagonals.T
 
 
 MEASURE = Measure(
     name="biased_cka",
     title="biased CKA",
+    formula="<K, L> / (|K| |L|)",
     source="Kornblith et al. 2019, equation 4",
     invariances=frozenset({"shift", "scale", "rotation"}),
+    undefined="constant",
+    layer_cost="none",
+    pair_cost="n² / 2 multiplications",
+    of=lambda minibatch: minibatch.plain,
     cross=cross,
-    own=lambda layers: np.diagonal(cross(layers, layers)),
+    own=lambda grams: np.diagonal(cross(grams, grams)),
     finish=ratio,
 )
 '''

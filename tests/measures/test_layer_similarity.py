@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from widedeep.measures import cka, layer_similarity, on_device
+from widedeep.measures import accumulator, cka, layer_similarity, on_device
 from widedeep.networks import tracing
 from widedeep.networks.build import build
 from widedeep.runtime.errors import UserError
@@ -86,7 +86,7 @@ class Pair(nn.Module):
 def test_a_module_that_runs_twice_is_two_layers_in_the_order_in_which_they_ran():
     torch.manual_seed(0)
     found = layer_similarity.layer_cka(Twice().eval(), batches())
-    assert found.names_first == ["dense", "relu", "second", "relu#2"]
+    assert found.names_first == ["dense", "relu", "second", "relu#2", "pair"]
     assert found.values[1, 3] < 0.99
 
 
@@ -112,11 +112,24 @@ def test_cka_from_tensors_is_that_of_kept_activations(monkeypatch):
     monkeypatch.setattr(on_device, "_stay_on", lambda _: True)
     monkeypatch.setattr(on_device, "computes_apart", lambda _: True)
     summed = []
-    monkeypatch.setattr(cka, "_host", lambda values: summed.append(values) or values.numpy())
+    monkeypatch.setattr(accumulator, "on_host", lambda values: summed.append(values) or values.numpy())
     found = layer_similarity.layer_cka(resnet(1), batches(), resnet(2))
     assert all(isinstance(values, torch.Tensor) for values in summed)
     assert len(summed) == 3
     np.testing.assert_allclose(found.values, expected.values, atol=1e-7)
+
+
+def test_networks_in_float64_keep_their_precision():
+    """float32 would round features whose mean is 3e5 times their spread to steps of a thirtieth of it."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 6), nn.Linear(6, 6)).double().eval()
+    inputs = [batch.double() for batch in batches()]
+    expected = layer_similarity.layer_cka(network, inputs).values
+    with torch.no_grad():
+        network[1].bias += 3e7
+        network[2].bias -= network[2].weight @ torch.full((6,), 3e7).double()
+    found = layer_similarity.layer_cka(network, inputs).values
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 class Fickle(nn.Module):
@@ -140,9 +153,9 @@ class Fickle(nn.Module):
         (lambda: layer_similarity.layer_cka(resnet(1), []), "no minibatch"),
         (lambda: layer_similarity.layer_cka(resnet(1), batches(n=3)), r"\b3 examples.*\b4\b"),
         (lambda: layer_similarity.layer_cka(resnet(1).train(), batches()), r"training mode.*eval\(\)"),
-        (lambda: layer_similarity.layer_cka(resnet(1), batches() + batches(n=9)), r"\b9 examples.*\b16\b"),
+        (lambda: layer_similarity.layer_cka(resnet(1), batches() + batches(n=9) + batches()), r"\b9 examples.*\b16\b"),
         (lambda: layer_similarity.layer_cka(Fickle(False).eval(), batches()), r"layer two\b"),
-        (lambda: layer_similarity.layer_cka(Fickle(True).eval(), batches()), r"layer three\b.*\btwo\b"),
+        (lambda: layer_similarity.layer_cka(Fickle(True).eval(), batches()), r"layer two\b"),
     ],
 )
 def test_what_is_refused_is_named(call, words):

@@ -6,23 +6,53 @@ import torch
 
 from widedeep.measures import gram_matrices, on_device
 
+CASES = {
+    "plain": lambda x: x,
+    "large mean": lambda x: x + 1e4,
+    "constant": lambda x: torch.full_like(x, 1e4) + torch.arange(80),
+    "zero": torch.zeros_like,
+    "not finite": lambda x: x.index_put((torch.tensor([3]),), torch.tensor(torch.inf, dtype=x.dtype)),
+    "NaN": lambda x: x.index_put((torch.tensor([3]),), torch.tensor(torch.nan, dtype=x.dtype)),
+    "tiny": lambda x: 1e-25 * x,
+    "tiny beside a tiny mean": lambda x: 1e-25 * (x + 100),
+    "tiny and constant": lambda x: 1e-25 * (torch.zeros_like(x) + torch.arange(80)),
+    "huge": lambda x: 1e25 * x,
+    "beyond float32, or denormal": lambda x: 1e-42 * x,
+    "beyond, or infinite": lambda x: 1e65 * x,
+    "beyond float64's fourth powers": lambda x: 1e-90 * x,
+    "beyond float64's squares": lambda x: 1e-200 * x,
+    "beyond float64's squares, large": lambda x: 1e200 * x,
+    "beyond float64's squares, constant": lambda x: 1e200 * (torch.zeros_like(x) + torch.arange(80)),
+}
 
-@pytest.mark.parametrize("case", ["plain", "large mean", "constant", "zero", "not finite"])
-def test_the_path_of_other_devices_gives_the_same_gram_matrix(case):
-    features = torch.randn(16, 80, generator=torch.Generator().manual_seed(0))
-    features = {
-        "plain": features,
-        "large mean": features + 1e4,
-        "constant": torch.full_like(features, 1e4) + torch.arange(80),
-        "zero": torch.zeros_like(features),
-        "not finite": features.index_put((torch.tensor([3]),), torch.tensor(torch.inf)),
-    }[case]
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("case", CASES)
+def test_the_path_of_other_devices_gives_the_same_gram_matrix(case, dtype):
+    features = CASES[case](torch.randn(16, 80, generator=torch.Generator().manual_seed(0), dtype=dtype))
     expected = gram_matrices.packed_gram(features.numpy())
-    found = on_device.on_host({"layer": on_device.products(features)})["layer"][0]
+    found = on_device.packed_gram_on_device(features)
+    tolerance = 1e-6 if dtype == torch.float32 else 1e-12
     for part in ("triangle", "diagonal"):
-        np.testing.assert_allclose(getattr(found, part), getattr(expected, part), rtol=1e-5, atol=1e-4)
-    np.testing.assert_allclose(found.squared_norms, expected.squared_norms, rtol=1e-5)
-    assert (found.triangle == 0).all() == (case in ("constant", "zero"))
+        values = getattr(expected, part)
+        atol = tolerance * np.abs(values).max() * (1 if case != "large mean" else 100)
+        np.testing.assert_allclose(getattr(found, part), values, rtol=0, atol=np.nan_to_num(atol))
+    np.testing.assert_allclose(found.squared_norms, expected.squared_norms, rtol=tolerance)
+    matrix = on_device.gram(features.clone())
+    np.testing.assert_array_equal(gram_matrices.packed(matrix.numpy()), found.triangle)
+    np.testing.assert_array_equal(np.diagonal(matrix), found.diagonal)
+
+
+def test_a_dump_of_another_device_holds_what_float32_can_hold():
+    features = torch.randn(16, 80, generator=torch.Generator().manual_seed(0))
+    scales = {1e-25: False, 1e-15: True, 1.0: True, 1e15: True, 1e25: False}
+    found = on_device.on_host({scale: on_device.products(scale * features) for scale in scales})
+    for scale, held in scales.items():
+        gram, scores = found[scale]
+        assert gram.triangle.dtype == np.float32
+        assert np.isfinite(gram.triangle).all() == np.isfinite(gram.diagonal).all() == held
+        assert (scores is not None) == held
+    assert not on_device.on_host({0: on_device.products(0 * features)})[0][0].triangle.any()
 
 
 def matrix(eigenvalues, seed=0):

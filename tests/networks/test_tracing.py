@@ -138,3 +138,34 @@ def test_layers_of_any_network_have_a_kind_and_reshaping_is_none():
         ("gelu", "other"),
         ("logits", "logits"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [
+        (torch.float64, torch.float64),
+        (torch.float32, torch.float32),
+        (torch.float16, torch.float32),
+        (torch.bfloat16, torch.float32),
+        (torch.int64, torch.float64),
+        (torch.bool, torch.float64),
+        (torch.complex64, torch.float32),
+        (torch.complex128, torch.float64),
+    ],
+)
+def test_features_keep_their_precision(dtype, kept):
+    output = (torch.arange(24).reshape(2, 3, 2, 2) * (1 + 2j if dtype.is_complex else 1)).to(dtype)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        found = tracing.features(output.to(memory_format=layout))
+        assert found.dtype == kept
+        wide = output.flatten(1).to(torch.complex128)
+        assert torch.equal(found.double() @ found.double().T, (wide @ wide.mH).real)
+
+
+def test_features_are_not_copied_and_may_be_none():
+    output = torch.randn(2, 3, 4, 5)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        held = output.to(memory_format=layout)
+        assert tracing.features(held).data_ptr() == held.data_ptr()
+    assert tracing.features(torch.ones(4, 0)).shape == (4, 0)
+    assert tracing.features(torch.ones(4)).shape == (4, 1)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from widedeep.data import augmentation, minibatches
-from widedeep.measures import cka, gram_matrices
+from widedeep.measures import cka, gram_matrices, on_device
 from widedeep.names import random_seed
 from widedeep.networks import tracing
 from widedeep.networks.precision import full_float32
@@ -57,11 +57,7 @@ def gram_of(network, layer, images, batch_size, device):
 
         with tracing.watching([layer], keep):
             network(batch)
-    # The double centring below removes the rounding error of this mean.
-    features -= features.mean(dim=0)
-    gram = (features @ features.T).cpu().numpy()
-    with np.errstate(over="ignore", invalid="ignore"):
-        return gram_matrices.double_centred(gram)
+    return on_device.gram(features).cpu().numpy()
 
 
 def cka_after_each_minibatch(grams, sample_ids):

@@ -128,7 +128,7 @@ def _at_once(network, layers, images, result, most):
     """
     held = _Held(result, most)
     parts = [torch.arange(result.n, device=result.device)]
-    with tracing.watching(layers, lambda index, output: held.add(index, tracing.features(output))):
+    with tracing.watching(layers, lambda index, output: held.add(index, tracing.features(output).float())):
         for batch in augmentation.plain_batches(images, parts):
             network(batch)
 
@@ -212,7 +212,7 @@ def _by_batches(network, layers, images, batch_size, result):
     def sweep(see):
         """Pass over all examples once; call see(index of layer, index of first example, (rows, p) features)."""
         start = 0
-        with tracing.watching(layers, lambda index, output: see(index, start, tracing.features(output))):
+        with tracing.watching(layers, lambda index, output: see(index, start, tracing.features(output).float())):
             for batch in augmentation.plain_batches(images, torch.arange(n, device=device).split(batch_size)):
                 network(batch)
                 start += len(batch)

@@ -182,7 +182,7 @@ class Probes:
         return (correct.cpu().double() / len(labels)).tolist()
 
     def _features(self, output):
-        return tracing.features(functional.max_pool2d(output, 2) if self.recipe.pool else output)
+        return tracing.features(functional.max_pool2d(output, 2) if self.recipe.pool else output).float()
 
     def _head(self, layer, classes):
         """A dense layer with Glorot-uniform weights and zero bias: Keras' default, which the authors use."""

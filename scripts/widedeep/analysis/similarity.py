@@ -12,7 +12,6 @@ import numpy as np
 
 from widedeep.formats import dumps, similarities
 from widedeep.measures import deflation, kinds, memory
-from widedeep.measures.cka import Similarity
 from widedeep.measures.kinds import cka, deflated, squared_cosine
 from widedeep.measures.stacked import Stack
 
@@ -108,7 +107,7 @@ def _compare_in_memory(used, pairs, measures):
     stars = _stars(pairs, places)
     minibatches = len(used[0].sample_ids)
     cross = [dict.fromkeys((measure.name for measure in measures), 0.0) for _ in stars]
-    own, shares = dict.fromkeys((measure.name for measure in measures if measure.own), 0.0), 0.0
+    own, shares = dict.fromkeys((measure.name for measure in measures), 0.0), 0.0
     layers, n = sum(len(dump.layers) for dump in used), used[0].sample_ids.shape[1]
     stack = Stack(layers, n, _precision(used), [(centre, span) for centre, span, _ in stars])
     for index in range(minibatches):
@@ -117,11 +116,11 @@ def _compare_in_memory(used, pairs, measures):
         minibatch = stack.minibatch()
         shares = shares + deflation.shares(minibatch.plain, stack.scores) / minibatches
         for measure in measures:
-            if measure.own:
-                own[measure.name] = own[measure.name] + measure.own(minibatch)
+            value = measure.of(minibatch)
+            own[measure.name] = own[measure.name] + measure.own(value)
             for sums, (centre, span, _) in zip(cross, stars, strict=True):
-                values = measure.cross(minibatch[centre], minibatch[span])
-                sums[measure.name] = sums[measure.name] + (values if measure.finish else values / minibatches)
+                one = value[centre]
+                sums[measure.name] = sums[measure.name] + measure.cross(one, one if span == centre else value[span])
     results = {}
     for (centre, span, members), sums in zip(stars, cross, strict=True):
         for pair in members:
@@ -129,7 +128,8 @@ def _compare_in_memory(used, pairs, measures):
             found = {}
             for measure in measures:
                 part = _part(sums[measure.name], first, second, centre, span)
-                found[measure.name] = _finished(measure, part, own, first, second, minibatches)
+                own_sums = own[measure.name]
+                found[measure.name] = measure.similarity(part, own_sums[first], own_sums[second], minibatches)
             results[pair] = Compared(found, shares[first], shares[second])
     return [results[pair] for pair in pairs]
 
@@ -140,13 +140,6 @@ def _part(total, first, second, centre, span):
     other = first if transposed else second
     part = total[:, other.start - span.start : other.stop - span.start]
     return part.T if transposed else part
-
-
-def _finished(measure, part, own, first, second, minibatches):
-    """The Similarity of a pair by one measure; `part` is a sum over minibatches, or a mean if it has no `finish`."""
-    if measure.finish:
-        return measure.finish(part, own[measure.name][first], own[measure.name][second], minibatches)
-    return Similarity(part.copy(), None, None, minibatches)
 
 
 def _consecutive(lengths):

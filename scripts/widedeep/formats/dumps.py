@@ -3,10 +3,12 @@
     /                       attributes: kind, schema_version, form, model, seed, data_checksum, split, versions
     /sample_ids             (minibatches, n) int64: which examples, in which order
     /layers/NAME            attributes: kind, stage, block, shape; groups in forward order
-        gram                (minibatches, n (n - 1) / 2) float32: centred Gram matrix, strict upper triangle by rows
+        gram                (minibatches, n (n - 1) / 2) float32: centred Gram matrix, strict upper triangle by rows;
+                            NaN where it is not finite, or where float32 cannot hold it
         diagonal            (minibatches, n) float32: diagonal of the centred Gram matrix
         squared_norms       (minibatches, n) float64: squared norms of the uncentred features
-        first_scores        (minibatches, n) float32: scores of the first component, NaN where the layer is constant
+        first_scores        (minibatches, n) float32: scores of the first component, NaN where the layer is constant or
+                            its Gram matrix NaN
         activations         (minibatches, n, ...): in the raw forms, in place of the four datasets above
 
 The `gram` form gives CKA, deflated CKA, and both for smaller minibatches, exact to rounding, at a size that does not
@@ -31,6 +33,8 @@ from widedeep.runtime.errors import UserError, first_line
 KIND = "activations"
 SCHEMA_VERSION = 3
 _REMEDY = "dump the activations again (scripts/dump_activations.py)"
+# Below, the step of float16, 2^-24, is more than its precision, 2^-11, of the largest activation.
+_LEAST_IN_FLOAT16 = 2.0**-13
 FORMS = {"gram": None, "raw": np.float32, "raw16": np.float16}
 
 
@@ -78,7 +82,7 @@ class Writer:
         group.attrs.update({"kind": layer.kind, "stage": layer.stage, "block": layer.block, "shape": layer.shape})
 
     def put_gram(self, name, minibatch, gram, scores=None):
-        """Write the Gram matrix of a layer on a minibatch.
+        """Write the Gram matrix of a layer on a minibatch; NaN if it is too large or too small for float32.
 
         Args:
             name: of the layer.
@@ -86,6 +90,10 @@ class Writer:
             gram: gram_matrices.PackedGram.
             scores: (n,) scores of its first component; None computes them here.
         """
+        if not gram_matrices.float32_holds(gram.diagonal):
+            parts = (gram.triangle, gram.diagonal, gram.diagonal)
+            triangle, diagonal, scores = (np.full_like(part, np.nan) for part in parts)
+            gram = gram_matrices.PackedGram(triangle, diagonal, gram.squared_norms)
         self._put(name, "gram", minibatch, gram.triangle, np.float32)
         self._put(name, "diagonal", minibatch, gram.diagonal, np.float32)
         self._put(name, "squared_norms", minibatch, gram.squared_norms, np.float64)
@@ -97,10 +105,15 @@ class Writer:
         """Write the activations (n, ...) of a layer on a minibatch.
 
         Raises:
-            UserError: a value is too large for float16.
+            UserError: a value is too large for float16, or all are too small for its precision.
         """
         with np.errstate(over="ignore"):
             stored = activations.astype(self._dtype)
+        if self._dtype == np.float16 and 0 < np.abs(activations).max() < _LEAST_IN_FLOAT16:
+            raise UserError(
+                f"layer {name}: activations of at most {np.abs(activations).max():.3g} are too small for float16; "
+                "use dumps.form raw or gram."
+            )
         if np.isinf(stored).any() and np.isfinite(activations).all():
             raise UserError(
                 f"layer {name}: an activation of {np.abs(activations).max():.3g} is too large for float16; "

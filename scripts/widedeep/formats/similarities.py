@@ -10,8 +10,9 @@ group           attributes: first, second (labels), minibatches, batch_size
     squared_cosine    the same shape: of the first components in a minibatch, mean over minibatches
     ...         further measures, each under its name (measures/kinds/)
     first, second    a group for each network, of arrays (layers,): name, kind, stage, block; undefined and
-                     undefined_deflated, the reason why cka and deflated are NaN, or empty; first_component_share of the
-                     variance in a minibatch, mean over minibatches
+    first, second    a group for each network, of arrays (layers,): name, kind, stage, block; first_component_share of
+                     the variance in a minibatch, mean over minibatches; undefined for cka, and undefined_MEASURE for
+                     others, the reason why the measure is NaN, or empty
 """
 
 from dataclasses import dataclass
@@ -146,9 +147,8 @@ def _write_side(group, layers, reasons, share):
     group["stage"] = [layer.stage for layer in layers]
     group["block"] = [layer.block for layer in layers]
     for measure, undefined in reasons.items():
-        if undefined is not None:
-            key = "undefined" if measure == "cka" else f"undefined_{measure}"
-            group.create_dataset(key, data=undefined, dtype=_TEXT)
+        key = "undefined" if measure == "cka" else f"undefined_{measure}"
+        group.create_dataset(key, data=undefined, dtype=_TEXT)
     group["first_component_share"] = share
 
 

@@ -24,11 +24,13 @@ All pairs of layers of two networks, one minibatch at a time:
     (2, 1)
 """
 
+import operator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from widedeep.measures.gram_matrices import Grams
+from widedeep.measures import arrays
+from widedeep.measures.gram_matrices import FEWEST, Grams
 from widedeep.measures.hsic import cross_hsic, self_hsic
 from widedeep.runtime.errors import UserError
 
@@ -37,14 +39,18 @@ CONSTANT = (
     "constant: the layer's output is the same for all examples of each minibatch, or no two examples vary together (as "
     "where only one differs from the rest), so it has no CKA"
 )
-NOT_FINITE = "not finite: the layer's output, or its Gram matrix, holds NaN or infinity"
+NOT_FINITE = (
+    "not finite: the layer's output holds NaN or infinity, or its spread is so small or large that its Gram matrix, or "
+    "products of it, leave the range of the type (in float64 below about 1e-70 or above 1e70)"
+)
 
 
 def cka(x, y, batch_size=None):
     """Minibatch CKA between two layers, with the unbiased HSIC (paper, equations 2 and 3).
 
     Args:
-        x: (examples, ...) activations of one layer; all axes but the first are flattened.
+        x: (examples, ...) activations of one layer; all axes but the first are flattened. An array, tensor, DataFrame
+            or nested list of numbers; the real and imaginary parts of complex numbers are features (arrays.real).
         y: (examples, ...) activations of the other layer for the same examples in the same order.
         batch_size: examples per minibatch, at least 4; an incomplete last minibatch is dropped. None: one minibatch.
 
@@ -53,12 +59,13 @@ def cka(x, y, batch_size=None):
         values are not clamped.
 
     Raises:
-        UserError: the numbers of examples differ, the batch is larger than them, or it has fewer than 4.
+        UserError: the numbers of examples differ; the batch is larger than them, has fewer than 4, or is no integer; or
+            an array is masked, sparse, empty, or does not hold numbers.
     """
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = arrays.checked(x, "x"), arrays.checked(y, "y")
     if len(x) != len(y):
         raise UserError(f"x has {len(x)} examples and y has {len(y)}; CKA needs the same examples in both.")
-    batch_size = len(x) if batch_size is None else batch_size
+    batch_size = len(x) if batch_size is None else _checked(batch_size)
     if len(x) < batch_size:
         raise UserError(f"batch_size {batch_size} is larger than the number of examples ({len(x)}).")
     similarity = MinibatchCKA()
@@ -67,14 +74,24 @@ def cka(x, y, batch_size=None):
     return float(similarity.result().values[0, 0])
 
 
+def _checked(batch_size):
+    """Return the batch size as an int, at least FEWEST."""
+    try:
+        size = operator.index(batch_size)
+    except TypeError:
+        size = 0
+    if size < FEWEST:
+        raise UserError(f"batch_size is {batch_size!r}; give an integer, of at least {FEWEST} examples.")
+    return size
+
+
 @dataclass(frozen=True)
 class Similarity:
     """Similarity between the layers of two networks by one measure.
 
     Attributes:
         values: (layers of first, layers of second) float64; NaN where undefined.
-        undefined_first, undefined_second: a reason per layer why its row or column is NaN, "" where it is defined; None
-            for a measure that gives no reasons.
+        undefined_first, undefined_second: a reason per layer why its row or column is NaN, "" where it is defined.
         minibatches: number of minibatches.
         names_first, names_second: names of the layers; layer_similarity.layer_cka sets them.
     """
@@ -91,10 +108,13 @@ class Similarity:
 class MinibatchCKA:
     """Accumulates HSIC_1 over minibatches; CKA is the ratio of the means (paper, equation 2).
 
-    It keeps one number per pair of layers, and nothing of a minibatch.
+    It keeps one number per pair of layers, and nothing of a minibatch. All minibatches have the same number of
+    examples: HSIC_1 is unbiased for every n, but a mean over minibatches would give the examples of an incomplete one
+    more weight, and its estimate is noisier. Drop it, as the paper does.
     """
 
     minibatches: int = 0
+    _first_minibatch: str = field(default="", repr=False)
     _cross: np.ndarray = field(default=0.0, repr=False)
     _first: np.ndarray = field(default=0.0, repr=False)
     _second: np.ndarray = field(default=0.0, repr=False)
@@ -107,18 +127,32 @@ class MinibatchCKA:
             second: the same for the other network, on the same examples; None: the first network with itself.
 
         Raises:
-            UserError: there are fewer than 4 examples, or not the same number in all layers.
+            UserError: there are fewer than 4 examples, not the same number in all layers and minibatches, or other
+                layers than in the first minibatch; or the layers are no list of arrays of numbers.
         """
         grams = Grams.of(first)
         self.add_grams(grams, grams if second is None else Grams.of(second))
 
     def add_grams(self, first, second):
-        """Add one minibatch as gram_matrices.Grams; `second` may be `first`."""
+        """Add one minibatch as gram_matrices.Grams; `second` may be `first`.
+
+        Raises:
+            UserError: the numbers of examples, layers or networks differ from those of the first minibatch.
+        """
+        self._check(first, second)
         cross = cross_hsic(first, second)
         self.minibatches += 1
         self._cross = self._cross + cross
         self._first = self._first + self_hsic(first)
         self._second = self._first if second is first else self._second + self_hsic(second)
+
+    def _check(self, first, second):
+        layers = f"{len(first.row_sums)} layers"
+        layers += " of one network" if second is first else f" and {len(second.row_sums)} of another network"
+        minibatch = f"{first.n} examples and {layers}"
+        self._first_minibatch = self._first_minibatch or minibatch
+        if minibatch != self._first_minibatch:
+            raise UserError(f"a minibatch has {minibatch}, the first had {self._first_minibatch}; give the same.")
 
     def result(self):
         """Return the Similarity over all minibatches so far.
@@ -128,21 +162,22 @@ class MinibatchCKA:
         """
         if not self.minibatches:
             raise UserError("no minibatch was added; call add() first.")
-        return ratio(*map(_host, (self._cross, self._first, self._second)), self.minibatches)
+        return ratio(*map(on_host, (self._cross, self._first, self._second)), self.minibatches)
 
 
-def ratio(cross, first, second, minibatches):
+def ratio(cross, first, second, minibatches, undefined=None):
     """CKA from sums of HSIC_1 over minibatches (paper, equation 2).
 
     Args:
         cross: (layers of first, layers of second) sums for pairs of layers.
         first, second: (layers,) sums for each layer with itself.
         minibatches: number of minibatches in the sums.
+        undefined: reason to give for all undefined layers; None gives those of CKA.
 
     Returns:
         Similarity
     """
-    undefined_first, undefined_second = _undefined(first), _undefined(second)
+    undefined_first, undefined_second = _undefined(first, undefined), _undefined(second, undefined)
     with np.errstate(divide="ignore", invalid="ignore"):
         values = cross / np.sqrt(first)[:, None] / np.sqrt(second)
     values[[bool(reason) for reason in undefined_first], :] = np.nan
@@ -150,10 +185,11 @@ def ratio(cross, first, second, minibatches):
     return Similarity(values, undefined_first, undefined_second, minibatches)
 
 
-def _host(values):
+def on_host(values):
     """Convert a tensor on any device to a numpy array; pass numpy arrays through."""
     return values.cpu().numpy() if hasattr(values, "cpu") else values
 
 
-def _undefined(self_hsic):
-    return ["" if value > 0 and np.isfinite(value) else CONSTANT if value <= 0 else NOT_FINITE for value in self_hsic]
+def _undefined(self_hsic, reason):
+    constant, not_finite = (reason or CONSTANT, reason or NOT_FINITE)
+    return ["" if value > 0 and np.isfinite(value) else constant if value <= 0 else not_finite for value in self_hsic]

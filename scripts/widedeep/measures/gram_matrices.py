@@ -5,6 +5,9 @@ Linear CKA needs only the Gram matrix K = XX' of a layer, an n x n matrix whatev
 Precision: the product XX' of float32 features is computed in float32, and everything after it in float64. That is safe
 only for centred features: where means are 1e4 times the spread, float32 products lose the variance. So features are
 centred before the product, and once more after it, on the Gram matrix, which removes the rounding error of the means.
+
+Range: where products of features over- or underflow, the features are scaled by a power of two, which is exact, and
+multiplied again.
 """
 
 from dataclasses import dataclass
@@ -12,10 +15,16 @@ from functools import cache
 
 import numpy as np
 
+from widedeep.measures import arrays
 from widedeep.runtime.errors import UserError
 
+# Fewest examples of a minibatch: the unbiased estimator divides by n - 3.
+FEWEST = 4
 # Bound on the rounding error of a sum of squares that should be zero, relative to the uncentred sum, in units of eps^2.
 _CONSTANT = 16.0**2
+# Least and, inverted, largest sum of squares of the centred features. Beyond, its square, which CKA sums, over- or
+# underflows. Only float64 features get there.
+LEAST = 2.0**-460
 # Features centred at once: 256 examples x 4,096 features x 4 bytes fit the cache.
 _AT_ONCE = 4096
 
@@ -42,19 +51,28 @@ def packed_gram(features):
 
     Args:
         features: (n, ...) array; all axes but the first are flattened, in any order. Types other than float32 and
-            float64 are converted to float64.
+            float64 are converted as by arrays.real.
 
     Returns:
-        PackedGram; all zeros where the features are constant, NaN where they are not finite.
+        PackedGram; all zeros where the features are constant, NaN where they are not finite, or where their spread is
+        so small or large (below about 1e-70 or above 1e70) that float64 cannot hold its fourth power.
+
+    Raises:
+        UserError: the array holds something else than numbers.
     """
-    x = np.ascontiguousarray(features).reshape(len(features), -1)
-    if x.dtype not in (np.float32, np.float64):
-        x = x.astype(np.float64)
+    x = arrays.real(features)
+    x = np.ascontiguousarray(x).reshape(len(x), -1)
     with np.errstate(over="ignore", invalid="ignore"):
-        squared_norms = np.vecdot(x, x).astype(np.float64)
-        gram = _of_centred(x)
+        gram, squared_norms = _products(x)
+        exponent = 0 if _is_exact(gram, squared_norms, x) else _exponent(x)
+        if exponent:
+            gram, squared_norms = _products(x, exponent)
         if np.trace(gram) <= rounding_of(squared_norms.sum(), x.dtype):
             gram[:] = 0
+        elif not LEAST <= np.ldexp(np.trace(gram), 2 * exponent) <= 1 / LEAST:  # or it is NaN
+            gram[:] = np.nan
+        if exponent:
+            gram, squared_norms = (np.ldexp(part, 2 * exponent) for part in (gram, squared_norms))
     return PackedGram(packed(gram), np.diagonal(gram), squared_norms)
 
 
@@ -71,6 +89,17 @@ def rounding_of(squares, dtype):
         dtype: floating-point type of the terms.
     """
     return _CONSTANT * float(np.finfo(dtype).eps) ** 2 * squares
+
+
+def float32_holds(diagonals):
+    """Return whether float32 holds Gram matrices to its precision, (layers,) bool.
+
+    Args:
+        diagonals: (layers, n) float64 array or tensor of their diagonals.
+    """
+    means = diagonals.mean(-1)
+    # The smallest step of float32 is 2^-149.
+    return ((means >= 2.0**-116) | (means <= 0)) & (diagonals < 2.0**127).all(-1)
 
 
 def double_centred(gram):
@@ -111,8 +140,8 @@ class Grams:
     row_sums: np.ndarray | None = None
 
     def __post_init__(self):
-        if self.n < 4:
-            raise UserError(f"a minibatch has {self.n} examples; the unbiased estimator needs at least 4.")
+        if self.n < FEWEST:
+            raise UserError(f"a minibatch has {self.n} examples; the unbiased estimator needs at least {FEWEST}.")
         if self.row_sums is None:
             object.__setattr__(self, "row_sums", row_sums(self.triangles, self.n))
 
@@ -121,8 +150,10 @@ class Grams:
         """Compute the Grams of a list of activations, (n, ...) per layer.
 
         Raises:
-            UserError: n < 4, or the layers differ in their number of examples.
+            UserError: n < 4, the layers differ in their number of examples, it is no list, or holds what
+                arrays.checked refuses.
         """
+        layers = arrays.checked_layers(layers)
         if len({len(features) for features in layers}) != 1:
             raise UserError(f"layers have {[len(features) for features in layers]} examples; give the same examples.")
         grams = cls.unfilled(len(layers), len(layers[0]))
@@ -158,6 +189,12 @@ class Grams:
         """Grams of a slice of the layers; the arrays are views."""
         return Grams(self.triangles[layers], self.n, self.diagonals[layers], self.row_sums[layers])
 
+    def on_host(self):
+        """Grams of numpy arrays, from tensors on any device."""
+        parts = (self.triangles, self.diagonals, self.row_sums)
+        triangles, diagonals, row_sums = (part.cpu().numpy() if hasattr(part, "cpu") else part for part in parts)
+        return Grams(triangles, self.n, diagonals, row_sums)
+
     def copy(self):
         """Grams with copies of the arrays."""
         return Grams(self.triangles.copy(), self.n, self.diagonals.copy(), self.row_sums.copy())
@@ -175,11 +212,35 @@ def row_sums(triangles, n):
     return sums
 
 
-def _of_centred(x):
-    """Gram matrix of (n, p) features that are centred before the product, (n, n) float64."""
-    gram, each = np.zeros((len(x), len(x))), np.full(len(x), 1 / len(x), x.dtype)
+def _products(x, exponent=0):
+    """Gram matrix of (n, p) features that are centred before the product, and squared norms of the features.
+
+    The features are scaled by 2^-exponent first.
+
+    Returns:
+        ((n, n) float64, (n,) float64)
+    """
+    gram, squared_norms = np.zeros((len(x), len(x))), np.zeros(len(x))
+    each = np.full(len(x), 1 / len(x), x.dtype)
     for start in range(0, x.shape[1], _AT_ONCE):
         part = x[:, start : start + _AT_ONCE]
+        if exponent:
+            part = np.ldexp(part, -exponent)
+        squared_norms += np.vecdot(part, part)
         part = part - each @ part  # numpy's means take longer
         gram += part @ part.T  # numpy calls BLAS syrk for this
-    return double_centred(gram)
+    return double_centred(gram), squared_norms
+
+
+def _is_exact(gram, squared_norms, x):
+    """Whether no product of features was too large or too small for their type, but for negligible ones."""
+    total, variance = squared_norms.sum(), np.trace(gram)
+    least = x.size * float(np.finfo(x.dtype).tiny) * 2.0**30
+    constant = variance <= rounding_of(total, x.dtype)
+    return bool(np.isfinite(variance) and np.isfinite(total) and (total if constant else variance) >= least)
+
+
+def _exponent(x):
+    """The exponent of the power of two by which features are divided so that their largest is near 1."""
+    largest = max(x.max(initial=0), -x.min(initial=0))
+    return int(np.frexp(largest)[1]) if 0 < largest < np.inf else 0

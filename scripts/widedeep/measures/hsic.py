@@ -20,26 +20,43 @@ Equivalently, HSIC_1 is the inner product of the U-centred Gram matrices, divide
 
 import numpy as np
 
+from widedeep.measures import arrays
 from widedeep.measures.gram_matrices import Grams, packed, rounding_of
 from widedeep.runtime.errors import UserError
+
+# Largest difference of a Gram matrix and its transpose, relative to its largest entry: float32 rounding.
+_ASYMMETRY = 1e-5
 
 
 def hsic1(k, l):  # noqa: E741 (the paper's names)
     """Unbiased estimate HSIC_1 from two Gram matrices (Song et al. 2012, equation 5; paper, equation 3).
 
     Args:
-        k, l: (n, n) symmetric Gram matrices, n >= 4; the diagonals are ignored.
+        k, l: (n, n) symmetric real Gram matrices, n >= 4; the diagonals are ignored.
 
     Returns:
         float
 
     Raises:
-        UserError: n < 4, or the shapes differ.
+        UserError: n < 4; the shapes differ; or one is not square, not symmetric, not real, or not finite.
     """
-    k, l = (np.asarray(gram, dtype=np.float64) for gram in (k, l))  # noqa: E741
+    k, l = _checked(k, "k"), _checked(l, "l")  # noqa: E741
     if k.shape != l.shape:
         raise UserError(f"the Gram matrices have shapes {k.shape} and {l.shape}; CKA needs the same examples in both.")
     return float(cross_hsic(Grams(packed(k)[None], len(k)), Grams(packed(l)[None], len(l)))[0, 0])
+
+
+def _checked(gram, name):
+    """Return a Gram matrix as float64."""
+    gram = arrays.checked(gram, name)
+    if gram.ndim != 2 or len(gram) != gram.shape[1] or gram.dtype.kind == "c":
+        raise UserError(f"{name} is {gram.dtype} of shape {gram.shape}; give a real Gram matrix, (n, n), as x @ x.T.")
+    gram = gram.astype(np.float64)
+    if not np.isfinite(gram).all():
+        raise UserError(f"{name} holds NaN or infinity; give a Gram matrix of finite features.")
+    if abs(gram - gram.T).max() > _ASYMMETRY * abs(gram).max():
+        raise UserError(f"{name} is not symmetric; give a Gram matrix, as x @ x.T.")
+    return gram
 
 
 def cross_hsic(first, second):

@@ -1,107 +1,222 @@
-"""Minibatch CKA between all layers of torch networks while they run, in one pass over the data.
+"""Similarity between the layers of torch networks while they run, in one pass over the data.
 
 Within one network, and between two:
 
-    similarity = layer_cka(network, batches)
-    similarity = layer_cka(network, batches, second)
+    found = layer_similarity(network, loader)
+    found = layer_similarity(network, loader, second)
 
 The Gram matrices are computed on the device that runs the network, one layer at a time.
 """
 
-import collections
 import contextlib
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 
-from widedeep.measures import cka, gram_matrices, on_device
-from widedeep.networks import tracing
+from widedeep.measures import batches, gram_matrices, kinds, on_device
+from widedeep.measures.accumulator import Accumulator
+from widedeep.measures.cka import Similarity
+from widedeep.measures.measure import Minibatch
+from widedeep.measures.result import LayerSimilarity
+from widedeep.networks import calls, outputs
 from widedeep.networks.precision import full_float32
 from widedeep.runtime.errors import UserError
 
+_MIXES = (
+    "an example's output depends on the other examples of its minibatch, as in a batch norm without running "
+    "statistics, or where the first axis of the data is not the examples; then the similarity is not that of examples."
+)
+
 
 @full_float32()
-@torch.inference_mode()
-def layer_cka(first, batches, second=None):
-    """Minibatch CKA between all layers of two networks, or of one network with itself (paper, equations 2 and 3).
+@torch.no_grad()
+def layer_similarity(
+    network: torch.nn.Module,
+    data: Iterable | torch.Tensor | np.ndarray | Mapping,
+    second: torch.nn.Module | None = None,
+    *,
+    layers: str | Sequence[str] | None = None,
+    measures: Sequence[str] = ("cka",),
+    device: str | torch.device | None = None,
+    progress: bool = True,
+) -> LayerSimilarity:
+    """Similarity between all layers of two networks, or of one network with itself (paper, equations 1 to 3).
 
     Each layer's output becomes a Gram matrix before the next layer runs. So modules that work in place are read
     correctly, and memory holds the activations of one layer and the Gram matrices of one minibatch.
 
-    A layer is a submodule without submodules whose output is a tensor. A module that runs several times gives a layer
-    each time, named with #2, #3 and so on.
+    A layer is the output of a module: of a tuple, list or dict the first tensor in it. A module that runs several times
+    gives a layer each time, named with #2, #3 and so on. Which axis of an output is the examples is found by two passes
+    of three and of two examples; outputs without such an axis, as a table of positions, are left out.
 
     Args:
-        first, second: torch.nn.Module in evaluation mode, on one device. Second None: the first with itself.
-        batches: iterable of inputs, (n, ...) each with the same n, on that device. Drop an incomplete last batch.
+        network, second: torch.nn.Module in evaluation mode. Second None: the first with itself.
+        data: minibatches, as a DataLoader or any iterable of tensors, arrays, tuples or dicts; the examples are the
+            first axis of the first tensor. Of a tuple, as (images, labels), a network gets the first entry, or as many
+            as its `forward` needs; of a dict the entries that its `forward` names. All examples at once, as one tensor,
+            array, dict or Dataset, are cut into minibatches of 256. An incomplete last minibatch is dropped.
+        layers: pattern or patterns of module names, as `layer*.*`: parts are separated by dots, `*` stands for one part
+            and `**` for any number of them. Also modules that contain others may be chosen, as the blocks of a
+            transformer, whose output is the residual stream. None: all modules in which no other module runs, but
+            those that change only the shape, or nothing as dropout.
+        measures: names of measures (measures/kinds), as `cka`, `rbf_cka`, `procrustes`.
+        device: where to run the networks, which return to their own device at the end; None: where they are.
+        progress: whether to show a bar, if tqdm is installed.
+
+    Returns:
+        LayerSimilarity
+
+    Raises:
+        UserError: there is no minibatch; one has fewer than 4 examples, or not as many as the first; a part of a
+            network is in training mode, scripted or traced; a network does not take the data, or does not run the same
+            layers for every minibatch; a pattern matches no module; a measure is unknown.
+    """
+    patterns = [layers] if isinstance(layers, str) else layers
+    chosen = [kinds.named(name) for name in ([measures] if isinstance(measures, str) else measures)]
+    networks = {"the network": network} if second is None else {"the network": network, "the second network": second}
+    similarity, recorders, n, dropped = Accumulator(chosen), [], 0, 0
+    with contextlib.ExitStack() as stack:
+        runners = [stack.enter_context(_Runner.placed(which, one, device)) for which, one in networks.items()]
+        apart = len({runner.device for runner in runners}) > 1 or [measure.name for measure in chosen] != ["cka"]
+        for batch in _with_progress(batches.batches_of(data), progress):
+            inputs = [runner.inputs(batch) for runner in runners]
+            if dropped or (n and inputs[0].n > n):
+                raise UserError(
+                    f"a minibatch has {dropped or inputs[0].n} examples, the first had {n}; make them equal."
+                )
+            if n and inputs[0].n < n:
+                dropped = inputs[0].n
+                continue
+            n = inputs[0].n
+            recorders = recorders or [
+                _Recorder(runner, given, patterns) for runner, given in zip(runners, inputs, strict=True)
+            ]
+            grams = [recorder.grams(given) for recorder, given in zip(recorders, inputs, strict=True)]
+            seen = [Minibatch(one.on_host() if apart else one) for one in grams]
+            similarity.add(seen[0], seen[-1])
+            # Free the memory before the next forward pass, which needs most of it at its start.
+            del grams, seen
+    results, first, other = similarity.result(), recorders[0].found, recorders[-1].found
+    sides = first.layers, other.layers, first.left_out, other.left_out
+    return LayerSimilarity(results, *sides, similarity.minibatches, n, dropped)
+
+
+def layer_cka(first: torch.nn.Module, batches: Iterable, second: torch.nn.Module | None = None) -> Similarity:
+    """Minibatch CKA between all layers of two networks, or of one network with itself (paper, equations 2 and 3).
+
+    This is `layer_similarity` by CKA alone, without a progress bar.
+
+    Args:
+        first, second, batches: see there.
 
     Returns:
         cka.Similarity with the names of the layers in the order in which they ran
 
     Raises:
-        UserError: there is no batch; a batch has fewer than 4 examples, or not as many as the first; a network is in
-            training mode, or does not run the same layers for every batch.
+        UserError: see there.
     """
-    networks = [first] if second is None else [first, second]
-    if any(network.training for network in networks):
-        raise UserError("a network is in training mode, where batch norms change with each batch; call eval() first.")
-    similarity, recorders = cka.MinibatchCKA(), []
-    for batch in batches:
-        recorders = recorders or [_Recorder(network, batch) for network in networks]
-        grams = [recorder.grams(batch) for recorder in recorders]
-        similarity.add_grams(grams[0], grams[-1])
-        # Free the memory before the next forward pass, which needs most of it at its start.
-        del grams
-    result = similarity.result()
-    return replace(result, names_first=recorders[0].names, names_second=recorders[-1].names)
+    found = layer_similarity(first, batches, second, progress=False)
+    return replace(found.measures["cka"], names_first=found.names_first, names_second=found.names_second)
+
+
+def _with_progress(minibatches, progress):
+    """The minibatches, with a bar where it is asked for and tqdm is installed."""
+    if progress:
+        with contextlib.suppress(ImportError):
+            from tqdm.auto import tqdm
+
+            return tqdm(minibatches, desc="minibatches", unit="")
+    return minibatches
+
+
+class _Runner:
+    """Runs a network on minibatches as users have them.
+
+    Attributes:
+        which: the network's name in messages.
+        network: without wrappers.
+        device: torch.device that its inputs are moved to; None where it has no weights.
+    """
+
+    def __init__(self, which, network, device):
+        self.which, self.network, self.device = which, network, device
+        weights = [tensor.dtype for tensor in network.parameters() if tensor.is_floating_point()]
+        self._dtype = weights[0] if weights else torch.get_default_dtype()
+
+    @classmethod
+    @contextlib.contextmanager
+    def placed(cls, which, network, device):
+        """Yield the _Runner of a network, which is moved to a device until the block ends."""
+        network = calls.unwrapped(network, which)
+        calls.evaluating(network, which)
+        places = {tensor.device for tensor in (*network.parameters(), *network.buffers())}
+        before = next(iter(places)) if places else None
+        if device is None or {torch.device(device)} == places:
+            yield cls(which, network, before)
+            return
+        if len(places) > 1:
+            raise UserError(f"{which} lies on several devices; leave out `device`.")
+        network.to(device)
+        try:
+            yield cls(which, network, torch.device(device))
+        finally:
+            network.to(before)
+
+    def inputs(self, batch):
+        """The batches.Inputs of a minibatch."""
+        return batches.inputs_of(batch, self.network, self.device, self._dtype)
+
+    def run(self, inputs):
+        """What the network returns. Compiled parts run as they were written, so that hooks see their layers."""
+        eager = (
+            torch.compiler.set_stance("force_eager") if calls.is_compiled(self.network) else contextlib.nullcontext()
+        )
+        with eager:
+            return batches.run(self.network, inputs, self.which)
 
 
 class _Recorder:
     """Runs a network and computes the Gram matrices of its layers.
 
     Attributes:
-        names: names of the layers in the order in which they run.
+        found: outputs.Found.
     """
 
-    def __init__(self, network, batch):
-        self.network = network
-        self._names = {module: name for name, module in network.named_modules() if tracing.is_layer(module)}
-        self.names = []
-        self._run(batch[:1], lambda name, _output: self.names.append(name))
-        self._n = len(batch)
+    def __init__(self, runner, inputs, patterns):
+        self._runner, self._n = runner, inputs.n
+        if inputs.n < 4:
+            raise UserError(f"a minibatch has {inputs.n} examples; the unbiased estimator needs at least 4.")
+        self.found = outputs.find(runner.network, lambda part: runner.run(inputs.some(part)), patterns)
+        if self.found.mixes:
+            warnings.warn(f"in {runner.which} {_MIXES}", stacklevel=5)
 
-    def grams(self, batch):
+    def grams(self, inputs):
         """Compute the gram_matrices.Grams of all layers on one minibatch.
 
         Raises:
-            UserError: the batch has another size than the first, or other layers run.
+            UserError: the minibatch has another size than the first, or other layers run.
         """
-        if len(batch) != self._n:
-            raise UserError(f"a batch has {len(batch)} examples, the first had {self._n}; drop incomplete ones.")
-        grams = gram_matrices.Grams.unfilled(len(self.names), self._n, on_device.empty_on(batch.device))
-        expected = iter(enumerate(self.names))
+        names = [layer.name for layer in self.found.layers]
+        grams = gram_matrices.Grams.unfilled(len(names), self._n, on_device.empty_on(inputs.device))
+        expected = iter(enumerate(names))
 
         def keep(name, output):
+            if name in self.found.left_out:
+                return
             place, known = next(expected, (None, None))
             if name != known:
                 raise UserError(f"layer {name} runs where {known} ran in the first batch; CKA needs the same layers.")
-            grams.fill(place, on_device.packed_gram(output))
+            try:
+                features = self.found.places[place].features(output, self._n)
+            except ValueError as error:
+                raise UserError(f"layer {name} returns {error}, unlike in the first batch.") from None
+            grams.fill(place, on_device.packed_gram(features))
 
-        self._run(batch, keep)
+        with calls.watching(self.found.modules, keep):
+            self._runner.run(inputs)
         if missing := next(expected, None):
             raise UserError(f"layer {missing[1]} did not run in one of the batches; CKA needs the same layers.")
         return grams
-
-    def _run(self, batch, callback):
-        """Run one forward pass; call callback(name, output) for each layer as soon as it has run."""
-        calls = collections.Counter()
-
-        def call(module, _inputs, output):
-            if isinstance(output, torch.Tensor):
-                calls[module] += 1
-                callback(self._names[module] + (f"#{calls[module]}" if calls[module] > 1 else ""), output)
-
-        with contextlib.ExitStack() as hooks:
-            for module in self._names:
-                hooks.callback(module.register_forward_hook(call).remove)
-            self.network(batch)

@@ -1,6 +1,7 @@
 """Gram matrices and first components in torch, on the device that holds the features."""
 
 import functools
+import math
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from widedeep.networks.precision import full_products
 _SQUARINGS = 12
 # Largest relative residual |Kv - lambda v| / lambda of an accepted first component.
 _RESIDUAL = 1e-8
+# The exponents of the powers of two that scale features stay within this range, far from the type's own.
+_REACH = {torch.float32: 100, torch.float64: 900}
 # Matrix entries squared at once, 34 MB in float64: limits the memory.
 _SQUARED_AT_ONCE = 1 << 22
 # Most examples of a minibatch for which squaring is faster than Lanczos' method on the CPU: measured, twice as fast at
@@ -40,10 +43,12 @@ def empty_on(device):
 def started_gram(output):
     """Compute what `on_host` needs of one layer's output, (n, ...), on the device that holds it.
 
-    On the CPU this is the whole Gram matrix. Elsewhere it is a few kernels that nobody waits for.
+    On the CPU this is the whole Gram matrix. Elsewhere it is a few kernels that nobody waits for, of float32 features.
     """
     features = tracing.features(output)
-    return products(features) if computes_apart(features.device) else gram_matrices.packed_gram(features.numpy())
+    if computes_apart(features.device):
+        return products(features.float())
+    return gram_matrices.packed_gram(features.numpy())
 
 
 def packed_gram(output):
@@ -52,49 +57,89 @@ def packed_gram(output):
     Its arrays are numpy arrays on the CPU, and tensors elsewhere: nothing is read back from the device.
     """
     features = tracing.features(output)
-    return (
-        packed_gram_on_device(features)
-        if computes_apart(features.device)
-        else gram_matrices.packed_gram(features.numpy())
-    )
+    if computes_apart(features.device):
+        return packed_gram_on_device(features)
+    return gram_matrices.packed_gram(features.numpy())
 
 
 def packed_gram_on_device(features):
-    """gram_matrices.packed_gram in torch, for float32 (n, p) features on any device; see `products`."""
+    """gram_matrices.packed_gram in torch, for float32 or float64 (n, p) features on any device; see `products`."""
     matrices, squared_norms = _centred(*(part[None] for part in products(features)))
     n = matrices.shape[1]
     triangle = matrices[0].flatten()[_flat_triangle(n, matrices.device)]
     return gram_matrices.PackedGram(triangle, matrices[0].diagonal(), squared_norms[0])
 
 
+def gram(features):
+    """Compute the Gram matrix of centred features in torch, on any device.
+
+    Args:
+        features: (n, p) float32 or float64; they are overwritten, since they can be too many for a copy.
+
+    Returns:
+        (n, n) float64; zero or NaN where that of gram_matrices.packed_gram is
+    """
+    scale = _scale(features)
+    matrices, _ = _centred(*(part[None] for part in _products_of_scaled(features.mul_(scale), scale)))
+    return matrices[0]
+
+
 def products(features):
     """Compute what `on_host` needs of one layer in a few kernels, and wait for none.
 
-    Features are always centred before the product. Checking first whether they need it would make the host wait.
+    Features are always scaled and centred before the product. Checking first whether they need it would make the host
+    wait.
 
     Args:
-        features: (n, p) float32.
+        features: (n, p) float32 or float64.
 
     Returns:
-        ((n, n) float32 products of the centred features, (n,) float32 squared norms of the features as they are)
+        ((n, n) products of the scaled and centred features, (n,) squared norms of the scaled features, () the scale),
+        all of the features' type
     """
-    squared_norms = features.square().sum(dim=1)
-    centred = features - features.mean(dim=0)
+    scale = _scale(features)
+    return _products_of_scaled(features * scale, scale)
+
+
+def _scale(features):
+    """A power of two that brings the largest feature near 1, so that no product over- or underflows, () tensor."""
+    reach = _REACH[features.dtype]
+    # The one norm that does not square.
+    largest = torch.linalg.vector_norm(features, torch.inf) if features.numel() else features.new_ones(())
+    largest = largest.where(largest.isfinite(), 1).clamp(2.0**-reach, 2.0**reach)
+    return largest.log2().floor().neg().exp2()
+
+
+def _products_of_scaled(features, scale):
+    """The results of `products`, from features that it scaled; they are overwritten."""
+    squared_norms = torch.linalg.vector_norm(features, dim=1).square()
+    features -= features.mean(dim=0)
     with full_products():
-        return centred @ centred.T, squared_norms
+        return features @ features.T, squared_norms, scale
 
 
-def _centred(matrices, squared_norms):
-    """Gram matrices of several layers in float64, from `products` stacked: (layers, n, n) and (layers, n)."""
+def _centred(matrices, squared_norms, scales):
+    """Gram matrices of several layers in float64, from `products` stacked: (layers, n, n), (layers, n) and (layers,).
+
+    Returns:
+        (matrices, squared norms) of the features as they are; see gram_matrices.packed_gram for what is zero or NaN
+    """
     # mps has no float64, so its small matrices move to the host.
     wide = matrices.device if matrices.device.type != "mps" else torch.device("cpu")
-    matrices, squared_norms = matrices.to(wide).double(), squared_norms.to(wide).double()
+    precision = np.float32 if matrices.dtype == torch.float32 else np.float64
+    matrices, squared_norms, scales = (part.to(wide).double() for part in (matrices, squared_norms, scales))
     # Removes the rounding error of the mean.
     means = matrices.mean(dim=1)
     matrices -= means[:, None, :]
     matrices -= (means - means.mean(dim=1, keepdim=True))[:, :, None]
-    nothing = _diagonals(matrices).sum(dim=1) <= gram_matrices.rounding_of(squared_norms.sum(dim=1), np.float32)
-    return matrices.masked_fill_(nothing[:, None, None], 0), squared_norms
+    variances = _diagonals(matrices).sum(dim=1)
+    nothing = variances <= gram_matrices.rounding_of(squared_norms.sum(dim=1), precision)
+    exponents = variances.log2() - 2 * scales.log2()
+    # `not <=` is true for NaN too.
+    out_of_range = ~(exponents.abs() <= -math.log2(gram_matrices.LEAST))
+    matrices *= scales[:, None, None] ** -2
+    matrices.masked_fill_(out_of_range[:, None, None], torch.nan).masked_fill_(nothing[:, None, None], 0)
+    return matrices, squared_norms * scales[:, None] ** -2
 
 
 @functools.cache
@@ -145,6 +190,8 @@ def _copied(products_of_layers):
         triangles = matrices.flatten(1)[:, _flat_triangle(n, matrices.device)]
         parts.append((triangles, _diagonals(matrices).clone(), squared_norms))
     triangles, diagonals, squared_norms = map(torch.cat, zip(*parts, strict=True))
+    lost = ~gram_matrices.float32_holds(diagonals)[:, None]
+    triangles, diagonals = triangles.masked_fill(lost, torch.nan), diagonals.masked_fill(lost, torch.nan)
     squared = _stay_on(triangles.device) or n <= _SQUARED_ON_CPU
     scores = first_scores_on_device(triangles, diagonals).float().cpu().numpy() if squared else [None] * len(triangles)
     columns = (part.cpu().numpy() for part in (triangles.float(), diagonals.float(), squared_norms))

@@ -5,13 +5,13 @@ and multiplied while it is in the cache. Whole triangles in float64, with and wi
 times the memory, and each step would have to go through that memory once more.
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from widedeep.measures import deflation
 from widedeep.measures.gram_matrices import Grams
-from widedeep.measures.measure import Minibatch
 
 # Bytes of a block in float64. Both blocks, with and without first components, fit the cache that cores share.
 BLOCK = 2 << 20
@@ -40,7 +40,7 @@ class Stack:
         self._rooms = np.empty((2, max(block.stop - block.start for block, _ in self._blocks), layers))
 
     def minibatch(self):
-        """Return the measure.Minibatch of what the arrays hold; it is valid until they change."""
+        """Return the StackedMinibatch of what the arrays hold; it is valid until they change."""
         row_sums, norms, products = self._multiplied()
         diagonals, deflated_sums, nothing = deflation.deflated_rows(self.diagonals, row_sums, self.scores)
         # Only rounding errors are left of these layers.
@@ -50,7 +50,7 @@ class Stack:
         whole = slice(0, len(self.scores))
         plain = StackedGrams(self, 0, whole, (self.diagonals, row_sums, norms[0]), products)
         deflated = StackedGrams(self, 1, whole, (diagonals, deflated_sums, norms[1]), products)
-        return Minibatch(plain, deflated, deflation.unit_vectors(self.scores))
+        return StackedMinibatch(plain, deflated, deflation.unit_vectors(self.scores))
 
     def _multiplied(self):
         """Go through all entries once.
@@ -119,6 +119,15 @@ class StackedGrams:
         if self._index:
             deflation.deflate(grams, self._stack.scores[self._layers])
         return grams
+
+
+@dataclass(frozen=True)
+class StackedMinibatch:
+    """What measure.Minibatch has, of a Stack: `plain` and `deflated` are StackedGrams."""
+
+    plain: StackedGrams
+    deflated: StackedGrams
+    vectors: np.ndarray
 
 
 def _key(first, second):

@@ -22,3 +22,18 @@ class LayerInfo:
     stage: int
     block: int
     shape: tuple
+
+
+@dataclass(frozen=True)
+class LayerOutput:
+    """One layer of any torch network, as results of `layer_similarity` describe it.
+
+    Attributes:
+        name: of the module, as `layer1.0.conv1`; a further call of a module has #2, #3 and so on.
+        kind: class of the module, as `Conv2d`.
+        shape: of its output for one example.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import math
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 
 from widedeep.networks.layers import LayerInfo
 from widedeep.networks.modules import Add
+from widedeep.networks.precision import widest
 from widedeep.runtime.errors import UserError
 
 _KINDS = {
@@ -142,16 +144,32 @@ def described(network, layers, image_shape, device):
 
 
 def features(output):
-    """Return a layer's output as float32 (n, p), its features in the order of memory, so that nothing is copied.
+    """Return a layer's output as (n, p) real numbers, its features in the order of memory, so that nothing is copied.
 
-    Neither CKA nor the values of a component depend on the order of features.
+    Neither CKA nor the values of a component depend on the order of features. float32 and float64 stay, narrower types
+    become float32, integers and booleans float64 (float32 on mps, which has no wider type). Real and imaginary parts
+    of complex numbers become separate features, so that the Gram matrix is Re(X X^H).
 
     Args:
         output: tensor (n, ...).
+
+    Raises:
+        UserError: the tensor is nested: its examples differ in their number of features.
     """
+    if output.is_nested:
+        raise UserError(
+            f"a layer returns a nested tensor of {output.size(0)} examples, which may differ in shape; pad them."
+        )
+    if output.layout != torch.strided:
+        output = output.to_dense()
+    if output.is_complex():
+        output = torch.view_as_real(output.resolve_conj())
     if output.ndim == 4 and not output.is_contiguous():  # channels_last
         output = output.permute(0, 2, 3, 1)
-    return output.reshape(len(output), -1).float()
+    output = output.resolve_neg().reshape(len(output), math.prod(output.shape[1:]))
+    if output.dtype == torch.float64:
+        return output
+    return output.float() if output.is_floating_point() else output.to(widest(output.device))
 
 
 def _number(name, part):

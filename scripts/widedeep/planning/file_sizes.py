@@ -8,8 +8,11 @@ from widedeep.formats.dump_options import gram_bytes, raw_bytes
 # part of each kind of file, and the strings of a layer (name, kind, reason).
 _LAYER_GROUP = 1600
 _CHUNKED_DATASET = 260
-_DUMP_FILE, _COMPONENTS_FILE, _PREDICTIONS_FILE, _COMPARISON_GROUP = 6500, 6150, 6740, 14500
-_NAME_IN_COMPONENTS, _LAYER_IN_COMPARISON = 56, 136
+_DUMP_FILE, _COMPONENTS_FILE, _PREDICTIONS_FILE = 6500, 6150, 6740
+_NAME_IN_COMPONENTS = 56
+# Of a comparison: what does not depend on its measures, and what each of them adds.
+_COMPARISON, _COMPARISON_OF_MEASURE = 6250, 2050
+_COMPARED_LAYER, _COMPARED_LAYER_OF_MEASURE = 126, 30
 
 
 def dump(size, form, minibatches, batch_size):
@@ -45,13 +48,15 @@ def predictions(images):
     return images.test_examples * (4 * images.classes + 8) + _PREDICTIONS_FILE
 
 
-def comparison(first, second):
-    """Bytes of one comparison of two networks in a cka.h5 or in a file of pairs.
+def comparison(first, second, measures=3):
+    """Bytes of one comparison of two networks in a file of similarities.
 
     Args:
         first, second: numbers of layers of both networks.
+        measures: number of measures; 3 in a cka.h5 and in a file of pairs.
     """
-    return 24 * first * second + _LAYER_IN_COMPARISON * (first + second) + _COMPARISON_GROUP
+    layers = (_COMPARED_LAYER + _COMPARED_LAYER_OF_MEASURE * measures) * (first + second)
+    return 8 * measures * first * second + layers + _COMPARISON + _COMPARISON_OF_MEASURE * measures
 
 
 def _chunk_index(axes, chunks):

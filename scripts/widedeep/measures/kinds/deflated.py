@@ -7,9 +7,14 @@ from widedeep.measures.measure import Measure
 MEASURE = Measure(
     name="deflated",
     title="CKA without first component",
+    formula="CKA of K - λ u u' and L - μ v v', with the largest eigenvalues λ, μ and their unit eigenvectors u, v",
     source="paper, section 5.1 and figure 3",
     invariances=frozenset({"shift", "scale", "rotation"}),
-    cross=lambda first, second: cross_hsic(first.deflated, second.deflated),
-    own=lambda layers: self_hsic(layers.deflated),
+    undefined="constant, or of a single component, in each minibatch; or not finite",
+    layer_cost="the first eigenvector of an n x n matrix",
+    pair_cost="n²/2 multiplications",
+    of=lambda minibatch: minibatch.deflated,
+    cross=cross_hsic,
+    own=self_hsic,
     finish=ratio,
 )
