@@ -18,10 +18,12 @@ person labelled by eye (docs/method.md).
     (10, 30, 0.5, True)
 """
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from widedeep.runtime.errors import UserError
 
@@ -56,7 +58,7 @@ class Block:
     is_block: bool
 
 
-def find_block(cka, blocks):
+def find_block(cka: ArrayLike, blocks: Sequence[Hashable] | np.ndarray) -> Block | None:
     """Find the block structure in a heatmap of CKA.
 
     With S = 1 - 2/pi arccos(clip(CKA, 0, 0.98)), the contrast of a range of L layers is c = inside - outside, where

@@ -25,9 +25,11 @@ All pairs of layers of two networks, one minibatch at a time:
 """
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from widedeep.measures import arrays
 from widedeep.measures.gram_matrices import FEWEST, Grams
@@ -45,7 +47,7 @@ NOT_FINITE = (
 )
 
 
-def cka(x, y, batch_size=None):
+def cka(x: ArrayLike, y: ArrayLike, batch_size: int | None = None) -> float:
     """Minibatch CKA between two layers, with the unbiased HSIC (paper, equations 2 and 3).
 
     Args:
@@ -97,11 +99,11 @@ class Similarity:
     """
 
     values: np.ndarray
-    undefined_first: list
-    undefined_second: list
+    undefined_first: list[str]
+    undefined_second: list[str]
     minibatches: int
-    names_first: list | None = None
-    names_second: list | None = None
+    names_first: list[str] | None = None
+    names_second: list[str] | None = None
 
 
 @dataclass
@@ -119,7 +121,7 @@ class MinibatchCKA:
     _first: np.ndarray = field(default=0.0, repr=False)
     _second: np.ndarray = field(default=0.0, repr=False)
 
-    def add(self, first, second=None):
+    def add(self, first: Sequence[ArrayLike], second: Sequence[ArrayLike] | None = None) -> None:
         """Add one minibatch.
 
         Args:
@@ -154,7 +156,7 @@ class MinibatchCKA:
         if minibatch != self._first_minibatch:
             raise UserError(f"a minibatch has {minibatch}, the first had {self._first_minibatch}; give the same.")
 
-    def result(self):
+    def result(self) -> Similarity:
         """Return the Similarity over all minibatches so far.
 
         Raises:
