@@ -90,14 +90,23 @@ def deflated_rows(diagonals, row_sums, scores):
 
 
 def first_eigenpair(matrix):
-    """Largest eigenvalue and its unit eigenvector of a symmetric positive semidefinite matrix, by Lanczos' method."""
-    # The import takes a third of a second, and most programs that import this module do not get here.
-    from scipy.sparse.linalg import ArpackError, eigsh
+    """Largest eigenvalue and its unit eigenvector of a symmetric positive semidefinite matrix.
 
+    By Lanczos' method with scipy; numpy alone computes all eigenvalues.
+    """
+    try:
+        # The import takes a third of a second, and most programs that import this module do not get here.
+        from scipy.sparse.linalg import ArpackError, eigsh
+    except ModuleNotFoundError:
+        return _largest(np.linalg.eigh(matrix))
     try:
         # With a fixed start the same dump gives the same bits.
         start = np.random.default_rng(0).standard_normal(len(matrix))
-        eigenvalues, vectors = eigsh(matrix, k=1, which="LA", v0=start)
+        return _largest(eigsh(matrix, k=1, which="LA", v0=start))
     except ArpackError:  # eigenvalues too close for Lanczos' method
-        eigenvalues, vectors = np.linalg.eigh(matrix)
+        return _largest(np.linalg.eigh(matrix))
+
+
+def _largest(ascending):
+    eigenvalues, vectors = ascending
     return eigenvalues[-1], vectors[:, -1]
