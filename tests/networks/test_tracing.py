@@ -40,16 +40,22 @@ class Unused(nn.Module):
         return self.body(x)
 
 
-class Recurrent(nn.Module):
-    """Reads an image row by row; nn.LSTM returns a tuple."""
+class Words(nn.Module):
+    def forward(self, x):
+        return str(x.shape)
+
+
+class Tells(nn.Module):
+    """Has a module that returns no tensor."""
 
     def __init__(self):
         super().__init__()
-        self.lstm = nn.LSTM(8, 5, batch_first=True)
-        self.logits = nn.Linear(5, 3)
+        self.body, self.words = nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), Words()
 
     def forward(self, x):
-        return self.logits(self.lstm(x[:, 0])[0][:, -1])
+        found = self.body(x)
+        self.words(found)
+        return found
 
 
 class RowsFirst(nn.Module):
@@ -77,7 +83,7 @@ class Backwards(nn.Module):
 REFUSED = [
     (SharedRelu, "module relu .* 2 times"),
     (Unused, "module auxiliary .* 0 times"),
-    (Recurrent, "module lstm .*tuple"),
+    (Tells, "module words .*str"),
     (RowsFirst, r"module rows .*\(8, 2, 5\)"),
     (Backwards, "module hidden .*logits"),
 ]
@@ -169,3 +175,36 @@ def test_features_are_not_copied_and_may_be_none():
         assert tracing.features(held).data_ptr() == held.data_ptr()
     assert tracing.features(torch.ones(4, 0)).shape == (4, 0)
     assert tracing.features(torch.ones(4)).shape == (4, 1)
+
+
+class Attends(nn.Module):
+    """Attention over the rows of an image, whose projection never runs, a recurrence, and a normalised weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.stage1 = nn.Module()
+        self.stage1.block1 = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.lstm = nn.LSTM(8, 5, batch_first=True)
+        self.dense = nn.utils.parametrizations.weight_norm(nn.Linear(40, 6))
+        self.logits = nn.Linear(6, 3)
+
+    def forward(self, x):
+        rows = x[:, 0]
+        found, _ = self.lstm(self.stage1.block1(rows, rows, rows)[0])
+        return self.logits(self.dense(found.flatten(1)))
+
+
+def test_attention_recurrences_and_modules_with_parametrized_weights_are_layers_of_a_family(tmp_path):
+    made = Attends().eval()
+    layers = tracing.layers_of(made)
+    assert [(layer.name, layer.stage, layer.block) for layer in layers] == [
+        ("stage1.block1", 1, 1),
+        ("lstm", 0, 0),
+        ("dense", 0, 0),
+        ("logits", 0, 0),
+    ]
+    dump(made, layers, tmp_path / "a.h5")
+    with dumps.Dump(tmp_path / "a.h5") as written:
+        assert [layer.shape for layer in written.layers] == [(8, 8), (8, 5), (6,), (3,)]
+    found = first_components.first_components(made, layers, small.split().images, 16, small.CPU)
+    assert np.isfinite(found.share).all()

@@ -76,6 +76,8 @@ def layer_similarity(
     """
     patterns = [layers] if isinstance(layers, str) else layers
     chosen = [kinds.named(name) for name in ([measures] if isinstance(measures, str) else measures)]
+    if not chosen:
+        raise UserError("measures names no measure; name one, as 'cka'.")
     networks = {"the network": network} if second is None else {"the network": network, "the second network": second}
     similarity, recorders, n, dropped = Accumulator(chosen), [], 0, 0
     with contextlib.ExitStack() as stack:
@@ -91,9 +93,10 @@ def layer_similarity(
                 dropped = inputs[0].n
                 continue
             n = inputs[0].n
-            recorders = recorders or [
-                _Recorder(runner, given, patterns) for runner, given in zip(runners, inputs, strict=True)
-            ]
+            if not recorders:
+                recorders = [_Recorder(*given, patterns) for given in zip(runners, inputs, strict=True)]
+                for mixing in (recorder for recorder in recorders if recorder.found.mixes):
+                    warnings.warn(f"in {mixing.which} {_MIXES}", stacklevel=4)  # at the caller, behind two decorators
             grams = [recorder.grams(given) for recorder, given in zip(recorders, inputs, strict=True)]
             seen = [Minibatch(one.on_host() if apart else one) for one in grams]
             similarity.add(seen[0], seen[-1])
@@ -182,16 +185,15 @@ class _Recorder:
     """Runs a network and computes the Gram matrices of its layers.
 
     Attributes:
+        which: the network's name in messages.
         found: outputs.Found.
     """
 
     def __init__(self, runner, inputs, patterns):
-        self._runner, self._n = runner, inputs.n
+        self._runner, self._n, self.which = runner, inputs.n, runner.which
         if inputs.n < 4:
             raise UserError(f"a minibatch has {inputs.n} examples; the unbiased estimator needs at least 4.")
         self.found = outputs.find(runner.network, lambda part: runner.run(inputs.some(part)), patterns)
-        if self.found.mixes:
-            warnings.warn(f"in {runner.which} {_MIXES}", stacklevel=5)
 
     def grams(self, inputs):
         """Compute the gram_matrices.Grams of all layers on one minibatch.

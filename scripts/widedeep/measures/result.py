@@ -125,7 +125,7 @@ class LayerSimilarity:
             UserError: the file is missing, or none that `save` wrote.
         """
         try:
-            with files.explaining_os_errors(path), np.load(path, allow_pickle=False) as file:
+            with np.load(path, allow_pickle=False) as file:
                 said = json.loads(str(file["said"]))
                 if said["kind"] != _KIND:
                     raise ValueError(said["kind"])
@@ -140,9 +140,9 @@ class LayerSimilarity:
             )
             sizes = said["minibatches"], said["batch_size"], said["dropped"]
             return cls(measures, first, second, said["left_out"], said["left_out_second"], *sizes)
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            if isinstance(error, UserError):
-                raise
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        except (ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(
                 f"{path}: is no file that LayerSimilarity.save wrote; compute the similarity again."
             ) from error

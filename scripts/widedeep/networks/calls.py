@@ -97,6 +97,8 @@ def trace(names, run):
     calls, running = {}, []
 
     def begin(module, _inputs):
+        if running:
+            running[-1][1] = True
         running.append([module, False])
 
     def end(name, output):
@@ -105,8 +107,6 @@ def trace(names, run):
         while running[-1][0] is not modules[module]:
             running.pop()
         _, has_calls = running.pop()
-        if running:
-            running[-1][1] = True
         kind = type(modules[module])
         leaf = not (has_calls or is_unchanging(modules[module]) or issubclass(kind, nn.Sequential))
         calls[name] = Call(name, module, kind.__name__, leaf, *_described(output))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
+from widedeep.networks import calls
 from widedeep.networks.layers import LayerInfo
 from widedeep.networks.modules import Add
 from widedeep.networks.precision import widest
@@ -21,8 +23,8 @@ _KINDS = {
     nn.AdaptiveAvgPool2d: "pool",
     nn.MaxPool2d: "pool",
 }
-# Modules that change nothing in evaluation mode, or only the shape.
-_NO_LAYERS = (nn.Identity, nn.Dropout, nn.Flatten)
+# Modules that compute with the weights of submodules which do not run themselves.
+_WHOLE = (nn.MultiheadAttention,)
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,23 @@ def layers_of(network):
     The order is right for networks that have a module for each operation, defined in the order in which they run;
     `described` refuses other networks.
     """
-    return [
-        Layer(name, _kind(name, module), _number(name, "stage"), _number(name, "block"), module)
-        for name, module in network.named_modules()
-        if is_layer(module)
-    ]
+    layers, parts = [], set()
+    for name, module in network.named_modules():
+        if module not in parts and is_layer(module):
+            layers.append(Layer(name, _kind(name, module), _number(name, "stage"), _number(name, "block"), module))
+            parts.update(module.modules())
+    return layers
 
 
 def is_layer(module):
-    """Return whether a module is a layer: it has no submodules, and changes more than the shape."""
-    return not (list(module.children()) or isinstance(module, (*_NO_LAYERS, nn.Sequential)))
+    """Return whether a module is a layer: no submodule of it runs, and it changes more than the shape.
+
+    Submodules that compute a weight of it, as of nn.utils.parametrizations, do not count.
+    """
+    if isinstance(module, _WHOLE):
+        return True
+    parts = [part for part in module.children() if not isinstance(part, nn.ModuleDict) or not is_parametrized(module)]
+    return not (parts or calls.is_unchanging(module) or isinstance(module, nn.Sequential))
 
 
 def _kind(name, module):
@@ -69,7 +78,7 @@ def _kind(name, module):
 
 @contextlib.contextmanager
 def watching(layers, callback):
-    """Call `callback(index, output)` with the output of every layer, while the block runs.
+    """Call `callback(index, output)` with the output of every layer, while the block runs: of several the first tensor.
 
     If the callback stores nothing, only one layer's output is in memory at a time.
 
@@ -80,7 +89,8 @@ def watching(layers, callback):
 
     def hook(index):
         def call(_module, _inputs, output):
-            callback(index, output)
+            tensor = calls.first_tensor(output)
+            callback(index, output if tensor is None else tensor)
 
         return call
 
