@@ -107,9 +107,9 @@ def installed(wheel, tmp_path_factory):
     return python
 
 
-def in_environment(python, program, status=0):
+def in_environment(python, program, status=0, cwd=None):
     """Run a program in the fresh environment. Returns what it printed, or its last line of errors."""
-    done = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True, env=ENVIRONMENT)
+    done = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True, env=ENVIRONMENT, cwd=cwd)
     assert done.returncode == status, done.stderr
     return done.stdout if status == 0 else done.stderr.splitlines()[-1]
 
@@ -177,17 +177,25 @@ of_loader = layer_similarity(network, torch.utils.data.DataLoader(x, batch_size=
 assert np.array_equal(of_loader.values, of_batches.values)
 with torch.no_grad():
     assert np.isclose(of_batches.values[0, 2], cka(network[0](x), network(x), batch_size=32), atol=1e-6)
+of_loader.save("found.npz")
+assert np.array_equal(of_loader.load("found.npz").values, of_loader.values)
 heavy = {"h5py", "matplotlib", "pandas", "pydantic", "safetensors", "scipy", "seaborn", "sklearn", "torchvision"}
 print("site-packages" in widedeep.__file__, of_batches.names_first, sorted(heavy & {*sys.modules}))
+import matplotlib
+matplotlib.use("Agg")
+of_loader.plot()
+of_loader.to_frame()
+print(sorted(heavy & {*sys.modules}))
 """
 
 
-def test_torch_is_enough_for_networks(installed):
-    """It is that of the environment of this test, found by a path file, since a download would take minutes."""
+def test_the_extras_are_enough_for_networks(installed, tmp_path):
+    """Torch is that of the environment of this test, found by a path file, since a download would take minutes."""
     (site,) = installed.parents[1].glob("lib/python*/site-packages")
     path_file = site / "torch.pth"
     path_file.write_text(sysconfig.get_path("purelib") + "\n")
     try:
-        assert in_environment(installed, NETWORK) == "True ['0', '1', '2'] []\n"
+        printed = in_environment(installed, NETWORK, cwd=tmp_path)
+        assert printed == "True ['0', '1', '2'] []\n['matplotlib', 'pandas']\n"
     finally:
         path_file.unlink()
