@@ -59,6 +59,7 @@ def test_the_text_has_the_numbers_of_modules_in_place(run):
     right, copied, kept = (line.split()[-1] for line in printed if line)
     assert right == copied
     assert run.cells[number + 1].source == f"The value is {right}. The hook that only keeps the output says {kept}."
+    assert f"is {right}, where a hook that keeps outputs says {kept} " in Path("README.md").read_text()
 
 
 def test_an_undefined_layer_is_shown_with_its_reason(run):
