@@ -203,8 +203,8 @@ class _Recorder:
         except UserError as error:
             self._runner.run(inputs)  # where it fails as well, it tells of what the user gave
             raise UserError(
-                f"{self.which} takes {inputs.n} examples and not {some.n}: passes of three and of two show which axis of "
-                "an output is the examples; let it take any number."
+                f"{self.which} takes {inputs.n} examples and not {some.n}: passes of three and of two show which axis "
+                "of an output is the examples; let it take any number."
             ) from error
 
     def grams(self, inputs):
