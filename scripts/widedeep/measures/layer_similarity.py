@@ -77,7 +77,7 @@ def layer_similarity(
     patterns = [layers] if isinstance(layers, str) else layers
     chosen = [kinds.named(name) for name in ([measures] if isinstance(measures, str) else measures)]
     if not chosen:
-        raise UserError("measures names no measure; name one, as 'cka'.")
+        raise UserError("measures: names none; give at least one, as 'cka'.")
     networks = {"the network": network} if second is None else {"the network": network, "the second network": second}
     similarity, recorders, n, dropped = Accumulator(chosen), [], 0, 0
     with contextlib.ExitStack() as stack:
