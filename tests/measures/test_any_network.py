@@ -296,7 +296,7 @@ class OfTwelve(nn.Module):
         (lambda: similarity(network(), data(), layers=["0", "7"]), "'7' matches no module"),
         (lambda: similarity(lambda x: x, data()), r"function.*torch\.nn\.Module"),
         (lambda: similarity(network(), None), "data is a NoneType"),
-        (lambda: similarity(network(), data(), measures=()), "names no measure"),
+        (lambda: similarity(network(), data(), measures=()), "measures: names none"),
     ],
 )
 def test_what_is_refused_is_named(call, words):
