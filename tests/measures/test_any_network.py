@@ -271,6 +271,15 @@ def test_a_network_that_mixes_examples_is_told():
         similarity(network(), data())
 
 
+class OfTwelve(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Linear(20, 4)
+
+    def forward(self, x):
+        return self.dense(x) + torch.zeros(12, 4)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -280,13 +289,14 @@ def test_a_network_that_mixes_examples_is_told():
         (lambda: similarity(network(), [*data(), *data(1, 9), *data()]), r"\b9 examples.*\b12\b"),
         (lambda: similarity(network(_1=lambda part: part.train()), data()), r"training mode \(1\).*eval\(\)"),
         (lambda: similarity(network(), data(), network().train()), "the second network is in training mode"),
-        (lambda: similarity(network(), data(features=7)), r"does not take.*\(3, 7\) float32.*RuntimeError"),
+        (lambda: similarity(network(), data(features=7)), r"does not take.*\(12, 7\) float32.*RuntimeError"),
+        (lambda: similarity(OfTwelve().eval(), data()), "takes 12 examples and not 3"),
         (lambda: similarity(network(), data(), measures=("svca",)), "measure 'svca' is unknown"),
         (lambda: similarity(network(), data(), layers="conv*"), r"'conv\*' matches no module"),
         (lambda: similarity(network(), data(), layers=["0", "7"]), "'7' matches no module"),
         (lambda: similarity(lambda x: x, data()), r"function.*torch\.nn\.Module"),
         (lambda: similarity(network(), None), "data is a NoneType"),
-        (lambda: similarity(network(), data(), measures=()), "names no measure"),
+        (lambda: similarity(network(), data(), measures=()), "measures: names none"),
     ],
 )
 def test_what_is_refused_is_named(call, words):

@@ -77,7 +77,7 @@ def layer_similarity(
     patterns = [layers] if isinstance(layers, str) else layers
     chosen = [kinds.named(name) for name in ([measures] if isinstance(measures, str) else measures)]
     if not chosen:
-        raise UserError("measures names no measure; name one, as 'cka'.")
+        raise UserError("measures: names none; give at least one, as 'cka'.")
     networks = {"the network": network} if second is None else {"the network": network, "the second network": second}
     similarity, recorders, n, dropped = Accumulator(chosen), [], 0, 0
     with contextlib.ExitStack() as stack:
@@ -193,7 +193,19 @@ class _Recorder:
         self._runner, self._n, self.which = runner, inputs.n, runner.which
         if inputs.n < 4:
             raise UserError(f"a minibatch has {inputs.n} examples; the unbiased estimator needs at least 4.")
-        self.found = outputs.find(runner.network, lambda part: runner.run(inputs.some(part)), patterns)
+        self.found = outputs.find(runner.network, lambda part: self._run_some(inputs, part), patterns)
+
+    def _run_some(self, inputs, part):
+        """What the network returns for a slice of the examples."""
+        some = inputs.some(part)
+        try:
+            return self._runner.run(some)
+        except UserError as error:
+            self._runner.run(inputs)  # where it fails as well, it tells of what the user gave
+            raise UserError(
+                f"{self.which} takes {inputs.n} examples and not {some.n}: passes of three and of two show which axis "
+                "of an output is the examples; let it take any number."
+            ) from error
 
     def grams(self, inputs):
         """Compute the gram_matrices.Grams of all layers on one minibatch.

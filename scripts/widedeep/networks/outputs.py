@@ -5,6 +5,7 @@ Two passes of three and of two examples show both, so that nothing is assumed of
 
 import difflib
 import fnmatch
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -89,7 +90,8 @@ def find(network, run, patterns=None):
     more, returned = calls.trace(names, lambda: run(_MORE))
     fewer, returned_fewer = calls.trace(names, lambda: run(_FEWER))
     if list(more) != list(fewer):
-        raise UserError("the network runs other layers for 3 examples than for 2; a layer must run for each number.")
+        other = next(a or b for a, b in itertools.zip_longest(more, fewer) if a != b)
+        raise UserError(f"{other}: does not run for 2 examples as it does for 3; a layer must run for any number.")
     wanted = _wanted(names, more, patterns)
     places = {name: _place(more[name], fewer[name]) for name in wanted}
     merged = [name for name, place in places.items() if isinstance(place, Place) and place.rows > 1]
