@@ -13,6 +13,7 @@ import yaml
 import widedeep
 
 NAMES = {
+    "LayerSimilarity": "widedeep.measures.result",
     "MinibatchCKA": "widedeep.measures.cka",
     "cka": "widedeep.measures.cka",
     "find_block": "widedeep.analysis.block_structure",

@@ -9,7 +9,8 @@ For layers as arrays, numpy is enough:
 For networks, with torch:
 
     layer_similarity    similarity between all layers of any torch network, or of two
-    layer_cka           the same for batches of tensors and CKA alone
+    layer_cka           the same by CKA alone
+    LayerSimilarity     the result; it also reads what a result wrote
 
 Each is imported when it is asked for, so that `import widedeep` loads neither numpy nor torch.
 
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 
 # The module of each name; __init__.pyi tells type checkers the same.
 _MODULES = {
+    "LayerSimilarity": "widedeep.measures.result",
     "MinibatchCKA": "widedeep.measures.cka",
     "cka": "widedeep.measures.cka",
     "find_block": "widedeep.analysis.block_structure",

@@ -170,8 +170,13 @@ def test_chosen_containers_are_layers_and_the_network_itself_only_by_its_name():
     assert [layer.name for layer in find(network, (5,), ["*"]).layers] == ["0", "1", "2"]
     assert [layer.name for layer in find(network, (5,), ["0", "0.1"]).layers] == ["0.1", "0"]
     assert [layer.name for layer in find(network, (5,), ["Sequential"]).layers] == ["Sequential"]
-    with pytest.raises(UserError, match=r"'O\.1' matches no module.*0\.1"):
-        find(network, (5,), ["O.1"])
+
+
+def test_a_pattern_must_match_in_one_of_the_networks():
+    one, other = nn.Sequential(nn.Linear(5, 4), nn.ReLU()), nn.ModuleDict({"first": nn.Linear(5, 4)})
+    outputs.check_patterns([one, other], ["0", "first", "*", "Sequential"])
+    with pytest.raises(UserError, match=r"'frist' matches no module.*first"):
+        outputs.check_patterns([one, other], ["0", "frist"])
 
 
 def test_outputs_that_depend_on_other_examples_are_noticed():

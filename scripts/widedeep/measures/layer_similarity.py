@@ -60,8 +60,8 @@ def layer_similarity(
             array, dict or Dataset, are cut into minibatches of 256. An incomplete last minibatch is dropped.
         layers: pattern or patterns of module names, as `layer*.*`: parts are separated by dots, `*` stands for one part
             and `**` for any number of them. Also modules that contain others may be chosen, as the blocks of a
-            transformer, whose output is the residual stream. None: all modules in which no other module runs, but
-            those that change only the shape, or nothing as dropout.
+            transformer, whose output is the residual stream. Of two networks one must have a match. None: all modules
+            in which no other module runs, but those that change only the shape, or nothing as dropout.
         measures: names of measures (measures/kinds), as `cka`, `rbf_cka`, `procrustes`.
         device: where to run the networks, which return to their own device at the end; None: where they are.
         progress: whether to show a bar, if tqdm is installed.
@@ -82,6 +82,7 @@ def layer_similarity(
     similarity, recorders, n, dropped = Accumulator(chosen), [], 0, 0
     with contextlib.ExitStack() as stack:
         runners = [stack.enter_context(_Runner.placed(which, one, device)) for which, one in networks.items()]
+        outputs.check_patterns([runner.network for runner in runners], patterns or [])
         apart = len({runner.device for runner in runners}) > 1 or [measure.name for measure in chosen] != ["cka"]
         for batch in _with_progress(batches.batches_of(data), progress):
             inputs = [runner.inputs(batch) for runner in runners]
@@ -129,9 +130,9 @@ def _with_progress(minibatches, progress):
     """The minibatches, with a bar where it is asked for and tqdm is installed."""
     if progress:
         with contextlib.suppress(ImportError):
-            from tqdm.auto import tqdm
+            from tqdm import tqdm
 
-            return tqdm(minibatches, desc="minibatches", unit="")
+            return tqdm(minibatches, unit=" minibatches")
     return minibatches
 
 

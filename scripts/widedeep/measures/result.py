@@ -2,8 +2,10 @@
 
 import html
 import json
+import os
 import zipfile
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +13,10 @@ from widedeep.measures.cka import Similarity
 from widedeep.networks.layers import LayerOutput
 from widedeep.runtime import files
 from widedeep.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 _KIND = "widedeep layer similarity"
 # Most layers whose names are written at the axes.
@@ -53,7 +59,7 @@ class LayerSimilarity:
         """Names of the layers of the second network."""
         return [layer.name for layer in self.second]
 
-    def to_frame(self, measure: str | None = None):
+    def to_frame(self, measure: str | None = None) -> "pd.DataFrame":
         """Return a pandas DataFrame.
 
         Args:
@@ -68,7 +74,7 @@ class LayerSimilarity:
         columns = {name: found.values.ravel() for name, found in self.measures.items()}
         return pd.DataFrame(columns, pairs).reset_index()
 
-    def plot(self, measure: str | None = None, ax=None):
+    def plot(self, measure: str | None = None, ax: "Axes | None" = None) -> "Axes":
         """Draw a heatmap; undefined values are hatched.
 
         Args:
@@ -96,7 +102,7 @@ class LayerSimilarity:
         ax.tick_params(axis="x", rotation=90 if len(self.second) <= _NAMED else 0)
         return ax
 
-    def save(self, path) -> None:
+    def save(self, path: str | os.PathLike) -> None:
         """Write a .npz file, which `load` reads; it appears whole or not at all.
 
         Raises:
@@ -118,7 +124,7 @@ class LayerSimilarity:
             np.savez_compressed(file, said=np.array(json.dumps(said)), **arrays)
 
     @classmethod
-    def load(cls, path) -> "LayerSimilarity":
+    def load(cls, path: str | os.PathLike) -> "LayerSimilarity":
         """Read a file that `save` wrote.
 
         Raises:

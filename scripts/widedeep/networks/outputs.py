@@ -83,8 +83,8 @@ def find(network, run, patterns=None):
         Found
 
     Raises:
-        UserError: a pattern matches no module, no output has an axis of examples, or other modules run for another
-            number of examples.
+        UserError: no output that is asked for has an axis of examples, or other modules run for another number of
+            examples.
     """
     names = calls.watched(network)
     more, returned = calls.trace(names, lambda: run(_MORE))
@@ -133,20 +133,35 @@ def _wanted(names, traced, patterns):
     """Names of the calls that are asked for."""
     if patterns is None:
         return [name for name, call in traced.items() if call.leaf]
-    whole = next(iter(names.values()))
-    # The network itself has no name, and a pattern for its parts shall not match it.
-    parts = [name for name in names.values() if name != whole]
-    asked = set()
+    asked = _matching(names, patterns)
+    return [name for name, call in traced.items() if call.module in asked]
+
+
+def check_patterns(networks, patterns):
+    """Refuse patterns that match no module of any of the networks.
+
+    Args:
+        networks: list of torch.nn.Module.
+        patterns: list of patterns of module names.
+
+    Raises:
+        UserError: names the pattern, and modules with similar names.
+    """
     for pattern in patterns:
-        found = {whole} & {pattern} or {name for name in parts if matches(name, pattern)}
-        if not found:
+        every = [calls.watched(network) for network in networks]
+        if not any(_matching(names, [pattern]) for names in every):
+            parts = [name for names in every for name in [*names.values()][1:]]
             near = difflib.get_close_matches(pattern, parts, 3, 0.3) or parts[:3]
             raise UserError(
                 f"layers: '{pattern}' matches no module; `*` stands for one part of a name and `**` for any number. "
                 f"There are {', '.join(near) or 'no parts'}, for example."
             )
-        asked |= found
-    return [name for name, call in traced.items() if call.module in asked]
+
+
+def _matching(names, patterns):
+    """Names of the modules that a pattern matches; the network itself only by its own name: in torch it has none."""
+    whole, *parts = names.values()
+    return {whole} & {*patterns} | {name for name in parts if any(matches(name, pattern) for pattern in patterns)}
 
 
 def _idle(names, traced, patterns):
