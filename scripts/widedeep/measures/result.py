@@ -94,7 +94,7 @@ class LayerSimilarity:
         ax.set_facecolor("0.9")
         ax.patch.set(hatch="////", edgecolor="0.5")
         image = ax.imshow(values, cmap="magma", vmin=0, vmax=1, origin="lower", interpolation="none")
-        ax.figure.colorbar(image, ax=ax, label=f"{measure}, {self.minibatches} minibatches of {self.batch_size}")
+        ax.figure.colorbar(image, ax=ax, label=f"{measure}, {self._of_what()}")
         for axis, layers in ((ax.yaxis, self.first), (ax.xaxis, self.second)):
             axis.set_label_text("layer")
             if len(layers) <= _NAMED:
@@ -158,11 +158,14 @@ class LayerSimilarity:
             raise UserError(f"measure '{measure}' was not computed; there are {', '.join(self.measures)}.")
         return self.measures[measure]
 
+    def _of_what(self):
+        return f"{self.minibatches} minibatch{'es' * (self.minibatches != 1)} of {self.batch_size} examples"
+
     def __repr__(self) -> str:
         layers = " x ".join(str(len(side)) for side in (self.first, self.second))
         return (
-            f"LayerSimilarity({', '.join(self.measures)}: {layers} layers, {self.minibatches} minibatches of "
-            f"{self.batch_size}, {len(self.left_out | self.left_out_second)} modules left out)"
+            f"LayerSimilarity({', '.join(self.measures)}: {layers} layers, {self._of_what()}, "
+            f"{len(self.left_out | self.left_out_second)} modules left out)"
         )
 
     def _repr_html_(self) -> str:
