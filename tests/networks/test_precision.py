@@ -1,6 +1,8 @@
 """Whatever is measured of a trained network runs in float32, also where torch would take TF32."""
 
 import contextlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -28,17 +30,50 @@ def tf32_wherever_it_can_be():
 
 
 def settings():
-    return torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    backends = torch.backends
+    return backends.cudnn.conv.fp32_precision, backends.cudnn.rnn.fp32_precision, backends.cuda.matmul.fp32_precision
 
 
 def test_the_settings_come_back_after_an_error_too():
     with contextlib.suppress(KeyError), precision.full_float32():
-        assert settings() == (False, "highest")
+        assert settings() == ("ieee", "ieee", "ieee")
         raise KeyError
-    assert settings() == (True, "high")
+    assert settings() == ("tf32", "tf32", "tf32")
+    assert torch.get_float32_matmul_precision() == "high"
+    assert torch.backends.cudnn.allow_tf32
     with precision.full_products():
-        assert settings() == (True, "highest")
-    assert settings() == (True, "high")
+        assert settings() == ("tf32", "tf32", "ieee")
+    assert settings() == ("tf32", "tf32", "tf32")
+
+
+IN_A_NEW_PROCESS = """
+import torch
+from widedeep.networks.precision import full_float32
+backends = torch.backends
+{before}
+with full_float32():
+    assert backends.cuda.matmul.fp32_precision == backends.mkldnn.matmul.fp32_precision == "ieee"
+{after}
+print(backends.cuda.matmul.fp32_precision, backends.mkldnn.matmul.fp32_precision, backends.cudnn.conv.fp32_precision)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("", "", "none none tf32"),
+        ("", "backends.fp32_precision = 'tf32'", "tf32 tf32 tf32"),
+        ("backends.fp32_precision = 'tf32'", "", "tf32 tf32 tf32"),
+        ("backends.fp32_precision = 'tf32'", "backends.fp32_precision = 'ieee'", "ieee ieee ieee"),
+        ("backends.cuda.matmul.fp32_precision = 'tf32'", "", "tf32 none tf32"),
+        ("torch.set_float32_matmul_precision('high')", "torch.get_float32_matmul_precision()", "tf32 tf32 tf32"),
+        ("backends.cudnn.allow_tf32 = False", "assert not backends.cudnn.allow_tf32", "none none none"),
+    ],
+)
+def test_settings_of_either_kind_hold_afterwards_as_they_would_have_without(before, after, expected):
+    words = [sys.executable, "-c", IN_A_NEW_PROCESS.format(before=before, after=after)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd="scripts")
+    assert done.stdout.strip() == expected, done.stderr
 
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (16, 1, 8, 8), dtype=np.uint8)
@@ -90,5 +125,5 @@ def test_measures_run_in_float32(measure, tmp_path):
 
     network.logits.register_forward_hook(note)
     MEASURES[measure](network, tmp_path)
-    assert seen == {(False, "highest")}
-    assert settings() == (True, "high")
+    assert seen == {("ieee", "ieee", "ieee")}
+    assert settings() == ("tf32", "tf32", "tf32")

@@ -8,6 +8,10 @@ import contextlib
 
 import torch
 
+# The operations of torch that have a precision of their own (torch.backends, fp32_precision).
+_PRODUCTS = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
+_OTHERS = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.mkldnn.conv, torch.backends.mkldnn.rnn)
+
 
 def widest(device):
     """Return the widest floating-point type of a torch.device: float64, or float32 on mps."""
@@ -16,25 +20,31 @@ def widest(device):
 
 @contextlib.contextmanager
 def full_products():
-    """Compute matrix products of float32 tensors in full float32; the setting is restored afterwards."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
+    """Compute matrix products of float32 tensors in full float32; the settings are restored afterwards."""
+    with _full(_PRODUCTS):
         yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 @contextlib.contextmanager
 def full_float32():
-    """Compute matrix products and convolutions in full float32; the settings are restored afterwards.
+    """Compute matrix products, convolutions and recurrences in full float32; the settings are restored afterwards.
 
     It also decorates functions: those that measure a trained network.
     """
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
+    with _full((*_PRODUCTS, *_OTHERS)):
+        yield
+
+
+@contextlib.contextmanager
+def _full(operations):
+    before = [operation.fp32_precision for operation in operations]
+    for operation in operations:
+        operation.fp32_precision = "ieee"
     try:
-        with full_products():
-            yield
+        yield
     finally:
-        torch.backends.cudnn.allow_tf32 = before
+        for operation, precision in zip(operations, before, strict=True):
+            # What torch.backends.fp32_precision says for all shall go on to hold where it held before.
+            operation.fp32_precision = "none"
+            if operation.fp32_precision != precision:
+                operation.fp32_precision = precision
