@@ -283,18 +283,23 @@ class OfTwelve(nn.Module):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: similarity(network(), []), "no minibatch"),
+        (lambda: similarity(network(), []), "holds no minibatch"),
         (lambda: similarity(network(), data(n=3)), r"\b3 examples.*\b4\b"),
         (lambda: similarity(network(), [*data(1, 9), *data()]), r"\b12 examples.*\b9\b"),
         (lambda: similarity(network(), [*data(), *data(1, 9), *data()]), r"\b9 examples.*\b12\b"),
         (lambda: similarity(network(_1=lambda part: part.train()), data()), r"training mode \(1\).*eval\(\)"),
         (lambda: similarity(network(), data(), network().train()), "the second network is in training mode"),
         (lambda: similarity(network(), data(features=7)), r"does not take.*\(12, 7\) float32.*RuntimeError"),
-        (lambda: similarity(OfTwelve().eval(), data()), "takes 12 examples and not 3"),
+        (lambda: similarity(OfTwelve().eval(), data()), "takes 12 examples and not 5"),
         (lambda: similarity(network(), data(), measures=("svca",)), "measure 'svca' is unknown"),
         (lambda: similarity(network(), data(), layers="conv*"), r"'conv\*' matches no module"),
         (lambda: similarity(network(), data(), layers=["0", "7"]), "'7' matches no module"),
         (lambda: similarity(lambda x: x, data()), r"function.*torch\.nn\.Module"),
+        (lambda: similarity(network().to("meta"), data()), "device meta"),
+        (lambda: similarity(network(), data(), device="gpu"), "device: 'gpu' cannot be used"),
+        (lambda: similarity(network(), data(), device="meta"), "device: 'meta' cannot be used"),
+        (lambda: similarity(network(), data(), layers=[0]), "layers: holds a int"),
+        (lambda: similarity(network(), data(), measures=None), "measures: names none"),
         (lambda: similarity(network(), None), "data is a NoneType"),
         (lambda: similarity(network(), data(), measures=()), "measures: names none"),
     ],
@@ -302,6 +307,99 @@ class OfTwelve(nn.Module):
 def test_what_is_refused_is_named(call, words):
     with pytest.raises(UserError, match=words):
         call()
+
+
+def test_a_network_that_writes_into_its_input_spoils_it_for_nobody():
+    class Scales(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = network()
+
+        def forward(self, x):
+            x /= 255
+            return self.inner(x)
+
+    given = [100 * batch for batch in data()]
+    kept = [batch.clone() for batch in given]
+    first, second = Scales().eval(), network(1)
+    found = similarity(first, given, second)
+    assert all(torch.equal(one, other) for one, other in zip(given, kept, strict=True))
+    expected = similarity(network(), [batch / 255 for batch in given]).values
+    np.testing.assert_allclose(similarity(first, given).values, expected, atol=1e-6)
+    np.testing.assert_allclose(found.values, similarity(second, given, first).values.T, atol=1e-9)
+    array = given[0].numpy().copy()
+    similarity(first, [array])
+    np.testing.assert_array_equal(array, given[0].numpy())
+
+
+def test_experts_that_are_chosen_by_example_are_left_out_and_the_rest_is_right():
+    class Experts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.first, self.last = nn.Linear(20, 8), nn.Linear(8, 5)
+            self.experts = nn.ModuleList([nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)])
+
+        def forward(self, x):
+            x = self.first(x)
+            chosen, mixed = x[:, :3].argmax(1), torch.zeros_like(x)
+            for index, expert in enumerate(self.experts):
+                if (chosen == index).any():
+                    mixed[chosen == index] = expert(x[chosen == index])
+            return self.last(mixed)
+
+    made = Experts().eval()
+    found = similarity(made, data(6))
+    assert found.names_first == ["first", "last"]
+    assert {*found.left_out} == {f"experts.{index}" for index in range(3)}
+    with torch.no_grad():
+        layers = [torch.cat([step(batch) for batch in data(6)]).double().numpy() for step in (made.first, made)]
+    np.testing.assert_allclose(found.values, definition(layers), atol=1e-6)
+
+
+def test_a_wrapper_that_hands_on_attributes_and_named_inputs_is_run_itself():
+    class Wraps(nn.Module):
+        def __init__(self, model):
+            super().__init__()
+            self.adapter, self.model = nn.Linear(20, 20), model
+
+        def __getattr__(self, name):
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                return getattr(super().__getattr__("model"), name)
+
+        def forward(self, x, **more):
+            return self.model(self.adapter(x)) * more["mask"]
+
+    torch.manual_seed(0)
+    made = Wraps(torch.compile(network(), backend="eager")).eval()
+    found = similarity(made, [{"x": batch, "mask": torch.ones(N, 1)} for batch in data()])
+    assert found.names_first == ["adapter", "model.0", "model.1", "model.3"]
+
+
+def test_gradients_that_a_network_asks_for_inside_are_no_matter():
+    class Energy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.energy = network()
+
+        def forward(self, x):
+            with torch.enable_grad():
+                x = x.detach().requires_grad_()
+                return torch.autograd.grad(self.energy(x).sum(), x)[0]
+
+    found = similarity(Energy().eval(), data())
+    np.testing.assert_allclose(found.values, similarity(network(), data()).values, atol=1e-6)
+
+
+def test_an_iterable_dataset_gives_minibatches():
+    class Batches(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(data())
+
+    found = layer_similarity(network(), Batches())
+    assert (found.minibatches, found.batch_size) == (3, N)
 
 
 def test_progress_is_shown_where_it_is_asked_for(capsys):

@@ -89,7 +89,5 @@ def test_a_measure_that_was_not_computed_is_refused(result):
 
 
 def test_a_notebook_tells_what_was_left_out_and_why(result):
-    assert repr(result) == (
-        "LayerSimilarity(cka, rsa_pearson: 2 x 3 layers, 3 minibatches of 16 examples, 1 modules left out)"
-    )
+    assert repr(result) == ("LayerSimilarity(cka, rsa_pearson: 2 x 3 layers, 3 minibatches of 16 examples, 1 left out)")
     assert "<td>table</td><td>no &lt;row&gt;</td>" in result._repr_html_()

@@ -1,5 +1,7 @@
 """Which modules of any network give layers, and where their examples are."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch import nn
@@ -10,10 +12,10 @@ from widedeep.runtime.errors import UserError
 
 
 def find(network, example, patterns=None):
-    """outputs.find of a network in evaluation mode that takes three examples of a shape."""
-    data = torch.randn(3, *example, generator=torch.Generator().manual_seed(0))
+    """outputs.find of a network in evaluation mode that takes seven examples of a shape."""
+    data = torch.randn(7, *example, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        return outputs.find(network.eval(), lambda part: network(data[part]), patterns)
+        return outputs.find(network.eval(), lambda part: network(data[part]), 7, patterns)
 
 
 class Calls(nn.Module):
@@ -62,7 +64,7 @@ def test_examples_are_found_on_any_axis():
         steps_first=nn.Linear(5, 7),
         last=nn.Linear(7, 2),
     )
-    for steps in (2, 3, 6):
+    for steps in (2, 4, 5):
         found = find(network, (steps, 5))
         assert places(found) == {"steps_first": outputs.Place(1), "last": outputs.Place(0)}
         assert found.layers[0].shape == (steps, 7)
@@ -90,7 +92,8 @@ def test_what_has_no_row_for_each_example_is_left_out_with_the_reason():
             self.products(x),
             self.words(x),
             self.sparse(x),
-            self.odd(x),
+            self.halved(x),
+            self.cut(x),
             self.dropped(x),
             self.shaped(x),
         ][0],
@@ -99,7 +102,8 @@ def test_what_has_no_row_for_each_example_is_left_out_with_the_reason():
         products=Returns(lambda x: x @ x.T),
         words=Returns(lambda _x: "text"),
         sparse=Returns(lambda x: x.to_sparse()),
-        odd=Returns(lambda x: x[: len(x) // 2]),
+        halved=Returns(lambda x: x[: len(x) // 2]),
+        cut=Returns(lambda x: x[1:]),
         idle=nn.Linear(3, 3),
         dropped=nn.Dropout(),
         shaped=nn.Flatten(),
@@ -108,17 +112,25 @@ def test_what_has_no_row_for_each_example_is_left_out_with_the_reason():
     found = find(network, (5,))
     assert [layer.name for layer in found.layers] == ["dense"]
     assert {name: reason.split(":")[0] for name, reason in found.left_out.items()} == {
-        "table": "its output is (4, 5) for 3 and for 2 examples",
-        "products": "its output is (3, 3) for 3 examples",
+        "table": "its output is (4, 5) for 5 examples and for 4",
+        "products": "its output is (5, 5) for 5 examples",
         "words": "returns no tensor, but a str",
-        "sparse": "returns a sparse or nested tensor",
-        "odd": "its output is (1, 5) for 3 and for 2 examples",
+        "sparse": "returns a sparse tensor",
+        "halved": "its output is (2, 5) for 5 examples and for 4",
+        "cut": "its output is (4, 5) for 5 examples and (3, 5) for 4",
         "idle": "does not run",
     }
 
 
+@dataclass
+class Record:
+    first: torch.Tensor
+    second: int = 3
+
+
 def test_containers_give_their_first_tensor():
-    for returned in (lambda x: (x, 2 * x), lambda x: [x], lambda x: {"a": x}, lambda x: (None, (x, x))):
+    returns = (lambda x: (x, 2 * x), lambda x: [x], lambda x: {"a": x}, lambda x: (None, (x, x)), Record)
+    for returned in returns:
         found = find(Calls(lambda self, x: self.part(x), part=Returns(returned)), (5,))
         assert [(layer.name, layer.shape) for layer in found.layers] == [("part", (5,))]
 
@@ -170,6 +182,8 @@ def test_chosen_containers_are_layers_and_the_network_itself_only_by_its_name():
     assert [layer.name for layer in find(network, (5,), ["*"]).layers] == ["0", "1", "2"]
     assert [layer.name for layer in find(network, (5,), ["0", "0.1"]).layers] == ["0.1", "0"]
     assert [layer.name for layer in find(network, (5,), ["Sequential"]).layers] == ["Sequential"]
+    listed = Calls(lambda self, x: self.parts[0](x), parts=nn.ModuleList([nn.Linear(5, 4)]))
+    assert find(listed, (5,), ["parts", "parts.*"]).left_out == {"parts": "does not run"}
 
 
 def test_a_pattern_must_match_in_one_of_the_networks():
@@ -177,14 +191,63 @@ def test_a_pattern_must_match_in_one_of_the_networks():
     outputs.check_patterns([one, other], ["0", "first", "*", "Sequential"])
     with pytest.raises(UserError, match=r"'frist' matches no module.*first"):
         outputs.check_patterns([one, other], ["0", "frist"])
+    with pytest.raises(UserError, match="layers: holds a int"):
+        outputs.check_patterns([one], [0])
+    with pytest.raises(UserError, match="layers: names none"):
+        outputs.check_patterns([one], [])
 
 
 def test_outputs_that_depend_on_other_examples_are_noticed():
-    assert find(nn.BatchNorm1d(5, track_running_stats=False), (5,)).mixes
-    assert find(nn.LSTM(5, 4), (7, 5)).mixes
-    assert not find(nn.LSTM(5, 4, batch_first=True), (7, 5)).mixes
+    assert find(nn.Sequential(nn.Linear(5, 5), nn.BatchNorm1d(5, track_running_stats=False)), (5,)).mixing == "1"
+    assert find(nn.LSTM(5, 4), (7, 5)).mixing == "LSTM"
+    assert find(nn.LSTM(5, 4, batch_first=True), (7, 5)).mixing == ""
+    assert find(Returns(torch.rand_like), (5,)).mixing == "Returns"
     rounded = Calls(lambda self, x: self.part(x.bfloat16()), part=nn.Sequential(nn.Linear(5, 4), nn.ReLU()).bfloat16())
-    assert not find(rounded, (5,)).mixes
+    assert find(rounded, (5,)).mixing == ""
+
+
+def test_mixing_is_noticed_below_a_large_offset_and_beside_an_output_without_rows():
+    """Of steps first, an example is a step, and attends to the others; the loss has no row for each example."""
+
+    def forward(self, x):
+        found = self.offset(self.attend(x))
+        return found.sum(), found
+
+    layer = nn.TransformerEncoderLayer(6, 2, 8)
+    network = Calls(forward, attend=layer, offset=Returns(lambda x: x + 1000 * torch.arange(6)))
+    assert find(network, (4, 6)).mixing == "attend.self_attn"
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        lambda x: x.flip(0),
+        lambda x: x[torch.randperm(len(x), generator=torch.Generator().manual_seed(3))],
+        lambda x: x[x[:, 0].argsort()],
+    ],
+)
+def test_rows_in_another_order_than_the_examples_are_left_out(order):
+    network = Calls(
+        lambda self, x: self.last(self.inside(order(self.first(x)))),
+        first=nn.Linear(5, 4),
+        inside=nn.Linear(4, 4),
+        last=nn.LayerNorm(4),
+    )
+    found = find(network, (5,))
+    assert [layer.name for layer in found.layers] == ["first"]
+    assert {*found.left_out} == {"inside", "last"}
+    assert "another order" in found.left_out["inside"]
+
+
+def test_packed_sequences_are_left_out():
+    def forward(self, x):
+        lengths = torch.full((len(x),), x.shape[1])
+        packed = nn.utils.rnn.pack_padded_sequence(self.dense(x), lengths, batch_first=True, enforce_sorted=False)
+        return self.rnn(packed)[1][-1]
+
+    found = find(Calls(forward, dense=nn.Linear(5, 4), rnn=nn.GRU(4, 3)), (7, 5))
+    assert [layer.name for layer in found.layers] == ["dense"]
+    assert found.left_out == {"rnn": "returns a packed sequence"}
 
 
 def test_a_network_without_a_layer_is_refused():
@@ -192,10 +255,43 @@ def test_a_network_without_a_layer_is_refused():
         find(Returns(lambda x: x.sum(0)), (5,))
 
 
-def test_other_layers_for_another_number_of_examples_are_refused():
-    network = Calls(lambda self, x: self.one(x) if len(x) == 3 else self.two(x), one=nn.Linear(5, 5), two=nn.ReLU())
-    with pytest.raises(UserError, match="one: does not run for 2 examples"):
-        find(network, (5,))
+def test_a_module_that_does_not_run_for_every_number_of_examples_is_left_out():
+    network = Calls(
+        lambda self, x: self.one(x) if len(x) == 5 else self.two(x), one=nn.Linear(5, 5), two=nn.Linear(5, 5)
+    )
+    network = Calls(lambda self, x: self.always(self.part(x)), part=network, always=nn.ReLU())
+    found = find(network, (5,))
+    assert [layer.name for layer in found.layers] == ["always"]
+    assert found.left_out == {"part.one": "runs for 5 examples and not for 4 of them", "part.two": "does not run"}
+
+
+def test_a_call_in_which_others_run_is_no_layer_though_another_call_is():
+    class Cell(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(5, 5)
+
+        def forward(self, x, deep=False):
+            return self.inner(x) if deep else x.relu()
+
+    found = find(Calls(lambda self, x: self.cell(self.cell(x), True), cell=Cell()), (5,))
+    assert [layer.name for layer in found.layers] == ["cell", "cell.inner"]
+    assert found.others == {"cell#2"}
+
+
+def test_names_are_unique():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.Net = nn.Linear(5, 5)
+
+        def forward(self, x):
+            return self.Net(x)
+
+    assert sorted(calls.watched(Net()).values()) == ["Net", "Net()"]
+    assert [layer.name for layer in find(Net(), (5,)).layers] == ["Net"]
+    partly = nn.Sequential(nn.Linear(5, 4), torch.compile(nn.Sequential(nn.Linear(4, 3)), backend="eager"))
+    assert sorted(calls.watched(partly).values()) == ["0", "1", "1.0", "Sequential"]
 
 
 def test_no_hook_stays():

@@ -36,8 +36,8 @@ class Inputs:
         """Inputs of a slice of the examples; what has no row for each example stays as it is."""
 
         def cut(value):
-            has_rows = isinstance(value, torch.Tensor) and value.ndim and len(value) == self.n
-            return value[examples] if has_rows else value
+            has_rows = (isinstance(value, torch.Tensor) and value.ndim) or isinstance(value, list | tuple)
+            return value[examples] if has_rows and len(value) == self.n else value
 
         kwargs = {name: cut(value) for name, value in self.kwargs.items()}
         return Inputs(tuple(map(cut, self.args)), kwargs, len(range(self.n)[examples]))
@@ -52,12 +52,14 @@ def batches_of(data):
 
     Args:
         data: iterable of minibatches, as a DataLoader; or all examples at once, as a tensor, an array, a dict of them
-            or a Dataset of torch, which are cut into minibatches of 256 in their order.
+            or a Dataset of torch, which are cut into minibatches of 256 in their order. An IterableDataset shall give
+            minibatches.
 
     Raises:
         UserError: data is none of these.
     """
-    if isinstance(data, torch.utils.data.Dataset) and hasattr(data, "__getitem__"):
+    is_iterable = isinstance(data, torch.utils.data.IterableDataset)
+    if isinstance(data, torch.utils.data.Dataset) and not is_iterable:
         return torch.utils.data.DataLoader(data, BATCH_SIZE)
     if isinstance(data, torch.Tensor | np.ndarray):
         return _Cut(len(data) if data.ndim else 0, lambda part: data[part])
@@ -94,8 +96,8 @@ def inputs_of(batch, network, device, dtype):
     """Find the arguments of a network in one minibatch.
 
     Of a tuple or list, as (images, labels), the network gets the first entry, or as many as its `forward` has
-    parameters without a default. Of a dict it gets the entries that are parameters of its `forward`; where none is and
-    a single entry has features, that one.
+    parameters without a default. Of a dict it gets the entries that are parameters of its `forward`, or all where that
+    takes any; where none is and a single entry has features, that one.
 
     Args:
         batch: tensor, array, tuple or list of them, or dict of them.
@@ -138,8 +140,10 @@ def run(network, inputs, which):
     Raises:
         UserError: the network does not take them.
     """
+    # Copies, for a network may write into its input, which another network and the user go on to need.
+    args, kwargs = [_copy(value) for value in inputs.args], {key: _copy(value) for key, value in inputs.kwargs.items()}
     try:
-        return network(*inputs.args, **inputs.kwargs)
+        return network(*args, **kwargs)
     except UserError:
         raise
     except Exception as error:
@@ -151,11 +155,11 @@ def run(network, inputs, which):
 def _named(batch, network):
     """(args, kwargs) from a dict."""
     parameters = _parameters(network)
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return (), dict(batch)
     known = {name: value for name, value in batch.items() if name in parameters}
     if known:
         return (), known
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return (), dict(batch)
     features = [value for value in batch.values() if getattr(value, "ndim", 0) > 1]
     if len(features) == 1:
         return (features[0],), {}
@@ -178,6 +182,10 @@ def _required(network):
 
 def _parameters(network):
     return inspect.signature(network.forward).parameters
+
+
+def _copy(value):
+    return value.clone() if isinstance(value, torch.Tensor) else value
 
 
 def _tensor(value, device, dtype):

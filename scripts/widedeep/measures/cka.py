@@ -105,6 +105,11 @@ class Similarity:
     names_first: list[str] | None = None
     names_second: list[str] | None = None
 
+    def part(self, first: list[int], second: list[int]) -> "Similarity":
+        """The Similarity of the layers of both networks with these indices, without names."""
+        reasons = [self.undefined_first[at] for at in first], [self.undefined_second[at] for at in second]
+        return Similarity(self.values[np.ix_(first, second)], *reasons, self.minibatches)
+
 
 @dataclass
 class MinibatchCKA:

@@ -4,6 +4,7 @@ import html
 import json
 import os
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _KIND = "widedeep layer similarity"
+_DAMAGED = (zipfile.BadZipFile, zlib.error)
 # Most layers whose names are written at the axes.
 _NAMED = 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerSimilarity:
     """Similarity between all chosen layers of a network, or of two.
 
@@ -120,6 +122,8 @@ class LayerSimilarity:
             "undefined": {name: [one.undefined_first, one.undefined_second] for name, one in self.measures.items()},
         }
         arrays = {f"values/{name}": found.values for name, found in self.measures.items()}
+        if os.path.isdir(path):
+            raise UserError(f"{path}: is a folder; name a file.")
         with files.replacing(path) as unfinished, open(unfinished, "wb") as file:
             np.savez_compressed(file, said=np.array(json.dumps(said)), **arrays)
 
@@ -148,7 +152,8 @@ class LayerSimilarity:
             return cls(measures, first, second, said["left_out"], said["left_out_second"], *sizes)
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from error
-        except (ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        # What zipfile, zlib and numpy raise on other files and on damaged ones.
+        except (ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError, *_DAMAGED) as error:
             raise UserError(
                 f"{path}: is no file that LayerSimilarity.save wrote; compute the similarity again."
             ) from error
@@ -158,21 +163,24 @@ class LayerSimilarity:
             raise UserError(f"measure '{measure}' was not computed; there are {', '.join(self.measures)}.")
         return self.measures[measure]
 
+    def _left_out(self):
+        """What was left out of each network; once where both are the same."""
+        return [self.left_out] + [self.left_out_second] * (self.left_out_second != self.left_out)
+
     def _of_what(self):
         return f"{self.minibatches} minibatch{'es' * (self.minibatches != 1)} of {self.batch_size} examples"
 
     def __repr__(self) -> str:
         layers = " x ".join(str(len(side)) for side in (self.first, self.second))
-        return (
-            f"LayerSimilarity({', '.join(self.measures)}: {layers} layers, {self._of_what()}, "
-            f"{len(self.left_out | self.left_out_second)} modules left out)"
-        )
+        left_out = sum(len(one) for one in self._left_out())
+        return f"LayerSimilarity({', '.join(self.measures)}: {layers} layers, {self._of_what()}, {left_out} left out)"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: what was measured, and what was left out and why."""
         rows = "".join(
             f"<tr><td>{html.escape(name)}</td><td>{html.escape(reason)}</td></tr>"
-            for name, reason in (self.left_out | self.left_out_second).items()
+            for network in self._left_out()
+            for name, reason in network.items()
         )
         left_out = f"<details><summary>left out, and why</summary><table>{rows}</table></details>" if rows else ""
         return f"<p>{html.escape(repr(self))}</p>{left_out}"

@@ -1,4 +1,4 @@
-"""The calls of modules while any torch network runs: which of them give a layer, and where its examples are.
+"""The calls of modules while any torch network runs: which of them may be layers, and what they returned.
 
 Modules are watched by hooks. So a layer is an output as it is when the module returns, before a later module overwrites
 it in place.
@@ -6,12 +6,14 @@ it in place.
 
 import collections
 import contextlib
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
+from torch.nn.utils.rnn import PackedSequence
 
 from widedeep.runtime.errors import UserError
 
@@ -31,6 +33,7 @@ class Call:
         kind: class of the module, as `Conv2d`.
         leaf: whether no other module ran in it, and it changes more than the shape.
         shape: of the tensor it returned, or of the first one in what it returned; None without one.
+        seen: what `look` returned; None without a tensor.
         problem: why that tensor cannot be read, or "".
     """
 
@@ -39,6 +42,7 @@ class Call:
     kind: str
     leaf: bool
     shape: tuple | None
+    seen: object
     problem: str
 
 
@@ -52,10 +56,16 @@ def watched(network):
     for name, module in network.named_modules():
         if isinstance(module, parametrize.ParametrizationList):
             weights.update(module.modules())
-        if module not in weights:
-            name = ".".join(part for part in name.split(".") if part != "_orig_mod")
-            names[module] = name or type(network).__name__
+        if module not in weights and not is_compiler(module):
+            names[module] = ".".join(part for part in name.split(".") if part != "_orig_mod")
+    whole = type(network).__name__
+    names[network] = whole if whole not in names.values() else f"{whole}()"
     return names
+
+
+def is_compiler(module):
+    """Whether a module is the wrapper of torch.compile round another one."""
+    return "_orig_mod" in module._modules
 
 
 def is_unchanging(module):
@@ -65,17 +75,17 @@ def is_unchanging(module):
 
 @contextlib.contextmanager
 def watching(names, callback):
-    """Call `callback(name, output)` when a module returns, with the name of the call, while the block runs.
+    """Call `callback(module, name, output)` when a module returns, while the block runs.
 
     Args:
         names: dict from modules to their names.
-        callback: function; what it returns is ignored.
+        callback: function of the module, the name of the call, and what the module returned.
     """
     counts = collections.Counter()
 
     def hook(module, _inputs, output):
         counts[module] += 1
-        callback(names[module] + (f"#{counts[module]}" if counts[module] > 1 else ""), output)
+        callback(module, names[module] + (f"#{counts[module]}" if counts[module] > 1 else ""), output)
 
     with contextlib.ExitStack() as hooks:
         for module in names:
@@ -83,17 +93,17 @@ def watching(names, callback):
         yield
 
 
-def trace(names, run):
+def trace(names, run, look):
     """All calls in one forward pass.
 
     Args:
         names: see `watched`.
         run: function without arguments that runs the network.
+        look: function of the name of a call and the tensor that it returned, called at once.
 
     Returns:
-        (dict from the name of a call to its Call in the order in which they end, what `run` returned)
+        dict from the name of a call to its Call, in the order in which they end
     """
-    modules = {name: module for module, name in names.items()}
     calls, running = {}, []
 
     def begin(module, _inputs):
@@ -101,42 +111,62 @@ def trace(names, run):
             running[-1][1] = True
         running.append([module, False])
 
-    def end(name, output):
-        module = name.split("#")[0]
+    def end(module, name, output):
         # A call that raised an error, which the network caught, has no end.
-        while running[-1][0] is not modules[module]:
+        while running[-1][0] is not module:
             running.pop()
         _, has_calls = running.pop()
-        kind = type(modules[module])
-        leaf = not (has_calls or is_unchanging(modules[module]) or issubclass(kind, nn.Sequential))
-        calls[name] = Call(name, module, kind.__name__, leaf, *_described(output))
+        leaf = not (has_calls or is_unchanging(module) or isinstance(module, nn.Sequential))
+        tensor, problem = first_tensor(output), problem_of(output)
+        found = (None, None) if problem else (tuple(tensor.shape), look(name, tensor))
+        calls[name] = Call(name, names[module], type(module).__name__, leaf, *found, problem)
 
     with contextlib.ExitStack() as hooks:
         for module in names:
             hooks.callback(module.register_forward_pre_hook(begin).remove)
         with watching(names, end):
-            returned = run()
-    return calls, returned
+            run()
+    return calls
 
 
 def first_tensor(value):
-    """The first tensor in the output of a module: itself, or in a tuple, list or dict; None without one."""
-    if isinstance(value, torch.Tensor):
-        return value
-    entries = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return next((found for found in map(first_tensor, entries) if found is not None), None)
+    """The first tensor in the output of a module, without its graph: itself, or in a tuple, list, dict or dataclass.
+
+    Returns:
+        torch.Tensor; None without one, or where it is a packed sequence, whose rows are sorted by length.
+    """
+    first = next(_parts(value), None)
+    return first.detach() if isinstance(first, torch.Tensor) else None
 
 
-def _described(output):
-    """(shape, problem) of a module's output."""
+def _parts(value):
+    """Yield the tensors and packed sequences in the output of a module, in their order."""
+    if isinstance(value, torch.Tensor | PackedSequence):
+        yield value
+        return
+    if isinstance(value, Mapping):
+        entries = value.values()
+    elif isinstance(value, list | tuple):
+        entries = value
+    else:
+        entries = vars(value).values() if dataclasses.is_dataclass(value) else ()
+    for entry in entries:
+        yield from _parts(entry)
+
+
+def problem_of(output):
+    """Why no tensor in the output of a module can be read, or ""."""
     tensor = first_tensor(output)
     if tensor is None:
-        return None, f"returns no tensor, but a {type(output).__name__}"
-    if tensor.is_nested or tensor.layout is not torch.strided:
-        return None, "returns a sparse or nested tensor"
+        packed = isinstance(next(_parts(output), None), PackedSequence)
+        return "returns a packed sequence" if packed else f"returns no tensor, but a {type(output).__name__}"
+    if tensor.is_nested:
+        return "returns a nested tensor; a TransformerEncoder with enable_nested_tensor=False would not"
+    if tensor.layout is not torch.strided:
+        return "returns a sparse tensor"
     if tensor.is_quantized:
-        return None, "returns a quantized tensor"
-    return tuple(tensor.shape), ""
+        return "returns a quantized tensor"
+    return "" if tensor.numel() else "returns a tensor without entries"
 
 
 def evaluating(network, which):
@@ -164,16 +194,18 @@ def unwrapped(network, which):
         raise UserError(f"{which} is a {type(network).__name__}, not a torch.nn.Module; wrap it in one.")
     if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
         network = network.module
-    network = getattr(network, "_orig_mod", network)
+    network = network._modules.get("_orig_mod", network)
     scripted = (torch.jit.ScriptModule, torch.jit.ScriptFunction)
     if any(isinstance(module, scripted) for module in network.modules()):
         raise UserError(
             f"{which} holds scripted or traced modules, whose layers cannot be watched; give the network they were "
             "made of."
         )
+    if any(value.is_meta for value in (*network.parameters(), *network.buffers())):
+        raise UserError(f"{which} has weights on the device meta, which holds no values; load them first.")
     return network
 
 
 def is_compiled(network):
     """Whether torch.compile made a part of a network, whose layers would run without their hooks."""
-    return any(hasattr(module, "_orig_mod") or module._compiled_call_impl is not None for module in network.modules())
+    return any(is_compiler(module) or module._compiled_call_impl is not None for module in network.modules())

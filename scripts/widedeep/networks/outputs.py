@@ -1,11 +1,13 @@
 """The layers of any torch network: whose outputs they are, and which axis of each output is the examples.
 
-Two passes of three and of two examples show both, so that nothing is assumed of the network.
+Nothing is assumed of the network. Two passes show both, the second of the same few examples without the first one: the
+axis whose length follows the number of examples is theirs, and each row must be that of the same example in both
+passes. For that a pass keeps a few numbers of each row and no output.
 """
 
 import difflib
 import fnmatch
-import itertools
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -14,10 +16,14 @@ from widedeep.networks import calls, tracing
 from widedeep.networks.layers import LayerOutput
 from widedeep.runtime.errors import UserError
 
-# Numbers of examples in the two passes: an axis of 3 entries in one and of 2 in the other is that of the examples.
-_MORE, _FEWER = slice(0, 3), slice(1, 3)
-# Largest difference, relative to the largest value, of an example's output in two minibatches.
-_SAME = 0.02
+# Most examples in the first pass. Few axes of networks have a multiple of 5 entries.
+_EXAMPLES = 5
+# Numbers that are kept of each row: inner products with fixed vectors.
+_NUMBERS = 3
+# Two rows are the same if their numbers differ by less than this share of the spread over the examples, ...
+_OF_SPREAD = 0.05
+# ... or of their size: rounding, which differs with the number of examples, in float32 and in half precision.
+_ROUNDING, _ROUNDING_OF_HALF = 1e-4, 0.03
 
 
 @dataclass(frozen=True)
@@ -35,20 +41,23 @@ class Place:
     rows: int = 1
     together: bool = True
 
-    def features(self, output, n):
-        """(n, ...) tensor with a row for each of n examples, from what a module returned.
+    def features(self, tensor, n):
+        """(n, ...) tensor with a row for each of n examples, from the tensor that a module returned.
 
         Raises:
-            ValueError: the output is of another number of examples.
+            ValueError: the tensor is of another number of examples.
         """
-        tensor = calls.first_tensor(output).movedim(self.axis, 0)
-        if len(tensor) != n * self.rows:
-            raise ValueError(f"{tuple(tensor.shape)} for {n} examples")
+        if tensor.ndim <= self.axis or tensor.shape[self.axis] != n * self.rows:
+            raise ValueError(f"its output is {tuple(tensor.shape)} for {n} examples")
+        return self.by_example(tensor.movedim(self.axis, 0), n)
+
+    def by_example(self, rows, n):
+        """(n, ...) tensor from (n times self.rows, ...)."""
         if self.rows == 1:
-            return tensor
+            return rows
         if self.together:
-            return tensor.reshape(n, self.rows, *tensor.shape[1:])
-        return tensor.reshape(self.rows, n, *tensor.shape[1:]).movedim(1, 0)
+            return rows.reshape(n, self.rows, *rows.shape[1:])
+        return rows.reshape(self.rows, n, *rows.shape[1:]).movedim(1, 0)
 
 
 @dataclass(frozen=True)
@@ -59,23 +68,26 @@ class Found:
         modules: dict from the modules that give layers to their names.
         layers: list of layers.LayerOutput in the order in which they run.
         places: list of their Places.
+        others: names of the calls of these modules that are no layers.
         left_out: dict from a name to the reason why its output is no layer.
-        mixes: whether an example's output depends on the other examples of its minibatch.
+        mixing: name of the first layer in which an example's row depends on the other examples; "" without one.
     """
 
     modules: dict
     layers: list
     places: list
+    others: set
     left_out: dict
-    mixes: bool
+    mixing: str
 
 
-def find(network, run, patterns=None):
+def find(network, run, n, patterns=None):
     """Find the layers of a network.
 
     Args:
         network: torch.nn.Module.
-        run: function of a slice of the examples that runs the network on them and returns its output.
+        run: function of a slice of the examples that runs the network on them.
+        n: number of examples that there are, at least 3.
         patterns: list of patterns of module names (`matches`); None stands for all modules without submodules that
             run, and change more than the shape.
 
@@ -83,33 +95,38 @@ def find(network, run, patterns=None):
         Found
 
     Raises:
-        UserError: no output that is asked for has an axis of examples, or other modules run for another number of
-            examples.
+        UserError: no output that is asked for has an axis of examples.
     """
-    names = calls.watched(network)
-    more, returned = calls.trace(names, lambda: run(_MORE))
-    fewer, returned_fewer = calls.trace(names, lambda: run(_FEWER))
-    if list(more) != list(fewer):
-        other = next(a or b for a, b in itertools.zip_longest(more, fewer) if a != b)
-        raise UserError(f"{other}: does not run for 2 examples as it does for 3; a layer must run for any number.")
+    names, count = calls.watched(network), min(n, _EXAMPLES)
+    numbers = functools.lru_cache(maxsize=2)(_fixed_numbers)  # layers of one size follow each other
+
+    def first_look(_name, tensor):
+        axes = [axis for axis, length in enumerate(tensor.shape) if length % count == 0]
+        return {axis: _look(tensor, axis, numbers) for axis in axes}
+
+    def second_look(name, tensor):
+        axes = _varying(more[name].shape, tensor.shape) if name in more else []
+        return {axis: _look(tensor, axis, numbers) for axis in axes}
+
+    more = calls.trace(names, lambda: run(slice(0, count)), first_look)
+    fewer = calls.trace(names, lambda: run(slice(1, count)), second_look)
     wanted = _wanted(names, more, patterns)
-    places = {name: _place(more[name], fewer[name]) for name in wanted}
-    merged = [name for name, place in places.items() if isinstance(place, Place) and place.rows > 1]
-    if merged:
-        watched = {module: name for module, name in names.items() if name in {more[one].module for one in merged}}
-        places |= _of_merged(watched, {name: places[name] for name in merged}, run)
-    found = {name: place for name, place in places.items() if isinstance(place, Place)}
-    left_out = {name: place for name, place in places.items() if name not in found}
+    answers = {name: _place(more[name], fewer.get(name), count) for name in wanted}
+    found = {name: place for name, (place, _) in answers.items() if isinstance(place, Place)}
+    left_out = {name: place for name, (place, _) in answers.items() if name not in found}
     left_out |= dict.fromkeys(_idle(names, more, patterns), "does not run")
     if not found:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in list(left_out.items())[:3])
-        raise UserError(f"the network has no layer to compare ({reasons or 'no module runs'}).")
+        raise UserError(f"{names[network]}: has no layer to compare ({reasons or 'no module runs'}).")
     used = {more[name].module for name in found}
-    layers = [LayerOutput(name, more[name].kind, _shape(more[name], place)) for name, place in found.items()]
-    modules = {module: name for module, name in names.items() if name in used}
-    whole = _place(more[names[network]], fewer[names[network]])
-    mixes = isinstance(whole, Place) and not _same(whole.features(returned, 3)[1:], whole.features(returned_fewer, 2))
-    return Found(modules, layers, list(found.values()), left_out, mixes)
+    return Found(
+        {module: name for module, name in names.items() if name in used},
+        [LayerOutput(name, more[name].kind, _shape(more[name], place)) for name, place in found.items()],
+        list(found.values()),
+        {name for name, call in more.items() if call.module in used and name not in found},
+        left_out,
+        next((name for name in found if answers[name][1]), ""),
+    )
 
 
 def matches(name, pattern):
@@ -129,14 +146,6 @@ def matches(name, pattern):
     return fit(name.split("."), pattern.split("."))
 
 
-def _wanted(names, traced, patterns):
-    """Names of the calls that are asked for."""
-    if patterns is None:
-        return [name for name, call in traced.items() if call.leaf]
-    asked = _matching(names, patterns)
-    return [name for name, call in traced.items() if call.module in asked]
-
-
 def check_patterns(networks, patterns):
     """Refuse patterns that match no module of any of the networks.
 
@@ -145,10 +154,14 @@ def check_patterns(networks, patterns):
         patterns: list of patterns of module names.
 
     Raises:
-        UserError: names the pattern, and modules with similar names.
+        UserError: there is no pattern, or one that is no text, or one without a match.
     """
+    if not patterns:
+        raise UserError("layers: names none; give patterns of module names, or None for all layers.")
+    every = [calls.watched(network) for network in networks]
     for pattern in patterns:
-        every = [calls.watched(network) for network in networks]
+        if not isinstance(pattern, str):
+            raise UserError(f"layers: holds a {type(pattern).__name__}; give patterns of module names, as 'layer*.*'.")
         if not any(_matching(names, [pattern]) for names in every):
             parts = [name for names in every for name in [*names.values()][1:]]
             near = difflib.get_close_matches(pattern, parts, 3, 0.3) or parts[:3]
@@ -164,77 +177,92 @@ def _matching(names, patterns):
     return {whole} & {*patterns} | {name for name in parts if any(matches(name, pattern) for pattern in patterns)}
 
 
+def _wanted(names, traced, patterns):
+    """Names of the calls that are asked for."""
+    if patterns is None:
+        return [name for name, call in traced.items() if call.leaf]
+    asked = _matching(names, patterns)
+    return [name for name, call in traced.items() if call.module in asked]
+
+
 def _idle(names, traced, patterns):
-    """Names of modules with weights of their own that are asked for and do not run."""
+    """Names of modules that are asked for and do not run; by default those with weights of their own."""
     ran = {call.module for call in traced.values()}
-    return [
-        name
-        for module, name in names.items()
-        if name not in ran
-        and list(module.parameters(recurse=False))
-        and (patterns is None or any(matches(name, pattern) for pattern in patterns))
-    ]
+    if patterns is not None:
+        return sorted(_matching(names, patterns) - ran)
+    return [name for module, name in names.items() if name not in ran and list(module.parameters(recurse=False))]
 
 
-def _place(more, fewer):
-    """The Place of the examples, or the reason why there is none; from the calls on three and on two examples."""
-    if more.problem:
-        return more.problem
-    if fewer.problem or len(more.shape) != len(fewer.shape):
-        return "its output has another form for another number of examples"
-    axes = [axis for axis, sizes in enumerate(zip(more.shape, fewer.shape, strict=True)) if len({*sizes}) > 1]
-    if not axes:
-        return f"its output is {more.shape} for 3 and for 2 examples: it has no row for each example"
-    if len(axes) > 1:
-        return f"its output is {more.shape} for 3 examples: several axes follow their number"
-    (axis,) = axes
-    rows = more.shape[axis] // 3
-    if (more.shape[axis], fewer.shape[axis]) != (3 * rows, 2 * rows):
-        return f"its output is {more.shape} for 3 examples and {fewer.shape} for 2: no axis is the examples"
-    return Place(axis, rows)
+def _varying(shape, other):
+    """Axes in which two shapes differ; none where they have other numbers of axes."""
+    return [axis for axis, sizes in enumerate(zip(shape or (), other, strict=False)) if len({*sizes}) > 1]
 
 
-def _of_merged(modules, places, run):
-    """Find which rows belong to an example, for outputs with several for each.
+def _look(tensor, axis, numbers):
+    """What is kept of a tensor's rows along an axis.
 
     Args:
-        modules: dict from modules to their names.
-        places: dict from names of calls to their Places.
-        run: see `find`.
+        tensor: of any shape.
+        axis: of the rows.
+        numbers: function of a number of features that returns (features, _NUMBERS) fixed numbers.
 
     Returns:
-        dict from the names of calls to a Place or a reason
+        ((rows, _NUMBERS) float64 inner products, their rounding)
     """
-    outputs = []
-    for part in (_MORE, _FEWER):
-        kept = {}
-        with calls.watching(modules, lambda name, output, kept=kept: kept.update({name: _copy(output)})):
-            run(part)
-        outputs.append(kept)
-    found = {}
-    for name, place in places.items():
-        ways = [Place(place.axis, place.rows, together) for together in (True, False)]
-        fitting = [
-            way for way in ways if _same(way.features(outputs[0][name], 3)[1:], way.features(outputs[1][name], 2))
-        ]
-        found[name] = (
-            fitting[0]
-            if len(fitting) == 1
-            else (f"its output has {place.rows} rows for each example, and which ones cannot be told")
-        )
-    return found
+    rows = tracing.features(tensor.movedim(axis, 0)).cpu().nan_to_num(0, 0, 0)
+    of_type = _ROUNDING_OF_HALF if tensor.dtype in (torch.float16, torch.bfloat16) else _ROUNDING
+    rounding = of_type * torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64).max().item()
+    return (rows @ numbers(rows.shape[1]).to(rows.dtype)).double(), rounding
 
 
-def _copy(output):
-    tensor = calls.first_tensor(output)
-    return None if tensor is None else tensor.clone()
+def _fixed_numbers(features):
+    """(features, _NUMBERS) normal numbers, the same in every process."""
+    return torch.randn(features, _NUMBERS, generator=torch.Generator().manual_seed(0))
 
 
-def _same(one, other):
-    """Whether two tensors hold the same up to the rounding of half precision."""
-    one, other = tracing.features(one), tracing.features(other)
-    largest = one.nan_to_num(0, 0, 0).abs().max().item()
-    return bool(torch.allclose(one, other, rtol=0, atol=_SAME * largest, equal_nan=True))
+def _place(more, fewer, count):
+    """Find the examples from the calls on them and on all but the first.
+
+    Returns:
+        (Place or the reason why there is none, whether an example's row depends on the others)
+    """
+    if more.problem:
+        return more.problem, False
+    if fewer is None:
+        return f"runs for {count} examples and not for {count - 1} of them", False
+    if fewer.problem or len(more.shape) != len(fewer.shape):
+        return "its output has another form for another number of examples", False
+    axes = _varying(more.shape, fewer.shape)
+    for_count = f"its output is {more.shape} for {count} examples"
+    if not axes:
+        return f"{for_count} and for {count - 1}: it has no row for each example", False
+    if len(axes) > 1:
+        return f"{for_count}: several axes follow their number", False
+    (axis,) = axes
+    rows = more.shape[axis] // count
+    if (more.shape[axis], fewer.shape[axis]) != (count * rows, (count - 1) * rows):
+        return f"{for_count} and {fewer.shape} for {count - 1}: no axis is the examples", False
+    return _checked(Place(axis, rows), more, fewer, count)
+
+
+def _checked(place, more, fewer, count):
+    """Check that the rows are those of the same examples in both passes; see `_place`."""
+    (numbers, rounding), (others, _) = more.seen[place.axis], fewer.seen[place.axis]
+    ways = [place] if place.rows == 1 else [Place(place.axis, place.rows, together) for together in (True, False)]
+    pairs = [(way.by_example(numbers, count)[1:], way.by_example(others, count - 1)) for way in ways]
+    tolerances = [_OF_SPREAD * one.std(0) + rounding for one, _ in pairs]
+    fitting = [
+        way
+        for way, (one, other), tolerance in zip(ways, pairs, tolerances, strict=True)
+        if ((one - other).abs() <= tolerance).all()
+    ]
+    if place.rows > 1:
+        told = f"its output has {place.rows} rows for each example, and which ones cannot be told"
+        return (fitting[0] if len(fitting) == 1 else told), False
+    elsewhere = ((others[:, None] - numbers[None]).abs() <= tolerances[0]).all(2).any(1)
+    if not fitting and elsewhere.all():
+        return "its rows are in another order than the examples", False
+    return place, not fitting
 
 
 def _shape(call, place):
