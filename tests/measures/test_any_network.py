@@ -393,6 +393,17 @@ def test_gradients_that_a_network_asks_for_inside_are_no_matter():
     np.testing.assert_allclose(found.values, similarity(network(), data()).values, atol=1e-6)
 
 
+@torch.no_grad()
+def test_autocast_round_the_call_is_that_of_the_network_alone():
+    made = nn.Sequential(*network(), nn.LayerNorm(9)).eval()
+    with torch.autocast("cpu", torch.bfloat16), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = similarity(made, data(), measures=("cka", "rbf_cka"))
+        outputs = [torch.cat([part(batch) for batch in data()]).double().numpy() for part in (made[0], made)]
+    expected = definition(outputs)
+    assert found.values[0, -1] == pytest.approx(expected[0][1], abs=1e-6)
+
+
 def test_an_iterable_dataset_gives_minibatches():
     class Batches(torch.utils.data.IterableDataset):
         def __iter__(self):

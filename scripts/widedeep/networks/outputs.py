@@ -212,7 +212,8 @@ def _look(tensor, axis, numbers):
     rows = tracing.features(tensor.movedim(axis, 0)).cpu().nan_to_num(0, 0, 0)
     of_type = _ROUNDING_OF_HALF if tensor.dtype in (torch.float16, torch.bfloat16) else _ROUNDING
     rounding = of_type * torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64).max().item()
-    return (rows @ numbers(rows.shape[1]).to(rows.dtype)).double(), rounding
+    with torch.autocast("cpu", enabled=False):  # the network may run under one
+        return (rows @ numbers(rows.shape[1]).to(rows.dtype)).double(), rounding
 
 
 def _fixed_numbers(features):
