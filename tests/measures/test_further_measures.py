@@ -99,7 +99,7 @@ def test_a_measure_is_that_of_scipy_or_scikit_learn(name):
     products = [centred[0].T @ centred[1], *(layer.T @ layer for layer in centred)]
     norms = [np.linalg.norm(product) for product in products]
     peers = {
-        # Kornblith et al. 2019, equation 5: the same from products of features
+        # The same from products of features.
         "biased_cka": lambda: norms[0] ** 2 / (norms[1] * norms[2]),
         "rbf_cka": lambda: oracles.ratio_of_means([kernels[0]], [kernels[1]], oracles.hsic1),
         "rsa_pearson": lambda: scipy.stats.pearsonr(one, other)[0],

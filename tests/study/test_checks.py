@@ -19,7 +19,7 @@ OWN = {"name": "own", "folder": "x", "image_size": 8}
 
 # A key of the config, its value, and what the sentence names after "config key ".
 REFUSED = [
-    ("epochs", 3, "^config key epochs .* dataset, dumps, figures, grid, probes, study, training"),
+    ("epochs", 3, "^config key epochs .* dataset, dumps, figures, grid, measures, probes, study, training"),
     ("training.lr", 0.1, "^config key training.lr .* learning_rate"),
     ("grid.0.depth", [8], r"^config key grid\[0\].depth .* depths, family"),
     ("figures.fig9", {}, "^config key figures.fig9 .* fig1-seeds"),
