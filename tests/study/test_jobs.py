@@ -108,7 +108,8 @@ def test_targets_are_outputs_and_those_of_every_job_but_what_lies_beside_network
     assert {*targets} <= {*writers}
     assert len({*targets}) == len(targets)
     asked = {(writers[path][0].rule, Path(path).name) for path in targets if writers[path][0].networks}
-    assert asked == {("train", "model.safetensors"), ("compute_cka", "cka.h5")}
+    further = {("compute_measure", f"{measure}.h5") for measure in studies[path].measures}
+    assert asked == {("train", "model.safetensors"), ("compute_cka", "cka.h5")} | further
     drawn = {path for job in made if not job.networks and job.rule != "download" for path in job.writes}
     assert drawn <= {*targets}
 
@@ -162,6 +163,18 @@ def test_pairs_read_all_dumps_up_to_their_seed_and_hold_their_larger_one(studies
     assert within.inputs == {"first": across.inputs["first"], "second": []}
     assert within.wildcards == {"model": str(first), "model2": str(first), "seed": 3}
     assert within.writes == [f"results/cifar10/pairs/{first}--{first}/seed3.h5"]
+
+
+def test_a_further_measure_is_computed_once_for_each_network_of_figure_1(studies):
+    study = studies["tests/workflow/tiny.yaml"]
+    made = [job for job in jobs_of(study) if job.rule == "compute_measure"]
+    labels = ["digits-resnet8-w1-f100/seed1", "digits-resnet14-w1-f100/seed1"]
+    found = [(job.measure, str(*job.networks)) for job in made]
+    assert found == [(measure, label) for measure in ("rbf_cka", "procrustes") for label in labels]
+    (job,) = (job for job in made if job.name == f"{labels[0]}/measures/rbf_cka")
+    assert job.reads == [f"results/tiny/models/{labels[0]}/activations.h5"]
+    assert job.writes == [f"results/tiny/models/{labels[0]}/measures/rbf_cka.h5"]
+    assert job.wildcards == {"model": "digits-resnet8-w1-f100", "seed": 1, "measure": "rbf_cka"}
 
 
 def test_rules_for_any_network_fit_each_of_its_jobs(studies):

@@ -18,10 +18,9 @@ _OPEN_LAYER = 40e3
 _LANCZOS_BYTES = 60 * 4 + 3 * 4 + 8
 # Measured bytes a pair of examples of appendix A: three Gram matrices, their parts, triangles and centred copies.
 _CONVERGENCE_BYTES = 110
-# Operations of a matrix decomposition of n examples, and of a layer by a measure without one, both in units of n^3;
-# bytes of a layer, in units of n^2, with and without a decomposition for each pair. Measured.
-_DECOMPOSITION, _LAYER_OF_MEASURE = 10, 5
-_PAIRWISE_BYTES, _MEASURE_BYTES = 28, 12
+# Measured, of further measures of similarity on minibatches of n examples: a decomposition, or the sorting of a layer's
+# distances, takes as long as so many n^3 operations of products. Bytes a layer in n^2, with and without decompositions.
+_DECOMPOSITION, _PAIRWISE_BYTES, _MEASURE_BYTES = 20, 28, 12
 # Upper estimate of the steps of Lanczos' method, each a forward pass where features are not held.
 _COMPONENT_STEPS = 20
 
@@ -100,13 +99,11 @@ class Costs:
 
     def measuring(self, job):
         """Operations of a further measure of similarity within a network."""
-        n, layers = self.study.dumps.batch_size, self.measured_layers(job)
-        if kinds.named(job.measure).pairwise:
-            of_minibatch = _DECOMPOSITION * n**3 * (layers + layers * (layers + 1) / 2)
-        else:
-            of_minibatch = _LAYER_OF_MEASURE * n**3 * layers
-        # Reading a dump always multiplies its layers, as for CKA.
-        return self.minibatches * of_minibatch + self._products_of(layers, layers)
+        layers = self.measured_layers(job)
+        decompositions = layers + (layers * (layers + 1) / 2 if kinds.named(job.measure).pairwise else 0)
+        of_layers = _DECOMPOSITION * self.study.dumps.batch_size**3 * decompositions * self.minibatches
+        # A dump is never read without the products of its layers.
+        return of_layers + self._products_of(layers, layers)
 
     def measured_layers(self, job):
         """Number of layers that a further measure compares within a network."""

@@ -118,11 +118,11 @@ def jobs_of(study):
 
 
 def targets_of(jobs):
-    """list of the files that a whole study asks for: networks and their CKA, figures, tables and pages.
+    """list of the files that a whole study asks for: networks, their CKA and measures, figures, tables and pages.
 
     Only these are targets, so that a missing history.csv does not train a network again.
     """
-    asked = {"train": ["model"], "compute_cka": ["cka"]}
+    asked = {"train": ["model"], "compute_cka": ["cka"], "compute_measure": ["similarity"]}
     return [
         path
         for job in jobs
