@@ -24,10 +24,15 @@ def test_everything_is_there_and_nothing_else(finished):
         expected = {"model.safetensors", "history.csv", "metrics.json", "activations.h5", "cka.h5"}
         expected |= {"pca.h5", "predictions.h5", "provenance.json", "dump_provenance.json"}
         probed = {"probes.csv", "deletion.csv", "probe_provenance.json"}
+        of_figure_1 = "-w1-" in network and network.endswith("seed1")
+        expected |= {"measures"} if of_figure_1 else set()
         assert files == expected | (probed if "resnet14" in network else set())
+        measures = {path.name for path in (finished.results / "models" / network).glob("measures/*")}
+        assert measures == ({"rbf_cka.h5", "procrustes.h5"} if of_figure_1 else set())
     figures = {path.name for path in (finished.results / "figures").iterdir()}
     names = (
         "fig1",
+        "fig1-measures",
         "fig1-seeds",
         "fig3",
         "D",
