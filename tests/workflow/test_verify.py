@@ -27,6 +27,7 @@ OF_PROBES = [f"{NETWORK}/{name}" for name in STAGES["probe_residual_blocks"].wri
 OF_NETWORK = [*OF_TRAINING, *OF_DUMP, *OF_PROBES, f"{NETWORK}/cka.h5"]
 # Of the networks of figure 1 alone, which are of seed 1.
 MEASURED = [f"{NETWORK}/measures/{name}.h5" for name in ("rbf_cka", "procrustes")]
+COMPARED = {"cka.h5", "rbf_cka.h5", "procrustes.h5", "seed1.h5", "seed2.h5"}
 TABLES = ["summary.csv", "pairs.csv", "pairs_of_configurations.csv", "findings.csv", "provenance.csv"]
 DRAWN = ["figures/fig1.csv", "figures/fig1.png", "figures/fig1.pdf", "figures/B.md", "figures/fig6.csv"]
 ALL_KINDS = [
@@ -230,7 +231,7 @@ def test_a_measure_has_the_layers_that_it_compares(copied):
     [
         ("training", "epochs", 2, {"model.safetensors", "provenance.json", "history.csv"}, "epochs 1.*2"),
         ("training", "l2", 0.5, {"model.safetensors", "provenance.json"}, "l2 0.0001.*0.5"),
-        ("dumps", "passes", 2, {"dump_provenance.json", "activations.h5", "cka.h5", "seed1.h5", "seed2.h5"}, "passes"),
+        ("dumps", "passes", 2, {"dump_provenance.json", "activations.h5", *COMPARED}, "passes"),
         ("dumps", "seed", 5, {"dump_provenance.json", "activations.h5"}, "seed 0.*5"),
         ("probes", "learning_rate", 0.5, {"probe_provenance.json"}, "learning_rate 0.01.*0.5"),
         ("training", "checkpoint_minutes", 1, set(), ""),
