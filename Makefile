@@ -8,7 +8,7 @@
 # make test-gpu   what only a GPU does: its tests, then the milliseconds of its training steps
 # make fuzz       damaged and hostile files, CASES=100 of each of 37 kinds
 # make lint       ruff, snakefmt, snakemake --lint
-# make reference  the config's schema and docs/reference/config.md, after a change of an option
+# make reference  the config's schema and docs/reference/, after a change of an option or a measure
 # make explorer   results/STUDY/explorer.html, to look instead of read; `make` makes it too
 # make progress   how far the study is, while it runs or after it
 # make unlock     after a Snakemake that was killed: "Directory cannot be locked"

@@ -1,7 +1,7 @@
 """Compute minibatch CKA between all layers of one network, or between the layers of two, from their dumps.
 
-The file also holds CKA without first components and the squared cosine of first components, and what --measures names.
-To add a measure, write one file in the library's folder measures/kinds.
+The file also holds CKA without first components and the squared cosine of first components. Further measures are
+computed by scripts/compute_measure.py.
 
 Example (after the example of scripts/dump_activations.py --help):
   python scripts/compute_cka.py results/one/resnet14/activations.h5 --out results/one/resnet14/cka.h5
@@ -9,7 +9,6 @@ Example (after the example of scripts/dump_activations.py --help):
 
 import contextlib
 
-from widedeep.measures import kinds
 from widedeep.runtime import command
 
 
@@ -17,7 +16,6 @@ def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("dump", help="activations.h5 of scripts/dump_activations.py")
     parser.add_argument("--with", dest="other", metavar="DUMP", help="second network (default: the first with itself)")
-    kinds.add_option(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="cka.h5 to write")
     return command.start(parser, argv, writes=["out"])
 
@@ -30,7 +28,7 @@ def main(argv=None):
     with contextlib.ExitStack() as opened:
         first = opened.enter_context(dumps.Dump(args.dump))
         second = opened.enter_context(dumps.Dump(args.other)) if args.other else first
-        similarity.write(args.out, {"/": (first, second)}, similarity.with_further(args.measures))
+        similarity.write(args.out, {"/": (first, second)})
     print(f"{args.out}: {len(first.layers)} x {len(second.layers)} layers, {len(first.sample_ids)} minibatches")
 
 

@@ -10,7 +10,6 @@ Example (two seeds of one configuration, dumped as in the example of scripts/dum
 
 import contextlib
 
-from widedeep.measures import kinds
 from widedeep.runtime import command
 
 
@@ -18,7 +17,6 @@ def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--first", nargs="+", required=True, metavar="DUMP", help="dumps of one configuration")
     parser.add_argument("--second", nargs="+", default=[], metavar="DUMP", help="dumps of another configuration")
-    kinds.add_option(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="file of all pairs to write")
     return command.start(parser, argv, writes=["out"])
 
@@ -33,7 +31,7 @@ def main(argv=None):
             [opened.enter_context(dumps.Dump(path)) for path in paths] for paths in (args.first, args.second)
         )
         pairs = pairs_of_larger_seed(first, second)
-        similarity.write(args.out, pairs, similarity.with_further(args.measures))
+        similarity.write(args.out, pairs)
     print(f"{args.out}: {len(pairs)} pairs, {len(first[0].sample_ids)} minibatches")
 
 

@@ -171,6 +171,8 @@ def table_of_costs(costs, jobs, speeds):
     }
     if pairs := pairs_sizes(costs, jobs):
         rows["files of pairs"] = (size, pairs)
+    if measures := measures_sizes(costs, jobs):
+        rows["files of measures"] = (size, measures)
     lines = [f"{'cost':<32}{'smallest':>12}{'largest':>12}{'number':>10}{'all':>14}"]
     for name, (words, values) in rows.items():
         numbers = f"{words(min(values)):>12}{words(max(values)):>12}{len(values):>10,}{words(sum(values)):>14}"
@@ -191,6 +193,14 @@ def pairs_sizes(costs, jobs):
             layers = (costs.size_of(configuration).layers for configuration in (first, second))
             found.append(number * file_sizes.comparison(*layers))
     return found
+
+
+def measures_sizes(costs, jobs):
+    """list of the bytes of each file of a further measure."""
+    from widedeep.planning import file_sizes
+
+    layers = [costs.measured_layers(job) for job in jobs if job.rule == "compute_measure"]
+    return [file_sizes.comparison(number, number, measures=1) for number in layers]
 
 
 def dumps_of_pairs(costs, jobs):
@@ -222,7 +232,7 @@ def totals(costs, jobs, speeds):
     largest = max(study.networks, key=lambda network: seconds_of(costs, network, speeds))
     seconds = sum(seconds_of(costs, network, speeds) for network in study.networks)
     dumps = [costs.dump_bytes(network) for network in study.networks]
-    kept = sum(pairs_sizes(costs, jobs))
+    kept = sum(pairs_sizes(costs, jobs)) + sum(measures_sizes(costs, jobs))
     for network in study.networks:
         found = costs.size_of(network.configuration)
         kept += found.weights + file_sizes.components(found, costs.dumped) + file_sizes.predictions(costs.images)

@@ -70,7 +70,7 @@ def study(tmp_path_factory):
 
 
 def undefined(side):
-    return {name: reason for name, reason in zip(side.names, side.undefined, strict=True) if reason}
+    return {name: reason for name, reason in zip(side.names, side.undefined["cka"], strict=True) if reason}
 
 
 def test_a_layer_of_one_component_has_a_cka_and_none_without_it(tmp_path):
@@ -84,7 +84,7 @@ def test_a_layer_of_one_component_has_a_cka_and_none_without_it(tmp_path):
     read = similarities.read(tmp_path / "cka.h5")
     assert not undefined(read.first)
     assert np.isfinite(read.cka).all()
-    reasons = dict(zip(read.first.names, read.first.undefined_deflated, strict=True))
+    reasons = dict(zip(read.first.names, read.first.undefined["deflated"], strict=True))
     assert [name for name, reason in reasons.items() if reason] == ["logits"]
     assert reasons["logits"] == cka.CONSTANT
     assert np.isnan(read.deflated[-1]).all()
@@ -95,7 +95,7 @@ def test_a_layer_of_one_component_has_a_cka_and_none_without_it(tmp_path):
 def test_the_file_of_a_network_says_which_layers_have_no_cka_and_why(study, seed):
     read = similarities.read(study / f"{seed}/cka.h5")
     assert undefined(read.first) == undefined(read.second) == REASONS[seed]
-    assert read.first.undefined_deflated == read.first.undefined
+    assert read.first.undefined["deflated"] == read.first.undefined["cka"]
     without = np.array([name in REASONS[seed] for name in read.first.names])
     for values in (read.cka, read.deflated, read.squared_cosine):
         np.testing.assert_array_equal(np.isnan(values), without[:, None] | without)
@@ -110,7 +110,7 @@ def test_the_file_of_a_pair_says_it_of_both(study):
     read = similarities.read(study / "pairs.h5", "seed1--seed2")
     assert undefined(read.first) == REASONS[1]
     assert undefined(read.second) == REASONS[2]
-    rows, columns = (np.array([bool(reason) for reason in side.undefined]) for side in (read.first, read.second))
+    rows, columns = (np.array([bool(reason) for reason in side.undefined["cka"]]) for side in (read.first, read.second))
     np.testing.assert_array_equal(np.isnan(read.cka), rows[:, None] | columns)
 
 

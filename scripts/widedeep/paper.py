@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 # Columns of tables that several figures share; formats/tables.py explains the signs.
 _HEATMAP = "row* panel* first* second* layer_first* layer_second* cka?"
+_MEASURES = "measure* row* network* contrast? layer_first* layer_second* similarity?"
 _COMPONENTS = (
     "network* layer_first* layer_second* share_first? cka? squared_cosine? cka_without_first_component? "
     "share_first_in_minibatches? squared_cosine_in_minibatches?"
@@ -45,6 +46,14 @@ FIGURES = {
             "CKA of all layer pairs within a network, by depth and by width",
             "Similarity within a network",
             _HEATMAP,
+        ),
+        Figure(
+            "fig1-measures",
+            "measures_by_depth_and_width",
+            "figure 1",
+            "figure 1 by other measures of similarity",
+            "Similarity within a network",
+            _MEASURES,
         ),
         Figure(
             "fig1-seeds",

@@ -77,7 +77,7 @@ def write_similarities(path, name, labels, values, deflated):
             layers = group.create_group(side)
             text = h5py.string_dtype()
             layers.create_dataset("name", data=[f"l{i}" for i in range(count)], dtype=text)
-            for key in ("kind", "undefined", "undefined_deflated"):
+            for key in ("kind", "undefined_cka", "undefined_deflated", "undefined_squared_cosine"):
                 layers.create_dataset(key, data=[""] * count, dtype=text)
             layers["stage"], layers["block"] = [1] * count, np.arange(1, count + 1)
             layers["first_component_share"] = np.ones(count)

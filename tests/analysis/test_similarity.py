@@ -135,9 +135,9 @@ def test_why_a_layer_is_undefined_is_kept(tmp_path):
     compute_cka.main([str(write(tmp_path / "a.h5", net=net)), "--out", str(tmp_path / "cka.h5")])
     read = similarities.read(tmp_path / "cka.h5")
     dead = read.first.names.index("stem.relu")
-    assert read.first.undefined[dead] == cka.CONSTANT
+    assert read.first.undefined["cka"][dead] == cka.CONSTANT
     assert np.isnan(read.cka[dead]).all()
-    assert read.first.undefined[0] == ""
+    assert read.first.undefined["cka"][0] == ""
 
 
 def test_pairs_are_those_of_the_larger_seed(paths, tmp_path):

@@ -30,8 +30,8 @@ def network_files(tmp_path):
 def side(stages):
     count = len(stages)
     names = [f"l{i}" for i in range(count)]
-    none = [""] * count
-    return similarities.Side("x/seed1", names, ["relu"] * count, stages, [0] * count, none, np.ones(count), none)
+    none = {"cka": [""] * count}
+    return similarities.Side("x/seed1", names, ["relu"] * count, stages, [0] * count, none, np.ones(count))
 
 
 STAGES = [0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 0]

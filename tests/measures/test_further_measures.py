@@ -99,7 +99,7 @@ def test_a_measure_is_that_of_scipy_or_scikit_learn(name):
     products = [centred[0].T @ centred[1], *(layer.T @ layer for layer in centred)]
     norms = [np.linalg.norm(product) for product in products]
     peers = {
-        # Kornblith et al. 2019, equation 5: the same from products of features
+        # The same from products of features.
         "biased_cka": lambda: norms[0] ** 2 / (norms[1] * norms[2]),
         "rbf_cka": lambda: oracles.ratio_of_means([kernels[0]], [kernels[1]], oracles.hsic1),
         "rsa_pearson": lambda: scipy.stats.pearsonr(one, other)[0],
@@ -174,10 +174,13 @@ def test_an_undefined_minibatch_leaves_no_mean_of_the_others():
 
 
 def test_examples_with_equal_features_have_exactly_equal_distances():
+    """Also where a device computes equal products with other rounding errors."""
     x = features(0, 12, 300, np.float32) + 100
     x[[3, 5, 8]] = x[1]
     x[9] = x[2]
-    (squares,) = distances.squared_distances(rounded([x]).plain)
+    grams, rng = rounded([x]).plain, np.random.default_rng(0)
+    grams.triangles[:] *= 1 + np.finfo(np.float32).eps * rng.uniform(-0.5, 0.5, grams.triangles.shape)
+    (squares,) = distances.squared_distances(grams)
     full = distances.squareform(squares, 12)
     assert (full[np.ix_([1, 3, 5, 8], [1, 3, 5, 8])] == 0).all()
     assert full[2, 9] == 0
@@ -186,6 +189,17 @@ def test_examples_with_equal_features_have_exactly_equal_distances():
     np.testing.assert_array_equal(full[9], full[2])
     expected = scipy.spatial.distance.pdist(x.astype(np.float64)) ** 2
     np.testing.assert_allclose(squares, expected, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("name", ["procrustes", "svcca"])
+def test_decompositions_are_of_centred_matrices(name):
+    """The Gram matrix of features with a mean is that of the centred ones, and a constant more."""
+    measure, x = kinds.named(name), related(6, 40, 5, 6)
+    expected, shifted = minibatch(x), minibatch(x)
+    shifted.plain.triangles[:] += 50
+    shifted.plain.diagonals[:] += 50
+    values = [measure.cross(value, value) for value in map(measure.of, (expected, shifted))]
+    np.testing.assert_allclose(values[1], values[0], atol=1e-9)
 
 
 @given(values=st.lists(st.integers(-5, 5), min_size=1, max_size=40))

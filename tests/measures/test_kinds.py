@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import compute_measure
 import numpy as np
 import oracles
 import pytest
@@ -16,6 +17,8 @@ from small_layers import minibatch, related, without_first_component
 from widedeep.formats import dumps, similarities
 from widedeep.measures import kinds
 from widedeep.measures.accumulator import Accumulator
+from widedeep.networks.layers import LayerInfo
+from widedeep.networks.layers import outputs as outputs_of
 from widedeep.runtime.errors import UserError
 
 CHANGES = {
@@ -125,32 +128,30 @@ def test_the_measures_of_the_figures_equal_their_definitions(name, definition):
     np.testing.assert_allclose(found, definition(first, second), rtol=1e-6, atol=1e-7)
 
 
-BIASED = '''
-"""Linear CKA with the biased HSIC (Kornblith et al. 2019): also the RV coefficient of the minibatches together."""
+SAME_SIGN = '''
+"""Share of pairs of examples whose inner products have one sign in both layers."""
 
 import numpy as np
 
-from widedeep.measures.cka import ratio
 from widedeep.measures.measure import Measure
 
 
-def cross(first, second):
-    return 2 * first.triangles @ second.triangles.T + first.diagonals @ second.diagonals.T
+def signs(minibatch):
+    return np.sign(minibatch.plain.triangles)
 
 
 MEASURE = Measure(
-    name="biased_cka",
-    title="biased CKA",
-    formula="<K, L> / (|K| |L|)",
-    source="Kornblith et al. 2019, equation 4",
+    name="same_sign",
+    title="same sign",
+    formula="share of pairs (i, j) with the same sign of K_ij and L_ij",
+    source="this test",
     invariances=frozenset({"shift", "scale", "rotation"}),
-    undefined="constant",
-    layer_cost="none",
+    undefined="not there",
+    layer_cost="n² / 2 comparisons",
     pair_cost="n² / 2 multiplications",
-    of=lambda minibatch: minibatch.plain,
-    cross=cross,
-    own=lambda grams: np.diagonal(cross(grams, grams)),
-    finish=ratio,
+    of=signs,
+    cross=lambda first, second: (1 + first @ second.T / first.shape[1]) / 2,
+    own=lambda found: np.ones(len(found)),
 )
 '''
 
@@ -160,7 +161,7 @@ def scripts(tmp_path_factory):
     """A copy of scripts/ with one more file in measures/kinds/."""
     copy = tmp_path_factory.mktemp("copy") / "scripts"
     shutil.copytree("scripts", copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "widedeep/measures/kinds/biased_cka.py").write_text(BIASED)
+    (copy / "widedeep/measures/kinds/same_sign.py").write_text(SAME_SIGN)
     return copy
 
 
@@ -168,66 +169,103 @@ def run(script, *words):
     return subprocess.run([sys.executable, str(script), *map(str, words)], capture_output=True, text=True)
 
 
-def biased_cka(dump, other):
-    """From the activations of two raw dumps of 4 minibatches, in float64."""
+def dump_of(path, seed):
+    origin = dumps.Origin(ORIGIN.model, seed, ORIGIN.data_checksum, ORIGIN.split)
+    return write(path / f"seed{seed}.h5", form="raw", net=network(seed), origin=origin)
+
+
+def same_sign(dump, other):
+    """From the activations of two raw dumps of 4 minibatches, in float64; and only of pairs whose sign is clear."""
 
     def grams(of):
         return [[oracles.gram(of.activations(batch, layer.name)) for batch in range(4)] for layer in of.layers]
 
-    def product(one, two):
-        return sum((k * l).sum() for k, l in zip(one, two, strict=True))  # noqa: E741
+    def share(one, two):
+        rows, columns = np.triu_indices(16, 1)
+        return np.mean([(np.sign(k) == np.sign(l))[rows, columns].mean() for k, l in zip(one, two, strict=True)])  # noqa: E741
 
-    return [
-        [product(one, two) / np.sqrt(product(one, one) * product(two, two)) for two in grams(other)]
-        for one in grams(dump)
-    ]
+    return [[share(one, two) for two in grams(other)] for one in grams(dump)]
 
 
 def test_one_file_is_all_that_a_further_measure_takes(scripts, tmp_path):
-    paths = [
-        write(
-            tmp_path / f"seed{seed}.h5",
-            form="raw",
-            net=network(seed),
-            origin=dumps.Origin(ORIGIN.model, seed, ORIGIN.data_checksum, ORIGIN.split),
-        )
-        for seed in (1, 2)
-    ]
-    assert "biased_cka" in run(scripts / "compute_cka.py", "--help").stdout
-    options = "--measures", "biased_cka", "cka"
-    both = "--with", paths[1], "--out", tmp_path / "cka.h5"
-    assert run(scripts / "compute_cka.py", paths[0], *options, *both).returncode == 0
-    words = "--first", *paths, *options, "--out", tmp_path / "pairs.h5"
-    assert run(scripts / "compute_pairs.py", *words).returncode == 0
+    paths = [dump_of(tmp_path, seed) for seed in (1, 2)]
+    assert "same_sign" in run(scripts / "compute_measure.py", "--help").stdout
+    words = "--measure", "same_sign", "--with", paths[1], "--out", tmp_path / "same_sign.h5"
+    assert run(scripts / "compute_measure.py", paths[0], *words).returncode == 0
     with dumps.Dump(paths[0]) as first, dumps.Dump(paths[1]) as second:
-        expected = biased_cka(first, second)
-    for path, name in ((tmp_path / "cka.h5", "/"), (tmp_path / "pairs.h5", "seed1--seed2")):
-        found = similarities.read(path, name).measures
-        assert {*found} == {"cka", "deflated", "squared_cosine", "biased_cka"}
-        np.testing.assert_allclose(found["biased_cka"], expected, rtol=1e-5)
-        assert abs(found["biased_cka"] - found["cka"]).max() > 1e-3
+        expected = same_sign(first, second)
+    read = similarities.read(tmp_path / "same_sign.h5", measure="same_sign")
+    assert {*read.measures} == {"same_sign"}
+    np.testing.assert_allclose(read.measures["same_sign"], expected, atol=0.01)
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from widedeep.study.config import Study; print(Study)"
+    code += "; print(Study.model_json_schema()['properties']['measures'])"
+    assert "'same_sign'" in subprocess.run([sys.executable, "-c", code, scripts], capture_output=True, text=True).stdout
 
 
-def test_the_three_measures_of_the_figures_are_stored_in_any_case(tmp_path):
+def test_measures_with_a_decomposition_a_pair_compare_the_outputs_of_blocks(tmp_path):
+    path = dump_of(tmp_path, 1)
+    for name in ("procrustes", "rsa_pearson"):
+        compute_measure.main([str(path), "--measure", name, "--out", str(tmp_path / f"{name}.h5")])
+    read = {name: similarities.read(tmp_path / f"{name}.h5", measure=name) for name in ("procrustes", "rsa_pearson")}
+    every, outputs = read["rsa_pearson"].first, read["procrustes"].first
+    blocks = [(stage, block) for stage, block in zip(outputs.stages, outputs.blocks, strict=True) if block]
+    assert len({*blocks}) == len(blocks) == len({*zip(every.stages, every.blocks, strict=True)} - {(0, 0)})
+    assert all(".relu" in name for name, block in zip(outputs.names, outputs.blocks, strict=True) if block)
+    outside = [name for name, block in zip(every.names, every.blocks, strict=True) if not block]
+    assert [name for name, block in zip(outputs.names, outputs.blocks, strict=True) if not block] == outside
+    places = [every.names.index(name) for name in outputs.names]
+    assert places == sorted(places)
+    with dumps.Dump(path) as dump:
+        ours = [oracles.procrustes(*[dump.activations(0, name).reshape(16, -1)] * 2) for name in outputs.names[:2]]
+        expected = np.mean(
+            [
+                oracles.procrustes(*(dump.activations(batch, name).reshape(16, -1) for name in outputs.names[:4:3]))
+                for batch in range(4)
+            ]
+        )
+    assert ours == pytest.approx([1, 1])
+    assert read["procrustes"].measures["procrustes"][0, 3] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_output_of_a_block_is_its_last_layer_but_for_the_shortcut():
+    names = {"stem.conv": 0, "a.conv": 1, "a.relu": 1, "a.shortcut.bn": 1, "b.shortcut": 2, "b.conv": 2, "logits": 0}
+    layers = [LayerInfo(name, "conv", min(block, 1), block, ()) for name, block in names.items()]
+    assert [layer.name for layer in outputs_of(layers)] == ["stem.conv", "a.relu", "b.conv", "logits"]
+    assert outputs_of(layers[:1]) == layers[:1]
+
+
+def test_the_three_measures_of_the_figures_are_those_of_cka(tmp_path):
     path = write(tmp_path / "a.h5")
     assert run(Path("scripts/compute_cka.py"), path, "--out", tmp_path / "cka.h5").returncode == 0
     assert {*similarities.read(tmp_path / "cka.h5").measures} == {"cka", "deflated", "squared_cosine"}
+    assert {*kinds.names()} == {*kinds.OF_FIGURES, *kinds.further()}
+    assert not {*kinds.OF_FIGURES} & {*kinds.further()}
+
+
+def test_another_measure_in_a_file_is_refused(tmp_path):
+    path, out = write(tmp_path / "a.h5"), tmp_path / "rsa_pearson.h5"
+    compute_measure.main([str(path), "--measure", "rsa_pearson", "--out", str(out)])
+    with pytest.raises(UserError, match=r"rsa_pearson\.h5: .*compute_measure\.py --measure svcca"):
+        similarities.read(out, measure="svcca")
+    with pytest.raises(UserError, match=r"rsa_pearson\.h5: .*compute_cka\.py"):
+        similarities.read(out)
 
 
 def test_a_measure_without_a_file_is_refused(tmp_path):
-    refused = run(Path("scripts/compute_cka.py"), "a.h5", "--measures", "svcca", "--out", tmp_path / "cka.h5")
+    refused = run(Path("scripts/compute_measure.py"), "a.h5", "--measure", "pwcca", "--out", tmp_path / "pwcca.h5")
     assert refused.returncode == 2
-    assert all(word in refused.stderr for word in ("--measures", "svcca", "squared_cosine"))
-    with pytest.raises(UserError, match="svcca.*cka, deflated, squared_cosine"):
-        kinds.named("svcca")
+    assert all(word in refused.stderr for word in ("--measure", "pwcca", "squared_cosine"))
+    with pytest.raises(UserError, match="pwcca.*cka, deflated, .*squared_cosine"):
+        kinds.named("pwcca")
 
 
 def test_a_file_and_its_measure_have_one_name(scripts, tmp_path):
     other = scripts / "widedeep/measures/kinds/other_name.py"
-    other.write_text(BIASED)
+    other.write_text(SAME_SIGN)
     path = write(tmp_path / "a.h5")
-    refused = run(scripts / "compute_cka.py", path, "--measures", "other_name", "--out", tmp_path / "cka.h5")
+    words = "--measure", "other_name", "--out", tmp_path / "out.h5"
+    refused = run(scripts / "compute_measure.py", path, *words)
     other.unlink()
     assert refused.returncode == 1
-    assert all(word in refused.stderr for word in ("other_name.py", "'biased_cka'", "'other_name'"))
-    assert not (tmp_path / "cka.h5").exists()
+    assert all(word in refused.stderr for word in ("other_name.py", "'same_sign'", "'other_name'"))
+    assert not (tmp_path / "out.h5").exists()

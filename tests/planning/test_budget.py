@@ -10,7 +10,7 @@ from widedeep.planning.costs import Costs
 from widedeep.planning.images import images_of
 from widedeep.study import checks
 from widedeep.study.config import Study
-from widedeep.study.jobs import jobs_of, network_job, pairs_job
+from widedeep.study.jobs import jobs_of, measure_job, network_job, pairs_job
 
 PAPER = checks.read("config/cifar10.yaml")
 COSTS = Costs(PAPER, images_of(PAPER))
@@ -231,6 +231,26 @@ def test_a_job_takes_as_long_as_its_operations():
     assert seconds_of(network_job(PAPER, "compute_cka", network)) == pytest.approx(products / 1e10 + 2 * read)
     pairs = pairs_job(PAPER, size(26), size(26), 2)
     assert seconds_of(pairs) == pytest.approx(2 * 2 * products / 1e10 + 4 * read)
+    measure = measure_job(PAPER, "procrustes", network)
+    assert seconds_of(measure) == pytest.approx(COSTS.operations(measure) / 1e10 + read)
+
+
+def test_further_measures_take_time_of_the_cores():
+    study = Study(**{**PAPER.dump(), "measures": ["procrustes", "rsa_pearson"]})
+    costs = Costs(study, images_of(study))
+    rates = replace(RATES, start=1, products=1e10, cores=2)
+    jobs = [job for job in jobs_of(study) if job.rule == "compute_measure"]
+    assert len(jobs) == 2 * len({*study.shown("fig1")})
+    there = {path for job in jobs for path in job.writes}
+
+    def analysis(of_costs, there=frozenset()):
+        return budget.Budget(of_costs, rates, {}, there=lambda path: path in there).analysis(of_costs.study)
+
+    made = budget.Budget(costs, rates, {})
+    drawing = 1
+    expected = sum(1 + made._work(job, study) for job in jobs) + drawing
+    assert analysis(costs) - analysis(COSTS) == pytest.approx(expected / 2)
+    assert analysis(costs, there) - analysis(COSTS) == pytest.approx(drawing / 2)
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,20 @@ import torch
 from widedeep.analysis import activations, first_components, similarity
 from widedeep.data.minibatches import minibatches
 from widedeep.formats import components, dataset, dumps, predictions, weights
+from widedeep.measures import kinds
 from widedeep.measures.memory import most_held
 from widedeep.names import Configuration, Network
 from widedeep.networks import cifar_resnet, tracing
 from widedeep.networks.build import build
+from widedeep.networks.layers import outputs
 from widedeep.planning import file_sizes
 from widedeep.planning.costs import Costs
 from widedeep.planning.images import Images
 from widedeep.study import checks
-from widedeep.study.jobs import jobs_of, network_job
+from widedeep.study.jobs import jobs_of, measure_job, network_job
 from widedeep.training.recipe import settings_of
 
-IMAGES = blobs_study.IMAGES
+IMAGES, NETWORK = blobs_study.IMAGES, blobs_study.NETWORK
 FORMS = ("gram", "raw", "raw16")
 
 
@@ -71,17 +73,38 @@ def test_sizes_on_disk_are_within_5_percent_of_a_real_run(tmp_path, dumped):
     with dumps.Dump(paths["gram", 1]) as one, dumps.Dump(paths["gram", 2]) as other:
         similarity.write(tmp_path / "cka.h5", {"/": (one, one)})
         similarity.write(tmp_path / "pairs.h5", {"seed1--seed2": (one, other)})
+        similarity.write(tmp_path / "rsa_pearson.h5", {"/": (one, one)}, [kinds.named("rsa_pearson")])
+        one.select(outputs(one.layers))
+        similarity.write(tmp_path / "procrustes.h5", {"/": (one, one)}, [kinds.named("procrustes")])
     size = costs.size_of(small.MODEL)
+    further = [measure_job(study, name, NETWORK) for name in ("rsa_pearson", "procrustes")]
+    compared = {job.measure: costs.measured_layers(job) for job in further}
     planned = {
         "weights": size.weights,
         "predictions.h5": file_sizes.predictions(IMAGES),
         "pca.h5": file_sizes.components(size, costs.dumped),
         "cka.h5": file_sizes.comparison(size.layers, size.layers),
         "pairs.h5": file_sizes.comparison(size.layers, size.layers),
+        **{f"{name}.h5": file_sizes.comparison(layers, layers, 1) for name, layers in compared.items()},
         **{f"{form}1.h5": costs.dump_bytes(blobs_study.NETWORK, form) for form in FORMS},
     }
     written = {name: (tmp_path / name).stat().st_size for name in planned}
     assert planned == {name: pytest.approx(bytes_, rel=0.05) for name, bytes_ in written.items()}
+
+
+def test_a_measure_with_decompositions_costs_by_the_pairs_of_outputs_of_blocks_others_by_layers():
+    study = blobs_study.study()
+    costs = Costs(study, IMAGES)
+    size = costs.size_of(small.MODEL)
+    layers, outputs_ = size.layers, size.outputs
+    sorting, decomposing = (measure_job(study, name, NETWORK) for name in ("mutual_knn", "svcca"))
+    of_matrix = 20 * 16**3 * costs.minibatches
+    # A layer itself, and each pair once; the products for HSIC are made in any case, with and without components.
+    products = [2 * 2 * number**2 * costs.minibatches * 16**2 / 2 for number in (layers, outputs_)]
+    assert costs.operations(sorting) == layers * of_matrix + products[0]
+    assert costs.operations(decomposing) == (outputs_ + outputs_ * (outputs_ + 1) / 2) * of_matrix + products[1]
+    cka = costs.memory(network_job(study, "compute_cka", NETWORK))
+    assert costs.memory(sorting) == cka + 12 * layers * 16**2
 
 
 def test_pairs_read_the_dumps_up_to_their_seed():

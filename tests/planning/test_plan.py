@@ -187,7 +187,7 @@ def test_a_rate_of_one_width_or_equal_ones_of_several_hold_for_all(capsys):
 def test_widths_between_two_rates_follow_the_power_law(capsys, tmp_path):
     content = tiny()
     content["grid"] = [{"depths": [8], "widths": [2], "seeds": [1]}]
-    path = written(tmp_path, {**content, "figures": {}})
+    path = written(tmp_path, {**content, "measures": [], "figures": {}})
     # 10 and 40 GFLOP/s at the widths 1 and 4 make 20 at 2.
     assert totals_with(capsys, path, "1:0.01", "4:0.04")[1] == totals_with(capsys, path, "0.02")[1]
 

@@ -10,7 +10,7 @@ from widedeep.planning.costs import Costs
 from widedeep.planning.images import expected_images
 from widedeep.planning.sizes import estimated
 from widedeep.study import checks
-from widedeep.study.jobs import jobs_of, network_job, pairs_job
+from widedeep.study.jobs import jobs_of, measure_job, network_job, pairs_job
 
 SMALL, DEEP, WIDE = (Configuration("cifar10", "resnet", *size, 1.0) for size in ((14, 1), (164, 1), (38, 10)))
 # Examples a minibatch of CKA: so many that Gram matrices need more memory than any program.
@@ -69,6 +69,23 @@ def test_it_follows_the_network_and_the_attempt(rule, quantity):
     if rule != "compute_cka":  # Gram matrices do not know the width
         assert asked(job(rule, SMALL)) < asked(job(rule, WIDE))
     assert asked(job(rule, SMALL)) < asked(job(rule, SMALL), 2) < asked(job(rule, SMALL), 3)
+
+
+@pytest.mark.parametrize("measure", ["procrustes", "rsa_pearson"])
+@pytest.mark.parametrize("quantity", ["memory", "minutes"])
+def test_a_further_measure_follows_the_depth_and_the_attempt(quantity, measure):
+    of = Requests()
+    asked = getattr(of, quantity)
+    small, deep = (measure_job(of.study, measure, Network(one, 1)) for one in (SMALL, DEEP))
+    assert asked(small) < asked(small, 2)
+    # The outputs of 81 blocks need no more memory than any program.
+    assert asked(small) < asked(deep) or (quantity, measure) == ("memory", "procrustes")
+
+
+def test_a_measure_with_decompositions_asks_for_more_time_though_it_compares_fewer_layers():
+    of = Requests()
+    decomposing, sorting = (measure_job(of.study, name, Network(SMALL, 1)) for name in ("procrustes", "mutual_knn"))
+    assert of.minutes(decomposing) > of.minutes(sorting)
 
 
 @pytest.mark.parametrize(("quantity", "configuration"), [("memory", DEEP), ("minutes", SMALL)])

@@ -41,6 +41,7 @@ def test_operations_are_those_of_a_count_by_hand():
     # Three of the stem; two convolutions, two batch norms, two ReLUs and an addition a block; two shortcuts; two.
     assert found.layers == 3 + 7 * 6 + 2 + 2
     assert found.blocks == 6
+    assert found.outputs == 3 + 6 + 2
     assert found.largest == 16 * 32 * 32
 
 
@@ -73,6 +74,7 @@ def by_shapes(configuration, images):
         "largest": max(features),
         "kept": kept,
         "blocks": len({(info.stage, info.block) for info in infos if info.block}),
+        "outputs": len({(info.stage, info.block) if info.block else info.name for info in infos}),
         "axes": tuple(len(info.shape) for info in infos),
     }
 
@@ -101,5 +103,5 @@ def test_a_network_without_the_parts_of_figure_4_has_no_probes(tmp_path, monkeyp
 def test_estimates_of_cifar_resnets_are_near_the_counted_sizes(depth, width):
     configuration = Configuration("cifar10", "resnet", depth, width, 1)
     found, counted = (size_of(configuration, CIFAR) for size_of in (sizes.estimated, sizes.counted))
-    for name in ("layers", "forward", "weights", "features", "largest", "kept", "probed", "blocks", "converging"):
+    for name in {*vars(found)} - {"axes"}:
         assert getattr(found, name) == pytest.approx(getattr(counted, name), rel=0.15), name

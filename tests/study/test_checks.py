@@ -19,7 +19,7 @@ OWN = {"name": "own", "folder": "x", "image_size": 8}
 
 # A key of the config, its value, and what the sentence names after "config key ".
 REFUSED = [
-    ("epochs", 3, "^config key epochs .* dataset, dumps, figures, grid, probes, study, training"),
+    ("epochs", 3, "^config key epochs .* dataset, dumps, figures, grid, measures, probes, study, training"),
     ("training.lr", 0.1, "^config key training.lr .* learning_rate"),
     ("grid.0.depth", [8], r"^config key grid\[0\].depth .* depths, family"),
     ("figures.fig9", {}, "^config key figures.fig9 .* fig1-seeds"),
@@ -48,6 +48,11 @@ REFUSED = [
     ("grid.0.family", "vgg16", r"^config key grid\[0\].family: .*'vgg16'.* no digits"),
     ("grid.0.seeds", list(range(50_001)), r"^config key grid: .*100002.*100000"),
     ("dumps", {"examples": 100, "batch_size": 128}, "^config key dumps.batch_size is 128, .*100 test examples"),
+    ("measures", ["cka"], r"^config key measures\[0\]: .*'rbf_cka', .*'cka'\. .*docs/reference/measures\.md"),
+    ("measures", ["pwcca"], r"^config key measures\[0\]: .*'svcca', .*'pwcca'"),
+    ("measures", ["svcca", "svcca"], r"^config key measures: .*twice"),
+    ("measures", "svcca", r"^config key measures: .*list.*'svcca'"),
+    ("measures", ["svcca"], r"^config key measures: svcca .*figures\.fig1"),
     ("training.epochs", 0, "^config key training.epochs: .* 1, .* 0"),
     ("training.learning_rate", "0.1", r"^config key training.learning_rate: .*number.*'0\.1'"),
     ("training.learning_rate", float("nan"), "^config key training.learning_rate: .*finite.*nan"),

@@ -11,7 +11,7 @@ from complete import complete
 from widedeep.paper import DECIDING_TABLES, FIGURES
 from widedeep.runtime import command
 from widedeep.study import checks
-from widedeep.study.drawings import DRAWINGS, SECTIONS, drawings_of, outputs_of
+from widedeep.study.drawings import DRAWINGS, SECTIONS, drawings_of, measured, one_seed, outputs_of
 from widedeep.study.jobs import drawing_job
 
 DEMO = checks.checked(complete(checks.read("config/demo.yaml").dump()))
@@ -48,13 +48,25 @@ def test_drawings_come_in_the_order_of_the_papers_results():
 def test_a_section_asks_for_its_drawings(key):
     content = DEMO.dump()
     drawn = {**content, "figures": {name: section for name, section in content["figures"].items() if name == key}}
+    drawn["measures"] = content["measures"] if key == "fig1" else []
     found = drawings_of(checks.checked(drawn))
     assert {drawing.key for drawing in found.values()} == {key, None}
     assert len(found) > 1
 
 
 def test_without_sections_the_table_of_accuracies_is_drawn_alone():
-    assert [*drawings_of(checks.checked({**DEMO.dump(), "figures": {}}))] == ["accuracy_table"]
+    assert [*drawings_of(checks.checked({**DEMO.dump(), "measures": [], "figures": {}}))] == ["accuracy_table"]
+
+
+def test_further_measures_are_drawn_where_some_are_asked_for():
+    without = drawings_of(checks.checked({**DEMO.dump(), "measures": []}))
+    assert {*drawings_of(DEMO)} - {*without} == {"measures_by_depth_and_width"}
+    study = checks.checked({**DEMO.dump(), "measures": ["svcca", "rbf_cka"]})
+    words = bash.words(DRAWINGS["measures_by_depth_and_width"].options(study))
+    rows = [words[place + 1 : place + 3] for place, word in enumerate(words) if word == "--row"]
+    assert rows == [[row, measure] for measure in ("svcca", "rbf_cka") for row in ("depth_row", "width_row")]
+    networks = dict.fromkeys(one_seed("fig1")(study))
+    assert measured(study) == [(measure, network) for measure in ("svcca", "rbf_cka") for network in networks]
 
 
 @pytest.mark.parametrize("rule", DRAWINGS)

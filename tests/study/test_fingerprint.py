@@ -54,7 +54,7 @@ EDITS = [
         "_CONSTANT = 15.0**2",
         {*STAGES[1:4], "plot_components.py"},
     ),
-    ("widedeep/formats/similarities.py", '"undefined"', '"why"', set(STAGES[2:-1])),
+    ("widedeep/formats/similarities.py", '"first_component_share"', '"share"', set(STAGES[2:-1])),
     (
         "widedeep/figures/style.py",
         "aspect=18",

@@ -17,9 +17,11 @@ READS = {
     "train": "download",
     "dump_activations": "download train",
     "compute_cka": "dump_activations",
+    "compute_measure": "dump_activations",
     "probe_residual_blocks": "download train",
     "compute_pairs": "dump_activations",
     "cka_by_depth_and_width": "compute_cka train",
+    "measures_by_depth_and_width": "compute_measure train",
     "cka_by_seed": "compute_cka train",
     "cka_by_share_of_data": "compute_cka train",
     "cka_without_residuals": "compute_cka train",
@@ -43,8 +45,8 @@ READS = {
     "provenance": "dump_activations train",
     "explorer": "compute_cka compute_pairs download dump_activations findings probe_residual_blocks train",
 }
-# No figure of the paper: neither the demo nor the paper's grid has it.
-OWN = "training_curves"
+# No figures of the paper: neither the demo nor the paper's grid has them.
+OWN = {"training_curves", "compute_measure", "measures_by_depth_and_width"}
 CONFIGS = [*sorted(map(str, Path("config").glob("*.yaml"))), "tests/workflow/tiny.yaml"]
 
 
@@ -87,7 +89,7 @@ def test_rules_read_the_outputs_of_the_rules_that_a_table_by_hand_says(studies, 
 
 
 def test_the_demo_has_a_job_of_every_rule_of_the_paper(studies):
-    assert {job.rule for job in jobs_of(studies["config/demo.yaml"])} == {*READS} - {OWN}
+    assert {job.rule for job in jobs_of(studies["config/demo.yaml"])} == {*READS} - OWN
 
 
 @pytest.mark.parametrize("path", CONFIGS)
@@ -106,7 +108,8 @@ def test_targets_are_outputs_and_those_of_every_job_but_what_lies_beside_network
     assert {*targets} <= {*writers}
     assert len({*targets}) == len(targets)
     asked = {(writers[path][0].rule, Path(path).name) for path in targets if writers[path][0].networks}
-    assert asked == {("train", "model.safetensors"), ("compute_cka", "cka.h5")}
+    further = {("compute_measure", f"{measure}.h5") for measure in studies[path].measures}
+    assert asked == {("train", "model.safetensors"), ("compute_cka", "cka.h5")} | further
     drawn = {path for job in made if not job.networks and job.rule != "download" for path in job.writes}
     assert drawn <= {*targets}
 
@@ -144,7 +147,7 @@ def test_the_jobs_of_the_papers_grid(studies):
         "compute_pairs": pairs,
         "probe_residual_blocks": 40,
     }
-    assert counts == {**dict.fromkeys(READS.keys() - {OWN}, 1), **of_networks}
+    assert counts == {**dict.fromkeys(READS.keys() - OWN, 1), **of_networks}
     assert counts.total() == 2317
 
 
@@ -160,6 +163,18 @@ def test_pairs_read_all_dumps_up_to_their_seed_and_hold_their_larger_one(studies
     assert within.inputs == {"first": across.inputs["first"], "second": []}
     assert within.wildcards == {"model": str(first), "model2": str(first), "seed": 3}
     assert within.writes == [f"results/cifar10/pairs/{first}--{first}/seed3.h5"]
+
+
+def test_a_further_measure_is_computed_once_for_each_network_of_figure_1(studies):
+    study = studies["tests/workflow/tiny.yaml"]
+    made = [job for job in jobs_of(study) if job.rule == "compute_measure"]
+    labels = ["digits-resnet8-w1-f100/seed1", "digits-resnet14-w1-f100/seed1"]
+    found = [(job.measure, str(*job.networks)) for job in made]
+    assert found == [(measure, label) for measure in ("rbf_cka", "procrustes") for label in labels]
+    (job,) = (job for job in made if job.name == f"{labels[0]}/measures/rbf_cka")
+    assert job.reads == [f"results/tiny/models/{labels[0]}/activations.h5"]
+    assert job.writes == [f"results/tiny/models/{labels[0]}/measures/rbf_cka.h5"]
+    assert job.wildcards == {"model": "digits-resnet8-w1-f100", "seed": 1, "measure": "rbf_cka"}
 
 
 def test_rules_for_any_network_fit_each_of_its_jobs(studies):

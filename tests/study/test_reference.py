@@ -1,17 +1,19 @@
-"""The JSON Schema of the config and the page of its keys are made from study/config.py, and are current."""
+"""The config's JSON Schema, the page of its keys and that of measures are made from the records, and are current."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
+from widedeep.measures import kinds
 from widedeep.paper import FIGURES
 from widedeep.study import reference
 from widedeep.study.config import Study
 
 
-@pytest.mark.parametrize("path", [reference.SCHEMA, reference.PAGE], ids=str)
+@pytest.mark.parametrize("path", [reference.SCHEMA, reference.PAGE, reference.MEASURES], ids=str)
 def test_what_is_generated_is_current(path):
     assert path.read_text() == reference.contents()[path], f"{path}: is not current; run `make reference`."
 
@@ -47,7 +49,21 @@ def test_bounds_and_defaults_are_told():
         assert f"\n{cells}" in page, cells
 
 
-def test_it_writes_both_files_from_nothing(tmp_path):
+def test_the_page_of_measures_tells_what_their_records_hold():
+    page = reference.MEASURES.read_text()
+    for name in kinds.names():
+        measure = kinds.named(name)
+        (line,) = (line for line in page.splitlines() if line.startswith(f"| `{name}` | "))
+        cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        invariances = ", ".join(sorted(measure.invariances))
+        assert cells[1:4] == [measure.formula, measure.source, invariances]
+        assert cells[4] == ("ratio of means" if measure.finish else "mean")
+        assert cells[5:] == [measure.layer_cost, measure.pair_cost, measure.undefined]
+        assert f"\n## {measure.title} (`{name}`)\n" in page
+    assert "PWCCA" in page
+
+
+def test_it_writes_all_files_from_nothing(tmp_path):
     environment = {"PYTHONPATH": str(reference.SCHEMA.parents[2].resolve() / "scripts")}
     words = [sys.executable, "-m", "widedeep.study.reference"]
     subprocess.run(words, cwd=tmp_path, env=environment, check=True)

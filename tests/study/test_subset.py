@@ -116,6 +116,16 @@ def test_shares_of_the_data_are_compared_only_where_all_are_there():
     assert "fig2" not in figures_of(*[network for network in everything if network != (resnet(110, 1, 0.25), 1)])
 
 
+def test_further_measures_are_left_out_with_figure_1():
+    study = Study(**{**PAPER.dump(), "measures": ["svcca"]})
+    networks = [Network(resnet(depth), 1) for depth in (14, 26)] + [Network(resnet(14, 2), 1)]
+    assert subset_of(study, networks).measures == ["svcca"]
+    found = subset_of(study, [Network(resnet(26), 2)])
+    assert "fig1" not in found.sections
+    assert found.measures == []
+    checks.checked(found.dump())
+
+
 def test_what_is_made_shares_nothing_with_what_it_was_made_of():
     dumped = subset_of(PAPER, PAPER.networks).dump()
     dumped["figures"]["fig6"]["wide"]["depth"] = 8

@@ -17,6 +17,8 @@ ALL_SEEDS = " ".join(OF_ALL_SEEDS)
 reruns, new = STUDY.reruns, STUDY.new
 BLOCKS = "fig4-probes fig4-delete E"
 COMPONENTS = "fig3 D"
+# What is drawn of the networks of figure 1. Each of them has a job for each of two measures.
+BY_FIG1 = "fig1 fig1-measures"
 
 NOTHING = {}
 ALL = reruns("train")
@@ -97,6 +99,11 @@ def without(*figures):
     return config_change(change)
 
 
+def without_figure_1(config):
+    """And without the measures, which need it."""
+    del config["figures"]["fig1"], config["measures"]
+
+
 def another_order(config):
     """Of what has none of its own; the file's keys are in another order too."""
     for entry in config["grid"]:
@@ -137,6 +144,7 @@ KEYS = {
     **of_options("dumps", DumpOptions, DUMPED, examples=128),
     "dumps.keep": (put("dumps.keep", False), NOTHING),
     **of_options("probes", ProbeOptions, PROBED),
+    "measures": (put("measures", ["rbf_cka", "procrustes", "rsa_pearson"]), reruns("fig1-measures", compute_measure=2)),
     "figures.colour_map": (put("figures.colour_map", "viridis"), reruns(STUDY.drawn)),
     "figures.A.model.family": (put("figures.A.model", {"family": "plain", "depth": 8, "width": 1}, PLAIN), new(2, "A")),
     "figures.A.model.depth": (put("figures.A.model.depth", 8), reruns("A")),
@@ -146,17 +154,23 @@ KEYS = {
     "figures.A.batch_sizes": (put("figures.A.batch_sizes", [32]), reruns("A")),
     "figures.A.examples": (put("figures.A.examples", 128), reruns("A")),
     "figures.A.passes": (put("figures.A.passes", 2), reruns("A")),
-    f"{FIG1}.depth_row.depths": (put(f"{FIG1}.depth_row.depths", [14]), reruns("fig1")),
-    f"{FIG1}.depth_row.width": (put(f"{FIG1}.depth_row.width", 2, WIDER), new(1, "fig1")),
+    f"{FIG1}.depth_row.depths": (put(f"{FIG1}.depth_row.depths", [14]), reruns(BY_FIG1)),
+    f"{FIG1}.depth_row.width": (put(f"{FIG1}.depth_row.width", 2, WIDER), new(1, BY_FIG1, compute_measure=4)),
     f"{FIG1}.depth_row.fraction": (
         put(f"{FIG1}.depth_row.fraction", 0.5, {**HALF, "depths": [8, 14]}),
-        new(4, "fig1"),
+        new(4, BY_FIG1, compute_measure=4),
     ),
-    f"{FIG1}.width_row.depth": (put(f"{FIG1}.width_row.depth", 14), reruns("fig1")),
-    f"{FIG1}.width_row.widths": (put(f"{FIG1}.width_row.widths", [1, 2]), reruns("fig1")),
-    f"{FIG1}.width_row.fraction": (put(f"{FIG1}.width_row.fraction", 0.5, HALF), new(2, "fig1")),
-    f"{FIG1}.family": (put(f"{FIG1}.family", "plain", {**PLAIN, "depths": [8, 14]}), new(4, "fig1")),
-    f"{FIG1}.seed": (put(f"{FIG1}.seed", 2), reruns("fig1")),
+    f"{FIG1}.width_row.depth": (put(f"{FIG1}.width_row.depth", 14), reruns(BY_FIG1)),
+    f"{FIG1}.width_row.widths": (put(f"{FIG1}.width_row.widths", [1, 2]), reruns(BY_FIG1, compute_measure=2)),
+    f"{FIG1}.width_row.fraction": (
+        put(f"{FIG1}.width_row.fraction", 0.5, HALF),
+        new(2, BY_FIG1, compute_measure=2),
+    ),
+    f"{FIG1}.family": (
+        put(f"{FIG1}.family", "plain", {**PLAIN, "depths": [8, 14]}),
+        new(4, BY_FIG1, compute_measure=4),
+    ),
+    f"{FIG1}.seed": (put(f"{FIG1}.seed", 2), reruns(BY_FIG1, compute_measure=4)),
     f"{FIG2}.depth_row.depths": (put(f"{FIG2}.depth_row.depths", [8]), reruns("fig2")),
     f"{FIG2}.depth_row.width": (put(f"{FIG2}.depth_row.width", 2, WIDER), new(1, "fig2")),
     # `fractions` takes the place of the rows' own.
@@ -226,7 +240,7 @@ LESS = {
     "a depth": (
         config_change(one_depth_less),
         reruns(
-            f"B provenance summarise fig1 fig2 {COMPONENTS} {BLOCKS} fig5 F {ALL_SEEDS} A summarise_pairs",
+            f"B provenance summarise {BY_FIG1} fig2 {COMPONENTS} {BLOCKS} fig5 F {ALL_SEEDS} A summarise_pairs",
             probe_residual_blocks=2,
         ),
     ),
@@ -236,7 +250,9 @@ LESS = {
         reruns(f"B provenance summarise {ALL_SEEDS} D E fig6 summarise_pairs"),
     ),
     "figures that no claim rests on": (without("fig2", "C"), NOTHING),
-    "the figure whose family claims are about": (without("fig1"), reruns("findings")),
+    "the figure whose family claims are about": (config_change(without_figure_1), reruns("findings")),
+    "a measure": (put("measures", ["procrustes"]), reruns("fig1-measures")),
+    "measures in another order": (put("measures", ["procrustes", "rbf_cka"]), reruns("fig1-measures")),
     "a figure of a claim": (without("G"), reruns("findings")),
     "another order": (config_change(another_order), NOTHING),
 }

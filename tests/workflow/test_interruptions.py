@@ -33,7 +33,7 @@ JOB_KILLS = [signal.SIGKILL] * 7 + [signal.SIGTERM] * 4
 SNAKEMAKE_KILLS = [signal.SIGKILL] * 4 + [signal.SIGTERM] * 1
 GROUP_KILLS = [signal.SIGINT] * 2 + [signal.SIGKILL] * 2
 SEED = 5
-# Of 43 jobs of the study, after so many no kill waits any longer.
+# Of 48 jobs of the study, after so many no kill waits any longer.
 LAST_KILL_AFTER = 28
 # Seconds to wait for a job to kill, and for Snakemake to end.
 PATIENCE = 60

@@ -35,7 +35,7 @@ def wait_until(condition):
 
 def test_of_a_finished_study_all_is_done(finished):
     said = progress_of(finished)
-    assert line_of(said, "all") == [43, 0, 0, 0]
+    assert line_of(said, "all") == [48, 0, 0, 0]
     assert said.endswith("Finished: all jobs are done.\n")
 
 
@@ -46,7 +46,7 @@ def test_running_failed_and_stopped_are_told_apart(tmp_path):
     def long_trainings(config):
         config["grid"] = [{"depths": [8], "widths": [1], "seeds": [1, 2, 3]}]
         config["training"]["epochs"] = 5000
-        del config["figures"]
+        del config["figures"], config["measures"]
 
     made.edit_config(long_trainings)
     models = made.results / "models/digits-resnet8-w1-f100"

@@ -110,7 +110,7 @@ CHANGES = {
     ),
     "the heatmaps' code": (
         edit("scripts/widedeep/figures/heatmaps.py", "linewidth=0.5", "linewidth=0.6"),
-        reruns("fig1 fig1-seeds fig3 D fig4-probes fig4-delete E fig5 F"),
+        reruns("fig1 fig1-measures fig1-seeds fig3 D fig4-probes fig4-delete E fig5 F"),
     ),
     "the code of first components": (
         edit("scripts/widedeep/analysis/first_components.py", "_MOST_STEPS = 60", "_MOST_STEPS = 61"),
@@ -120,7 +120,7 @@ CHANGES = {
     "the summary's code": (edit("scripts/summarise.py", "0.95)", "0.99)"), reruns("summarise")),
     "which seed figure 1 shows": (
         lambda study: study.edit_config(lambda config: config["figures"]["fig1"].update(seed=2)),
-        reruns("fig1"),
+        reruns("fig1 fig1-measures", compute_measure=4),
     ),
     "one seed more": (
         add_seed,
@@ -154,11 +154,32 @@ CHANGES = {
     "one depth less": (
         remove_depth,
         reruns(
-            "fig1 fig1-seeds fig3 D fig4-probes fig4-delete E fig5 F A G B provenance summarise summarise_pairs",
+            "fig1 fig1-measures fig1-seeds fig3 D fig4-probes fig4-delete E fig5 F A G B "
+            "provenance summarise summarise_pairs",
             probe_residual_blocks=2,
         ),
     ),
     "CKA's script": (edit("scripts/compute_cka.py", "first.layers", "second.layers"), reruns("compute_cka")),
+    "a measure more": (
+        lambda study: study.edit_config(lambda config: config["measures"].append("mutual_knn")),
+        {"compute_measure": 2, "measures_by_depth_and_width": 1},
+    ),
+    "the code of a measure": (
+        edit("scripts/widedeep/measures/kinds/rbf_cka.py", "_WIDTH = 0.8", "_WIDTH = 0.4"),
+        {"compute_measure": 2, "measures_by_depth_and_width": 1},
+    ),
+    "code that some measures share": (
+        edit("scripts/widedeep/measures/factors.py", "np.float32).eps", "np.float64).eps"),
+        {"compute_measure": 2, "measures_by_depth_and_width": 1},
+    ),
+    "the code of a measure that is not asked for": (
+        edit("scripts/widedeep/measures/kinds/svcca.py", "_VARIANCE = 0.99", "_VARIANCE = 0.9"),
+        {},
+    ),
+    "a measure's file deleted": (
+        delete("models/digits-resnet8-w1-f100/seed1/measures/procrustes.h5"),
+        {"compute_measure": 1, "measures_by_depth_and_width": 1},
+    ),
     "CKA's estimator": (
         edit("scripts/widedeep/measures/gram_matrices.py", "_CONSTANT = 16.0**2", "_CONSTANT = 15.0**2"),
         reruns("A dump_activations"),

@@ -24,10 +24,15 @@ def test_everything_is_there_and_nothing_else(finished):
         expected = {"model.safetensors", "history.csv", "metrics.json", "activations.h5", "cka.h5"}
         expected |= {"pca.h5", "predictions.h5", "provenance.json", "dump_provenance.json"}
         probed = {"probes.csv", "deletion.csv", "probe_provenance.json"}
+        of_figure_1 = "-w1-" in network and network.endswith("seed1")
+        expected |= {"measures"} if of_figure_1 else set()
         assert files == expected | (probed if "resnet14" in network else set())
+        measures = {path.name for path in (finished.results / "models" / network).glob("measures/*")}
+        assert measures == ({"rbf_cka.h5", "procrustes.h5"} if of_figure_1 else set())
     figures = {path.name for path in (finished.results / "figures").iterdir()}
     names = (
         "fig1",
+        "fig1-measures",
         "fig1-seeds",
         "fig3",
         "D",
@@ -82,7 +87,8 @@ def test_every_job_left_a_log_and_a_timing(finished):
         for path in finished.results.glob("timings/**/*.tsv")
     }
     assert timings <= logs | {f"{network}/train" for network in NETWORKS}
-    assert len(timings) == 3 * 6 + 2 + 4 + 13 + 1 + 5
+    # Of each network, two probed ones, two measures of two networks, pairs, figures, download, tables.
+    assert len(timings) == 3 * 6 + 2 + 4 + 4 + 14 + 1 + 5
     assert "test accuracy" in (finished.results / f"logs/{NETWORKS[0]}/train.log").read_text()
 
 
@@ -91,7 +97,7 @@ def test_the_user_is_told_where_the_results_are(finished):
     for path in ("report.html", "explorer.html", "figures", "summary.csv", "findings.md"):
         assert f"results/tiny/{path}" in said
     assert "not decidable: " in said  # with two seeds
-    assert "of 44 jobs" in said
+    assert "of 49 jobs" in said
 
 
 def test_snakemake_looks_at_the_waiting_jobs_when_one_ends_and_not_all_the_time(copied):
@@ -167,7 +173,7 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
         config["grid"] = [{"depths": [8], "widths": [1], "seeds": [1]}]
         config["training"]["epochs"] = 30
         config["dumps"]["keep"] = False
-        del config["figures"]
+        del config["figures"], config["measures"]
 
     made.edit_config(longer)
     process = made.start(

@@ -25,11 +25,24 @@ OF_TRAINING = [f"{NETWORK}/{name}" for name in STAGES["train"].writes.values()]
 OF_DUMP = [f"{NETWORK}/{name}" for name in STAGES["dump_activations"].writes.values()]
 OF_PROBES = [f"{NETWORK}/{name}" for name in STAGES["probe_residual_blocks"].writes.values()]
 OF_NETWORK = [*OF_TRAINING, *OF_DUMP, *OF_PROBES, f"{NETWORK}/cka.h5"]
+# Of the networks of figure 1 alone, which are of seed 1.
+MEASURED = [f"{NETWORK}/measures/{name}.h5" for name in ("rbf_cka", "procrustes")]
+COMPARED = {"cka.h5", "rbf_cka.h5", "procrustes.h5", "seed1.h5", "seed2.h5"}
 TABLES = ["summary.csv", "pairs.csv", "pairs_of_configurations.csv", "findings.csv", "provenance.csv"]
 DRAWN = ["figures/fig1.csv", "figures/fig1.png", "figures/fig1.pdf", "figures/B.md", "figures/fig6.csv"]
-ALL_KINDS = [*OF_NETWORK, f"{PAIRS}/seed2.h5", *DRAWN, *TABLES, "findings.md", "provenance.html", "explorer.html"]
+ALL_KINDS = [
+    *OF_NETWORK,
+    *MEASURED,
+    f"{PAIRS}/seed2.h5",
+    *DRAWN,
+    *TABLES,
+    "findings.md",
+    "provenance.html",
+    "explorer.html",
+]
 # A file of another form has no room for a checksum.
-CHECKSUMMED = [path for path in OF_NETWORK if "provenance" not in path] + [f"{PAIRS}/seed2.h5", "figures/fig1.png"]
+CHECKSUMMED = [path for path in OF_NETWORK if "provenance" not in path]
+CHECKSUMMED += [*MEASURED, f"{PAIRS}/seed2.h5", "figures/fig1.png"]
 DATA = "data/digits/dataset.h5"
 
 
@@ -64,8 +77,9 @@ def test_a_finished_study_is_well(finished):
     outcome = verified(finished)
     assert (outcome.wrong, outcome.unmade, outcome.unknown) == ({}, {}, 0)
     counts = {"model.safetensors": 6, "activations.h5": 6, "probes.csv": 2, "pairs/*.h5": 4, "dataset.h5": 1}
+    counts |= {"measures/*.h5": 4}
     assert {kind: outcome.checked[kind] for kind in counts} == counts
-    assert outcome.checked.total() == 119
+    assert outcome.checked.total() == 126
 
 
 @pytest.mark.parametrize(
@@ -123,6 +137,17 @@ def test_all_files_of_a_job_of_another_seed_are_noticed(copied):
     found = wrong(copied)
     assert found.keys() == {*OF_DUMP, f"{NETWORK}/cka.h5"}
     assert re.search("seed.*2.*1", found[f"{NETWORK}/dump_provenance.json"])
+
+
+def test_a_measure_of_another_name_or_network_is_named(copied):
+    gaussian, procrustes = (copied.results / path for path in MEASURED)
+    shutil.copy2(procrustes, gaussian)
+    other = copied.results / MEASURED[1].replace("resnet14", "resnet8")
+    shutil.copy2(other, procrustes)
+    found = wrong(copied)
+    assert found.keys() == {*MEASURED}
+    assert "compute_measure.py --measure rbf_cka" in found[MEASURED[0]]
+    assert re.search("resnet8.*resnet14", found[MEASURED[1]])
 
 
 def test_a_pair_in_the_place_of_another_is_named(copied):
@@ -190,12 +215,23 @@ def test_an_undefined_value_needs_a_reason(copied, values):
     assert re.search(values, wrong(copied)[f"{NETWORK}/cka.h5"])
 
 
+def test_a_measure_has_the_layers_that_it_compares(copied):
+    """With a decomposition for each pair, the outputs of blocks; without one, all."""
+    for path in MEASURED:
+        place = copied.results / path
+        with h5py.File(place, "a") as file:
+            for side in ("first", "second"):
+                file[side]["name"][3] = "stage1.block1.bn2"
+        seals.write(place)
+        assert "other layers" in wrong(copied)[path]
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value", "kinds", "words"),
     [
         ("training", "epochs", 2, {"model.safetensors", "provenance.json", "history.csv"}, "epochs 1.*2"),
         ("training", "l2", 0.5, {"model.safetensors", "provenance.json"}, "l2 0.0001.*0.5"),
-        ("dumps", "passes", 2, {"dump_provenance.json", "activations.h5", "cka.h5", "seed1.h5", "seed2.h5"}, "passes"),
+        ("dumps", "passes", 2, {"dump_provenance.json", "activations.h5", *COMPARED}, "passes"),
         ("dumps", "seed", 5, {"dump_provenance.json", "activations.h5"}, "seed 0.*5"),
         ("probes", "learning_rate", 0.5, {"probe_provenance.json"}, "learning_rate 0.01.*0.5"),
         ("training", "checkpoint_minutes", 1, set(), ""),
@@ -255,7 +291,7 @@ def test_files_that_the_config_does_not_know_are_counted(copied):
     shutil.copytree(copied.results / NETWORK, copied.results / NETWORK.replace("seed1", "seed7"))
     outcome = verified(copied)
     assert not outcome.wrong
-    assert outcome.unknown == len(OF_NETWORK)
+    assert outcome.unknown == len(OF_NETWORK) + len(MEASURED)
 
 
 def test_the_folder_may_lie_elsewhere(copied):

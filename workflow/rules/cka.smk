@@ -43,3 +43,26 @@ rule compute_pairs:
     shell:
         "python scripts/compute_pairs.py {params.dumps} --threads {threads} --timing {params.timing} --out {output}"
         " > {log} 2>&1"
+
+
+rule compute_measure:
+    input:
+        dump=PLACES.of_network(ANY, "activations.h5"),
+    output:
+        similarity=PLACES.measure(ANY, "{measure}"),
+    log:
+        PLACES.log(MEASURES),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=memory("compute_measure"),
+        runtime=minutes("compute_measure"),
+    params:
+        timing=PLACES.timing(MEASURES),
+        code=code_with_measure("compute_measure.py"),
+    message:
+        "Measure {wildcards.measure} between all layers of {wildcards.model}, seed {wildcards.seed}"
+    shell:
+        "python scripts/compute_measure.py {input.dump} --measure {wildcards.measure} --threads {threads}"
+        " --timing {params.timing} --out {output.similarity} > {log} 2>&1"

@@ -12,6 +12,8 @@ SCRIPTS = Path(workflow.basedir, "scripts")
 sys.path.insert(0, str(SCRIPTS))
 
 from widedeep.data import catalogue
+from widedeep.measures import kinds
+from widedeep.names import label
 from widedeep.networks import families
 from widedeep.paper import FIGURES
 from widedeep.planning import requests
@@ -22,7 +24,7 @@ from widedeep.runtime import events, files
 from widedeep.runtime.errors import UserError
 from widedeep.runtime.options import option, words
 from widedeep.study import checks, commands, drawings, fingerprint, jobs, places
-from widedeep.study.places import ANY, pairs_name
+from widedeep.study.places import ANY, measure_name, pairs_name
 
 try:
     STUDY = checks.checked(config)
@@ -38,6 +40,7 @@ JOB = {job.rule: job for job in JOBS if not job.networks}
 BY_NAME = {job.name: job for job in JOBS}
 KNOWN_DATA = STUDY.dataset.name in catalogue.WITH_SOURCES
 PAIRS = pairs_name("{model}", "{model2}", "{seed}")
+MEASURES = measure_name(ANY, "{measure}")
 # Threads of a job that reads images, and of a training: each process that decodes counts as one.
 WORKERS = STUDY.dataset.workers
 THREADS = 1 + WORKERS
@@ -50,6 +53,7 @@ wildcard_constraints:
     model="|".join(re.escape(str(configuration)) for configuration in STUDY.configurations),
     model2="|".join(re.escape(str(configuration)) for configuration in STUDY.configurations),
     seed=r"\d+",
+    measure="|".join(kinds.further()),
 
 
 def inputs(rule):
@@ -71,6 +75,8 @@ def job_of(wildcards, rule):
     """The jobs.Job of a rule with these wildcards."""
     if wildcards.get("model2"):
         return BY_NAME[pairs_name(wildcards.model, wildcards.model2, wildcards.seed)]
+    if wildcards.get("measure"):
+        return BY_NAME[measure_name(label(wildcards.model, wildcards.seed), wildcards.measure)]
     return BY_NAME[f"{wildcards.model}/seed{wildcards.seed}/{rule}"] if rule in jobs.STAGES else JOB[rule]
 
 
@@ -90,6 +96,15 @@ def code_with_family(script):
 
     def fingerprint_of_both(wildcards):
         return code(script, families.path_of(network_of(wildcards).configuration.family))
+
+    return fingerprint_of_both
+
+
+def code_with_measure(script):
+    """The code of a stage that computes a measure, with the file of the measure."""
+
+    def fingerprint_of_both(wildcards):
+        return code(script, SCRIPTS / f"widedeep/measures/kinds/{wildcards.measure}.py")
 
     return fingerprint_of_both
 

@@ -11,21 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from widedeep.formats import dumps, similarities
-from widedeep.measures import deflation, kinds, memory
+from widedeep.measures import deflation, memory
 from widedeep.measures.kinds import cka, deflated, squared_cosine
 from widedeep.measures.stacked import Stack
 
 # The figures are drawn from these, so every file holds them. Imported by name, they are part of a job's fingerprint.
 MEASURES = (cka.MEASURE, deflated.MEASURE, squared_cosine.MEASURE)
-
-
-def with_further(names):
-    """List MEASURES and the further measures of these names, each once.
-
-    Raises:
-        UserError: a measure is unknown.
-    """
-    return list(dict.fromkeys([*MEASURES, *map(kinds.named, names)]))
 
 
 class Compared(NamedTuple):

@@ -66,13 +66,14 @@ def draw_heatmaps(panels, colour_map):
     return figure
 
 
-def draw_panel(axis, panel, colours):
+def draw_panel(axis, panel, colours, lowest=0):
     """Draw one heatmap.
 
     Args:
         axis: matplotlib Axes.
         panel: Panel with values.
         colours: matplotlib colour map.
+        lowest: value at the lower end of the colour scale; the upper end is 1.
 
     Returns:
         the matplotlib image
@@ -82,7 +83,7 @@ def draw_panel(axis, panel, colours):
     values = np.ma.masked_invalid(panel.values)
     place = (0, values.shape[1], 0, values.shape[0])
     look = {"aspect": "auto", "interpolation": "nearest", "cmap": colours}
-    image = axis.imshow(values, vmin=0, vmax=1, origin="lower", extent=place, **look)
+    image = axis.imshow(values, vmin=lowest, vmax=1, origin="lower", extent=place, **look)
     axis.set_box_aspect(1)  # also where the two networks differ in depth
     axis.patch.set(**style.HATCHED)
     axis.set_title(panel.title, fontsize=8)

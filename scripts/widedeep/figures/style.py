@@ -11,6 +11,7 @@ from widedeep.runtime import files  # noqa: E402
 from widedeep.runtime.errors import UserError  # noqa: E402
 
 _PANEL_INCHES = 2.3
+_ROW_INCHES = _PANEL_INCHES + 0.75
 # Background of a panel, visible where values are undefined.
 HATCHED = {"facecolor": "0.9", "edgecolor": "0.5", "hatch": "////", "linewidth": 0}
 # Colours of curves that the colour-blind can tell apart.
@@ -67,16 +68,18 @@ def panels(rows, columns):
     Returns:
         (matplotlib Figure, (rows, columns) array of Axes)
     """
-    size = ((_PANEL_INCHES + 0.45) * columns + 0.9, (_PANEL_INCHES + 0.75) * rows)
+    size = ((_PANEL_INCHES + 0.45) * columns + 0.9, _ROW_INCHES * rows)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08)  # keeps an axis' label off the panel on its left
     return figure, axes
 
 
-def add_scale(figure, image, axes, name):
-    """Add one colour scale from 0 to 1 for all panels of `axes`."""
-    height = figure.get_size_inches()[1]
-    bar = figure.colorbar(image, ax=axes, shrink=min(1, 2.2 / height + 0.2), aspect=18, ticks=[0, 0.25, 0.5, 0.75, 1])
+def add_scale(figure, image, axes, name, lowest=0):
+    """Add one colour scale for the panels of some rows, (rows, ...) axes; its numbers are from `lowest` to 1."""
+    height = len(axes) * _ROW_INCHES
+    ticks = np.linspace(lowest, 1, 5)
+    shrink = min(1, 2.2 / height + 0.2)
+    bar = figure.colorbar(image, ax=axes, shrink=shrink, aspect=18, ticks=ticks, format="%.2f")
     bar.set_label(name, fontsize=8)
     bar.ax.tick_params(labelsize=7, length=2)
     bar.outline.set_linewidth(0.5)

@@ -182,6 +182,14 @@ class Dump:
         """The type that holds the triangles of its Gram matrices without rounding, float32 or float64."""
         return np.float32 if self.form == "gram" else np.float64
 
+    def select(self, layers):
+        """Read only some of the layers from now on.
+
+        Args:
+            layers: list of those of `layers`, in the same order.
+        """
+        self.layers = layers
+
     def read(self, minibatch, triangles, diagonals, scores):
         """Read one minibatch of all layers into arrays.
 

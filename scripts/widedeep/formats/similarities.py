@@ -1,18 +1,16 @@
-"""cka.h5 and pairs/*.h5: similarity between all layers of two networks, one HDF5 group for each pair of networks.
+"""cka.h5, pairs/*.h5, measures/*.h5: similarity between layers of two networks, an HDF5 group for each pair of them.
 
-cka.h5          the root is the group of the network with itself
-pairs/*.h5      one group for each pair, named `seed1--seed2`
+cka.h5          the root is the group of the network with itself; holds CKA, CKA without first components, and squared
+                cosines of first components
+pairs/*.h5      one group for each pair, named `seed1--seed2`; holds the same
+measures/*.h5   as cka.h5, but holds the one measure that it is named after
 /               attributes: kind, schema_version
 
 group           attributes: first, second (labels), minibatches, batch_size
-    cka         (layers of first, layers of second) float64, NaN where undefined
-    deflated    the same shape: CKA without each layer's first component, removed in each minibatch
-    squared_cosine    the same shape: of the first components in a minibatch, mean over minibatches
-    ...         further measures, each under its name (measures/kinds/)
-    first, second    a group for each network, of arrays (layers,): name, kind, stage, block; undefined and
+    MEASURE     for each measure (measures/kinds/): (layers of first, layers of second) float64, NaN where undefined
     first, second    a group for each network, of arrays (layers,): name, kind, stage, block; first_component_share of
-                     the variance in a minibatch, mean over minibatches; undefined for cka, and undefined_MEASURE for
-                     others, the reason why the measure is NaN, or empty
+                     the variance in a minibatch, mean over minibatches; undefined_MEASURE for each measure, the reason
+                     why it is NaN, or empty
 """
 
 from dataclasses import dataclass
@@ -21,24 +19,27 @@ import h5py
 import numpy as np
 
 from widedeep.formats import hdf5
+from widedeep.measures.kinds import OF_FIGURES
 
 KIND = "cka"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _TEXT = h5py.string_dtype()
 
 
 @dataclass(frozen=True)
 class Side:
-    """One network of a comparison: its label, and for its layers the content of the file's group (see above)."""
+    """One network of a comparison: its label, and for its layers the content of the file's group (see above).
+
+    `undefined` is a dict from the name of a measure to the reasons.
+    """
 
     label: str
     names: list
     kinds: list
     stages: list
     blocks: list
-    undefined: list
+    undefined: dict
     share: np.ndarray
-    undefined_deflated: list
 
 
 @dataclass(frozen=True)
@@ -94,39 +95,38 @@ def write(path, groups):
                 _write_side(group.create_group(side), dump.layers, reasons, getattr(result, f"share_{side}"))
 
 
-def read(path, name="/"):
+def read(path, name="/", measure=None):
     """Read the Comparison in a group of a file.
 
     Args:
         path: of the file.
         name: of the group, as `seed1--seed2`; `/` in a cka.h5.
+        measure: name of the measure that a file of scripts/compute_measure.py must hold; None: those of a cka.h5.
 
     Raises:
         UserError: the file is missing, damaged or something else.
     """
-    remedy = "compute it again (scripts/compute_cka.py)"
+    program = f"compute_measure.py --measure {measure}" if measure else "compute_cka.py"
+    remedy = f"compute it again (scripts/{program})"
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, remedy) as file, hdf5.explaining_damage(path, remedy):
         group = file[name]
-        first = _read_side(group["first"], group.attrs["first"])
-        second = _read_side(group["second"], group.attrs["second"])
+        named = [measure] if measure else OF_FIGURES
+        first, second = (_read_side(group[side], group.attrs[side], named) for side in ("first", "second"))
         sizes = int(group.attrs["minibatches"]), int(group.attrs["batch_size"])
         shape = (len(first.names), len(second.names))
-        further = [key for key in group if isinstance(group[key], h5py.Dataset)]
-        found = dict.fromkeys(("cka", "deflated", "squared_cosine", *further))
-        measures = {measure: hdf5.values(group, measure, np.float64, shape) for measure in found}
+        measures = {one: hdf5.values(group, one, np.float64, shape) for one in named}
         if first.label == second.label:
             _check_of_itself(measures)
         return Comparison(measures, first, second, *sizes)
 
 
 def _check_of_itself(measures):
-    """Refuse CKA of a network with itself that is not symmetric, or undefined for a pair of defined layers.
+    """Refuse a measure of a network with itself that is not symmetric, or undefined for a pair of defined layers.
 
     Raises:
         ValueError: the file is damaged.
     """
-    for name in ("cka", "deflated"):
-        values = measures[name]
+    for name, values in measures.items():
         undefined = np.isnan(np.diagonal(values))
         if not np.array_equal(np.isnan(values), undefined[:, None] | undefined):
             raise ValueError(f"{name} is undefined for layers that are defined")
@@ -147,15 +147,14 @@ def _write_side(group, layers, reasons, share):
     group["stage"] = [layer.stage for layer in layers]
     group["block"] = [layer.block for layer in layers]
     for measure, undefined in reasons.items():
-        key = "undefined" if measure == "cka" else f"undefined_{measure}"
-        group.create_dataset(key, data=undefined, dtype=_TEXT)
+        group.create_dataset(f"undefined_{measure}", data=undefined, dtype=_TEXT)
     group["first_component_share"] = share
 
 
-def _read_side(group, label):
+def _read_side(group, label, measures):
     layers = group["name"].shape
-    words = ("name", "kind", "undefined", "undefined_deflated")
-    names, kinds, undefined, undefined_deflated = (hdf5.values(group, key, str, layers).tolist() for key in words)
+    names, kinds = (hdf5.values(group, key, str, layers).tolist() for key in ("name", "kind"))
+    undefined = {name: hdf5.values(group, f"undefined_{name}", str, layers).tolist() for name in measures}
     stages, blocks = (hdf5.values(group, key, np.int64, layers).tolist() for key in ("stage", "block"))
     share = hdf5.values(group, "first_component_share", np.float64, layers)
-    return Side(label, names, kinds, stages, blocks, undefined, share, undefined_deflated)
+    return Side(label, names, kinds, stages, blocks, undefined, share)

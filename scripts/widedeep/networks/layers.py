@@ -1,4 +1,4 @@
-"""The description of a layer in files; without torch."""
+"""The description of layers in files, and the outputs of residual blocks among them; without torch."""
 
 from dataclasses import dataclass
 
@@ -24,6 +24,7 @@ class LayerInfo:
     shape: tuple
 
 
+<<<<<<< HEAD
 @dataclass(frozen=True)
 class LayerOutput:
     """One layer of any torch network, as results of `layer_similarity` describe it.
@@ -37,3 +38,17 @@ class LayerOutput:
     name: str
     kind: str
     shape: tuple[int, ...]
+=======
+def outputs(layers):
+    """Leave one layer of each residual block, its output: the last one, without those of its shortcut.
+
+    Args:
+        layers: list of LayerInfo or tracing.Layer, in forward order.
+
+    Returns:
+        list of these, with all layers outside residual blocks
+    """
+    own = (layer for layer in layers if layer.block and "shortcut" not in layer.name.split("."))
+    last = {(layer.stage, layer.block): layer.name for layer in own}
+    return [layer for layer in layers if not layer.block or last.get((layer.stage, layer.block)) == layer.name]
+>>>>>>> measures

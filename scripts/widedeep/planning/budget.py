@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from widedeep.names import Network
 from widedeep.planning import remaining, throughput
-from widedeep.study.drawings import drawings_of
-from widedeep.study.jobs import network_job, networks_of, pairs_job, pairs_of, tables_of
+from widedeep.study.drawings import drawings_of, measured
+from widedeep.study.jobs import measure_job, network_job, networks_of, pairs_job, pairs_of, tables_of
 from widedeep.study.subset import subset_of
 
 # Doubling the number of processes pays off if their total throughput grows by this factor.
@@ -245,9 +245,10 @@ class Budget:
 
         on_device = of_networks("dump_activations") + of_networks("probe_residual_blocks")
         pairs = [self._seconds_of(pairs_job(study, *pair), study) for pair in pairs_of(study)]
+        measures = [self._seconds_of(measure_job(study, *one), study) for one in measured(study)]
         # Tables and figures are made again with every new network.
         drawn = [self._rates.start] * (len(drawings_of(study)) + self._tables)
-        on_cores = of_networks("compute_cka") + pairs + drawn
+        on_cores = of_networks("compute_cka") + measures + pairs + drawn
         return remaining.at_once(on_device, self._rates.at_once) + remaining.at_once(on_cores, self._rates.cores)
 
     def _seconds_of_network(self, rule, network):
@@ -333,6 +334,8 @@ class Budget:
             return self._on_device(network, learned + self._rates.in_float32 * measured)
         if job.rule == "compute_cka":
             return self._comparison(job.networks, job.networks)
+        if job.rule == "compute_measure":
+            return self._costs.measuring(job) / self._rates.products + self._costs.dump_bytes(*job.networks) / _DISK
         if job.rule == "compute_pairs":
             larger = job.networks[0].seed
             first, second = (study.all_seeds([network.configuration]) for network in job.networks)

@@ -3,6 +3,7 @@
 import functools
 import math
 
+from widedeep.measures import kinds
 from widedeep.measures.memory import HELD_TIMES, held_bytes, most_held
 from widedeep.planning import file_sizes, sizes
 from widedeep.study.drawings import one_seed
@@ -17,6 +18,9 @@ _OPEN_LAYER = 40e3
 _LANCZOS_BYTES = 60 * 4 + 3 * 4 + 8
 # Measured bytes a pair of examples of appendix A: three Gram matrices, their parts, triangles and centred copies.
 _CONVERGENCE_BYTES = 110
+# Measured, of further measures of similarity on minibatches of n examples: a decomposition, or the sorting of a layer's
+# distances, takes as long as so many n^3 operations of products. Bytes a layer in n^2, with and without decompositions.
+_DECOMPOSITION, _PAIRWISE_BYTES, _MEASURE_BYTES = 20, 28, 12
 # Upper estimate of the steps of Lanczos' method, each a forward pass where features are not held.
 _COMPONENT_STEPS = 20
 
@@ -52,6 +56,8 @@ class Costs:
         """Floating-point operations of a jobs.Job; 1 for a drawing or a table."""
         if job.rule == "compute_pairs":
             return self.products(*self.pairs_read(job))
+        if job.rule == "compute_measure":
+            return self.measuring(job)
         return self._operations[job.rule](*job.networks) if job.rule in self._operations else 1
 
     def training(self, network):
@@ -86,8 +92,23 @@ class Costs:
 
     def products(self, first, second):
         """Operations of the products of all layers of two lists of networks, plain and deflated."""
-        layers = [sum(self._size(network).layers for network in part) for part in (first, second)]
-        return 2 * 2 * math.prod(layers) * self.minibatches * self.study.dumps.batch_size**2 / 2
+        return self._products_of(*(sum(self._size(network).layers for network in part) for part in (first, second)))
+
+    def _products_of(self, first, second):
+        return 2 * 2 * first * second * self.minibatches * self.study.dumps.batch_size**2 / 2
+
+    def measuring(self, job):
+        """Operations of a further measure of similarity within a network."""
+        layers = self.measured_layers(job)
+        decompositions = layers + (layers * (layers + 1) / 2 if kinds.named(job.measure).pairwise else 0)
+        of_layers = _DECOMPOSITION * self.study.dumps.batch_size**3 * decompositions * self.minibatches
+        # A dump is never read without the products of its layers.
+        return of_layers + self._products_of(layers, layers)
+
+    def measured_layers(self, job):
+        """Number of layers that a further measure compares within a network."""
+        size = self._size(*job.networks)
+        return size.outputs if kinds.named(job.measure).pairwise else size.layers
 
     def memory(self, job):
         """Estimated peak memory of a jobs.Job in bytes; None for a job without large data."""
@@ -99,6 +120,8 @@ class Costs:
         }
         if job.rule in of_one_network:
             return of_one_network[job.rule](*job.networks)
+        if job.rule == "compute_measure":
+            return self._measure_memory(job)
         if job.rule == "compute_pairs":
             first, second = self.pairs_read(job)
             return self._comparison_memory(first if first == second else first + second)
@@ -130,7 +153,16 @@ class Costs:
 
     def _comparison_memory(self, networks):
         """Bytes of a comparison: the Gram matrices that are held at once, and three sums of each pair of layers."""
-        layers = [self._size(network).layers for network in networks]
+        return self._comparing([self._size(network).layers for network in networks])
+
+    def _measure_memory(self, job):
+        """Bytes of a further measure: those of a comparison, and what the measure keeps of all layers."""
+        layers = self.measured_layers(job)
+        each = _PAIRWISE_BYTES if kinds.named(job.measure).pairwise else _MEASURE_BYTES
+        return self._comparing([layers]) + each * layers * self.study.dumps.batch_size**2
+
+    def _comparing(self, layers):
+        """Bytes of a comparison of networks with so many layers each, a list."""
         # Twice: the sums, and the terms of one minibatch that are added to them.
         sums = 2 * 3 * 8 * sum(layers) ** 2
         held = held_bytes(layers, self.study.dumps.batch_size, 4 if self.study.dumps.form == "gram" else 8)

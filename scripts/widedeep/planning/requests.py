@@ -32,6 +32,6 @@ def minutes(costs, job, attempt, on_gpu):
         costs, job, attempt: see `megabytes`.
         on_gpu: whether the profile gives the job a GPU.
     """
-    core = PRODUCTS if job.rule in ("compute_cka", "compute_pairs") else CORE
+    core = PRODUCTS if job.rule in ("compute_cka", "compute_pairs", "compute_measure") else CORE
     seconds = costs.operations(job) / (GPU if on_gpu else core)
     return int(min(LONGEST, (_START + seconds / 60) * attempt))

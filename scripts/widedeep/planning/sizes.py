@@ -26,6 +26,7 @@ class Size:
         kept: features that are kept for the backward pass.
         probed: features of all layers with a linear probe; 0 if the family has no probes.
         blocks: number of residual blocks.
+        outputs: number of layers outside residual blocks and of outputs of blocks (layers.outputs).
         converging: features of the largest of the three layers of appendix A.
         axes: for each layer the number of axes of its output, without that of the examples.
     """
@@ -38,6 +39,7 @@ class Size:
     kept: float
     probed: float
     blocks: float
+    outputs: int
     converging: float
     axes: tuple = ()
 
@@ -65,6 +67,7 @@ def _counted(architecture, image_shape, classes):
     from widedeep.analysis import convergence, probes
     from widedeep.networks import tracing
     from widedeep.networks.build import without_weights
+    from widedeep.networks.layers import outputs
     from widedeep.runtime.errors import UserError
 
     network = without_weights(architecture, image_shape, classes)
@@ -87,6 +90,7 @@ def _counted(architecture, image_shape, classes):
         kept=sum(features[layer.name] for layer in layers if layer.kind not in ("bn", "add")),
         probed=probed,
         blocks=len({(layer.stage, layer.block) for layer in layers if layer.block}),
+        outputs=len(outputs(layers)),
         converging=max(features[layer.name] for layer in convergence.three_layers(network)),
         axes=tuple(len(info.shape) for info in infos),
     )
@@ -117,5 +121,7 @@ def estimated(configuration, images):
         kept=4 * blocks * a_layer,
         probed=2 * blocks * a_layer,
         blocks=blocks,
+        # Convolution, batch norm and ReLU of the stem, pooled features, logits.
+        outputs=math.ceil(blocks + 5),
         converging=16 * width * pixels,
     )

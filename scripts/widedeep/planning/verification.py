@@ -32,8 +32,10 @@ from widedeep.formats import (
     weights,
 )
 from widedeep.formats.dump_options import DumpOptions
+from widedeep.measures import kinds
 from widedeep.names import Network
 from widedeep.networks.build import without_weights
+from widedeep.networks.layers import outputs
 from widedeep.runtime import files, provenance
 from widedeep.runtime.errors import UserError
 from widedeep.study.jobs import jobs_of
@@ -105,6 +107,8 @@ def verify(folder, study):
 def _kind(path):
     """Kind of a file, for counting: its name for a network or the data set, else its folder and ending."""
     folder, name = Path(path).parts[2], Path(path).name
+    if Path(path).parent.name == "measures":
+        return f"measures/*{Path(path).suffix}"
     if folder in ("pairs", "figures"):
         return f"{folder}/*{Path(path).suffix}"
     return name if folder == "models" or path.startswith("data/") else f"*{Path(path).suffix}"
@@ -167,6 +171,8 @@ class _Results:
             self._check_data(path)
         elif job.rule == "compute_pairs":
             self._check_comparisons(path, _pairs(self.study, *job.networks))
+        elif job.rule == "compute_measure":
+            self._check_comparisons(path, {"/": job.networks * 2}, job.measure)
         elif path.name == "cka.h5":
             self._check_comparisons(path, {"/": job.networks * 2})
         elif path.suffix == ".h5":
@@ -265,30 +271,30 @@ class _Results:
                 shape = (self._data.test_examples, len(self._data.classes))
                 _compare(path, {"shape": answers.log_probabilities.shape}, {"shape": shape})
 
-    def _check_comparisons(self, path, groups):
-        """Check a file of CKA: its pairs, their layers, and that every undefined value has a reason.
+    def _check_comparisons(self, path, groups, measure=None):
+        """Check a file of similarities: its pairs, their layers, and that every undefined value has a reason.
 
         Args:
             groups: dict from each expected group to its two networks.
+            measure: name of the further measure that the file holds; None for CKA.
         """
+        pairwise = measure is not None and kinds.named(measure).pairwise
         found = similarities.names(path) or ["/"]
         if {*found} != {*groups}:
             raise UserError(f"{path}: holds the pairs {', '.join(found)}, and not {', '.join(groups)}; {_REMEDY}.")
         for name, pair in groups.items():
-            comparison = similarities.read(path, name)
+            comparison = similarities.read(path, name, measure)
             sides = comparison.first, comparison.second
             for side, network in zip(sides, pair, strict=True):
                 _compare(path, {"network": side.label}, {"network": str(network)})
-                self._compare_layers(path, side.names, network.configuration)
+                self._compare_layers(path, side.names, network.configuration, pairwise)
             sizes = {"minibatches": comparison.minibatches, "batch_size": comparison.batch_size}
             if self._data:
                 _compare(path, sizes, dict(zip(sizes, self._sample_ids.shape, strict=True)))
-            for measure, reasons in (("cka", "undefined"), ("deflated", "undefined_deflated")):
-                rows, columns = (np.array([bool(reason) for reason in getattr(side, reasons)]) for side in sides)
-                if not np.array_equal(np.isfinite(comparison.measures[measure]), ~(rows[:, None] | columns)):
-                    raise UserError(
-                        f"{path}: holds an undefined {measure} in group {name}, without a reason; {_REMEDY}."
-                    )
+            for held, values in comparison.measures.items():
+                rows, columns = (np.array([bool(reason) for reason in side.undefined[held]]) for side in sides)
+                if not np.array_equal(np.isfinite(values), ~(rows[:, None] | columns)):
+                    raise UserError(f"{path}: holds an undefined {held} in group {name}, without a reason; {_REMEDY}.")
 
     @functools.cached_property
     def _sample_ids(self):
@@ -296,15 +302,16 @@ class _Results:
         examples = min(section.examples or self._data.test_examples, self._data.test_examples)
         return minibatches(examples, section.batch_size, section.passes, section.seed)
 
-    def _compare_layers(self, path, found, configuration):
-        if self._data and (wanted := self._layers(configuration)) != found:
+    def _compare_layers(self, path, found, configuration, only_outputs=False):
+        if self._data and (wanted := self._layers(configuration, only_outputs)) != found:
             differing = next((name for name in [*wanted, *found] if (name in wanted) != (name in found)), "their order")
             raise UserError(f"{path}: holds other layers than {configuration} has ({differing}); {_REMEDY}.")
 
     @functools.cache  # noqa: B019 (one study a program)
-    def _layers(self, configuration):
+    def _layers(self, configuration, only_outputs):
         network = without_weights(configuration, self._data.image_shape, len(self._data.classes))
-        return [layer.name for layer in activations.choose(network)]
+        layers = activations.choose(network)
+        return [layer.name for layer in (outputs(layers) if only_outputs else layers)]
 
     def outdated_tables(self, wrong):
         """Check that the tables of all networks hold those of the config; the result is as that of `problems`.

@@ -77,10 +77,10 @@ def flag(name):
     return f"--{name.replace('_', '-')}"
 
 
-def unique(kind):
-    """Return the type of a list of `kind`, with at least one item and no item twice."""
+def unique(kind, least=1):
+    """Return the type of a list of `kind`, with at least so many items and no item twice."""
     return typing.Annotated[
-        list[kind], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_each_once)
+        list[kind], Field(min_length=least, json_schema_extra={"uniqueItems": True}), AfterValidator(_each_once)
     ]
 
 

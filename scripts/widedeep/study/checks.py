@@ -312,6 +312,11 @@ def _check_figures(study):
                         f"config key figures.{key}.seed is {seed}; {configuration} has the seeds "
                         f"{study.configurations[configuration]}."
                     )
+    if study.measures and "fig1" not in study.sections:
+        raise UserError(
+            f"config key measures: {', '.join(study.measures)} are computed within the networks of figures.fig1, which "
+            "is missing; add that section, or remove measures."
+        )
     if "fig6" in study.sections:
         _check_figure_6(study)
     if "fig5" in study.sections:

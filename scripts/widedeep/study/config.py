@@ -13,8 +13,9 @@ from widedeep import names
 from widedeep.analysis.probe_options import ProbeOptions
 from widedeep.data import catalogue
 from widedeep.formats.dump_options import DumpOptions
+from widedeep.measures import kinds
 from widedeep.names import Configuration, Network
-from widedeep.runtime.options import Options
+from widedeep.runtime.options import Options, unique
 from widedeep.study import drawings
 from widedeep.study.places import Places, data_path
 from widedeep.study.sections import GridEntry
@@ -136,6 +137,11 @@ class Study(Options):
     training: Training
     dumps: Dumps = Dumps()
     probes: ProbeOptions = ProbeOptions()
+    measures: unique(Literal[(*kinds.further(),)], least=0) = Field(
+        [],
+        description="Measures of similarity beside CKA (docs/reference/measures.md), computed within the networks of "
+        "figure 1 and drawn as figure fig1-measures.",
+    )
     figures: Figures = Figures()
 
     @functools.cached_property

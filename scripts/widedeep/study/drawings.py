@@ -44,6 +44,7 @@ class Drawing:
             the PDF, PNG and CSV of each figure of the rule.
         runs_network: whether it runs a network on the data set.
         reads_data: whether it reads the data set, which is passed as --data.
+        also: top-level key of the config that must not be empty either; None for none.
     """
 
     key: str | None
@@ -55,6 +56,7 @@ class Drawing:
     outputs: dict | None = None
     runs_network: bool = False
     reads_data: bool = False
+    also: str | None = None
 
 
 def one_seed(key):
@@ -131,6 +133,23 @@ def heatmaps(key, panels):
     )
 
 
+def measured(study):
+    """list of (name of a further measure, names.Network) within which the study computes it: those of figure 1."""
+    networks = dict.fromkeys(one_seed("fig1")(study)) if study.measures else {}
+    return [(measure, network) for measure in study.measures for network in networks]
+
+
+def rows_of_measures(study):
+    """Command-line arguments for the rows of figure 1 by each further measure."""
+    section = study.sections["fig1"]
+    words = [
+        ["--row", row, measure, *(study.places.measure(Network(one, section.seed), measure) for one in shown)]
+        for measure in study.measures
+        for row, shown in section.shown(study.dataset.name).items()
+    ]
+    return " ".join(map(shlex.join, words))
+
+
 def components(networks):
     """The Drawing of first components of the networks that a function of the study returns."""
     return Drawing(
@@ -169,6 +188,15 @@ def compared(study):
 # By rule; the record of each figure (paper.py) names its rule.
 DRAWINGS = {
     "cka_by_depth_and_width": heatmaps("fig1", partial(row_panels, "fig1")),
+    "measures_by_depth_and_width": Drawing(
+        "fig1",
+        "plot_measures.py",
+        networks=lambda study: list(dict.fromkeys(one_seed("fig1")(study))),
+        files={"metrics": "metrics.json"},
+        others=lambda study: {"similarities": [study.places.measure(one, name) for name, one in measured(study)]},
+        options=rows_of_measures,
+        also="measures",
+    ),
     "cka_by_seed": heatmaps("fig1-seeds", partial(seed_panels, "fig1-seeds")),
     "cka_by_share_of_data": heatmaps("fig2", partial(row_panels, "fig2")),
     "cka_without_residuals": heatmaps("C", partial(row_panels, "C")),
@@ -228,7 +256,12 @@ DRAWINGS = {
 def drawings_of(study):
     """dict from rule to Drawing for all drawings of a study, in the order of the paper's figures."""
     order = dict.fromkeys(figure.rule for figure in FIGURES.values())
-    return {rule: DRAWINGS[rule] for rule in order if DRAWINGS[rule].key in {None, *study.sections}}
+    return {
+        rule: drawing
+        for rule in order
+        if (drawing := DRAWINGS[rule]).key in {None, *study.sections}
+        and (drawing.also is None or getattr(study, drawing.also))
+    }
 
 
 def outputs_of(rule):

@@ -12,8 +12,8 @@ from pathlib import Path
 from widedeep.names import Network
 from widedeep.paper import DECIDING_TABLES, FIGURES
 from widedeep.runtime.options import flag
-from widedeep.study.drawings import DRAWINGS, drawings_of, outputs_of
-from widedeep.study.places import ANY, pairs_name
+from widedeep.study.drawings import DRAWINGS, drawings_of, measured, outputs_of
+from widedeep.study.places import ANY, measure_name, pairs_name
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class Job:
         networks: tuple of names.Network. A job of one network has this one; a job of pairs has both configurations with
             the larger seed; drawings and tables have none.
         arguments: words of its command line, of jobs that read files of several networks.
+        measure: name of the further measure of similarity that it computes; None of other jobs.
     """
 
     rule: str
@@ -79,12 +80,14 @@ class Job:
     outputs: dict
     networks: tuple = ()
     arguments: str = ""
+    measure: str | None = None
 
     @property
     def wildcards(self):
         """dict from the names of its wildcards in the workflow to their values."""
         models = dict(zip(("model", "model2"), (str(network.configuration) for network in self.networks), strict=False))
-        return models | ({"seed": self.networks[0].seed} if models else {})
+        measure = {"measure": self.measure} if self.measure else {}
+        return models | ({"seed": self.networks[0].seed} if models else {}) | measure
 
     @property
     def reads(self):
@@ -107,6 +110,7 @@ def jobs_of(study):
     return [
         _job(study, "download", "download", {}, {"data": study.places.data}),
         *(network_job(study, rule, network) for rule in STAGES for network in networks_of(study, rule)),
+        *(measure_job(study, *one) for one in measured(study)),
         *(pairs_job(study, *pair) for pair in pairs_of(study)),
         *(drawing_job(study, rule) for rule in drawings_of(study)),
         *tables_of(study),
@@ -114,11 +118,11 @@ def jobs_of(study):
 
 
 def targets_of(jobs):
-    """list of the files that a whole study asks for: networks and their CKA, figures, tables and pages.
+    """list of the files that a whole study asks for: networks, their CKA and measures, figures, tables and pages.
 
     Only these are targets, so that a missing history.csv does not train a network again.
     """
-    asked = {"train": ["model"], "compute_cka": ["cka"]}
+    asked = {"train": ["model"], "compute_cka": ["cka"], "compute_measure": ["similarity"]}
     return [
         path
         for job in jobs
@@ -159,6 +163,14 @@ def files_of(study, rule, network=ANY):
 def network_job(study, rule, network):
     """The Job of a stage (key of STAGES) for a names.Network."""
     return _job(study, rule, f"{network}/{rule}", *files_of(study, rule, network), networks=(network,))
+
+
+def measure_job(study, measure, network):
+    """The Job of a further measure of similarity, by its name, within a names.Network."""
+    inputs = {"dump": study.places.of_network(network, "activations.h5")}
+    outputs = {"similarity": study.places.measure(network, measure)}
+    name = measure_name(network, measure)
+    return _job(study, "compute_measure", name, inputs, outputs, (network,), measure=measure)
 
 
 def pairs_of(study):

@@ -37,6 +37,15 @@ class Places:
         """list of the paths of one file of each network."""
         return [self.of_network(network, name) for network in networks]
 
+    def measure(self, network, name):
+        """Path of the file of a further measure of similarity within a network.
+
+        Args:
+            network: names.Network, or a label, such as ANY.
+            name: of the measure.
+        """
+        return f"{self.results}/models/{measure_name(network, name)}.h5"
+
     def pairs(self, first, second, seed):
         """Path of the file with all pairs of two configurations whose larger seed is `seed`."""
         return f"{self.results}/{pairs_name(first, second, seed)}.h5"
@@ -81,6 +90,11 @@ def data_path(dataset):
 def pairs_name(first, second, seed):
     """Name of a job of pairs, which its file, log and timing share."""
     return f"pairs/{first}--{second}/seed{seed}"
+
+
+def measure_name(network, measure):
+    """Name of a job of a further measure within a network, which its file, log and timing share."""
+    return f"{network}/measures/{measure}"
 
 
 # The label of a network with Snakemake's wildcards in place of its names.

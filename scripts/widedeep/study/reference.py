@@ -1,17 +1,22 @@
-"""The reference of the config: its JSON Schema, and a page of all keys and figures, made from study/config.py.
+"""The reference: the config's JSON Schema, a page of its keys and all figures, and a page of all measures.
+
+They are made from study/config.py, paper.py and the records in measures/kinds/.
 
 Example (from the folder of the workflow):
   PYTHONPATH=scripts python -m widedeep.study.reference
 """
 
+import importlib
 import json
 from pathlib import Path
 
+from widedeep.measures import kinds
 from widedeep.paper import FIGURES
 from widedeep.study.config import Study
 from widedeep.study.drawings import DRAWINGS
 
 SCHEMA, PAGE = Path("workflow/schemas/config.schema.json"), Path("docs/reference/config.md")
+MEASURES = Path("docs/reference/measures.md")
 _COMMAND = "make reference"
 _INTRODUCTION = f"""# Config
 
@@ -34,6 +39,34 @@ for it. Appendix B is drawn for every study.
 | id | paper | shows | rule | asked for by |
 |---|---|---|---|---|
 """
+_MEASURES = f"""# Measures of similarity
+
+<!-- Made by `{_COMMAND}` from scripts/widedeep/measures/kinds/; edit the files there instead. -->
+
+Each measure compares two layers by the Gram matrices of their features on minibatches of n examples: X and Y are the
+features, centred on the minibatch, K = XX' and L = YY'. The first three are computed for all networks and pairs of a
+study. The others are computed within the networks of figure 1 if the config's list `measures` names them, and drawn as
+figure `fig1-measures`; for single dumps there is
+
+    python scripts/compute_measure.py results/one/resnet14/activations.h5 --measure rsa_spearman --out rsa_spearman.h5
+
+A ratio of means is made of the means over minibatches of each product of K and L in the formula; a mean is that of the
+values of single minibatches, which depend on n. Features may change by a `shift` (a constant for each feature), a
+`scale` (one factor for all features) or a `rotation` without changing the value; no measure is unchanged by every
+invertible linear map. Measures with a decomposition for each pair of layers compare the outputs of residual blocks, and
+the layers outside blocks.
+
+"""
+_COLUMNS = (
+    "measure",
+    "formula",
+    "source",
+    "unchanged by",
+    "minibatches",
+    "cost of a layer",
+    "cost of a pair",
+    "NaN for a layer that is",
+)
 # What JSON Schema calls bounds.
 _BOUNDS = {
     "minimum": "at least {}",
@@ -50,7 +83,8 @@ _BOUNDS = {
 def contents():
     """dict from the path of each generated file to its text."""
     schema = Study.model_json_schema()
-    return {SCHEMA: json.dumps(schema, indent=2, ensure_ascii=False) + "\n", PAGE: page(schema)}
+    schema_text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return {SCHEMA: schema_text, PAGE: page(schema), MEASURES: page_of_measures()}
 
 
 def page(schema):
@@ -66,6 +100,20 @@ def page(schema):
         [figure.id, figure.section, figure.title, f"`{figure.rule}`", _asking(figure)] for figure in FIGURES.values()
     )
     return "\n".join([*parts, _FIGURES + "".join(map(_row, rows))])
+
+
+def page_of_measures():
+    """The page of all measures of similarity, as Markdown: a table, and the text of each measure's file."""
+    rows, texts = [_row(_COLUMNS), _row(["---"] * len(_COLUMNS))], []
+    for name in (*kinds.OF_FIGURES, *kinds.further()):
+        measure, text = kinds.named(name), importlib.import_module(f"{kinds.__name__}.{name}").__doc__
+        invariances = ", ".join(sorted(measure.invariances))
+        together = "ratio of means" if measure.finish else "mean"
+        costs = [measure.layer_cost, measure.pair_cost]
+        cells = [f"`{name}`", measure.formula, measure.source, invariances, together, *costs, measure.undefined]
+        rows.append(_row(cells))
+        texts.append(f"\n## {measure.title} (`{name}`)\n\n{text.strip()}\n")
+    return _MEASURES + "".join(rows + texts)
 
 
 def _sections(schema):
@@ -147,8 +195,9 @@ def _kind(schema):
 
 
 def _asking(figure):
-    key = DRAWINGS[figure.rule].key
-    return f"`figures.{key}`" if key else "always"
+    drawing = DRAWINGS[figure.rule]
+    asking = [f"`figures.{drawing.key}`"] * bool(drawing.key) + [f"`{drawing.also}`"] * bool(drawing.also)
+    return " and ".join(asking) or "always"
 
 
 def main():

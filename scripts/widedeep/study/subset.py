@@ -8,7 +8,7 @@ def subset_of(study, networks):
 
     A row of a figure keeps the sizes that are there, and gets others if fewer than two are left. In a list of
     configurations, a missing one is replaced by the largest one that is neither deeper nor wider. A figure without any
-    networks is left out.
+    networks is left out, and further measures are left out with figure 1.
 
     Args:
         study: config.Study.
@@ -33,4 +33,5 @@ def subset_of(study, networks):
     parts = {key: section.part(study.dataset.name, seeds) for key, section in study.sections.items()}
     figures = {key: part.model_dump(exclude_none=True) for key, part in parts.items() if part is not None}
     colour_map = {"colour_map": study.figures.colour_map}
-    return Study.model_validate({**study.dump(), "grid": grid, "figures": colour_map | figures})
+    measures = study.measures if "fig1" in figures else []
+    return Study.model_validate({**study.dump(), "grid": grid, "measures": measures, "figures": colour_map | figures})

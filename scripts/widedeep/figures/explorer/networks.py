@@ -47,7 +47,7 @@ def network_of(folder, data_path, described, architectures):
         "label": side.label,
         "name": metrics.network_title(side.label, known),
         "configuration": configuration_title(network),
-        "undefined": side.undefined if any(side.undefined) else [],
+        "undefined": side.undefined["cka"] if any(side.undefined["cka"]) else [],
         "share": page.numbers(first.share),
         "block": block_of(comparison),
         "probes": probes_of(folder, side),

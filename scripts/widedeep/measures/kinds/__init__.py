@@ -1,9 +1,9 @@
 """The measures of similarity, one file each. A new measure is one new file here, and no other change.
 
-The file `NAME.py` defines `MEASURE`, a measures.measure.Measure named NAME. From then on the option --measures of
-scripts/compute_cka.py and scripts/compute_pairs.py accepts NAME, and the results are stored under that name.
+The file `NAME.py` defines `MEASURE`, a measures.measure.Measure named NAME. From then on the config's list `measures`
+and scripts/compute_measure.py accept NAME.
 
-This module imports neither numpy nor a measure, since the programs list the names in their help.
+This module imports neither numpy nor a measure, since programs and the config list the names.
 """
 
 import importlib
@@ -11,10 +11,18 @@ import pkgutil
 
 from widedeep.runtime.errors import UserError
 
+# The measures of all figures, which cka.h5 and files of pairs hold.
+OF_FIGURES = ("cka", "deflated", "squared_cosine")
+
 
 def names():
     """The names of all measures, sorted."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def further():
+    """The names of the measures that only the config's list `measures` asks for, sorted."""
+    return [name for name in names() if name not in OF_FIGURES]
 
 
 def named(name):
@@ -29,15 +37,3 @@ def named(name):
     if module.MEASURE.name != name:
         raise UserError(f"{module.__file__}: its MEASURE is named '{module.MEASURE.name}'; name it '{name}'.")
     return module.MEASURE
-
-
-def add_option(parser):
-    """Add --measures to the command line of a program that writes a file of similarities."""
-    parser.add_argument(
-        "--measures",
-        nargs="+",
-        default=[],
-        choices=names(),
-        metavar="NAME",
-        help=f"further measures to store, beside those that figures need (choices: {', '.join(names())})",
-    )

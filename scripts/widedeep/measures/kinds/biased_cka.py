@@ -1,6 +1,6 @@
 """Minibatch CKA with the biased estimator of HSIC, as in full-batch comparisons (Kornblith et al. 2019).
 
-On small minibatches it is too large: also independent layers are similar, the more so the wider they are.
+On small minibatches it is too large: even independent layers are similar, the more the wider they are.
 """
 
 from functools import partial
@@ -25,7 +25,7 @@ MEASURE = Measure(
     name="biased_cka",
     title="biased CKA",
     formula="<K, L> / sqrt(<K, K> <L, L>), <K, L>: sum of the products of all entries",
-    source="Kornblith et al. 2019, equations 4 and 5",
+    source="Kornblith et al. 2019, equations 3 and 4",
     invariances=frozenset({"shift", "scale", "rotation"}),
     undefined=_UNDEFINED,
     layer_cost="none",

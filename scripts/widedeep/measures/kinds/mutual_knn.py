@@ -46,7 +46,7 @@ MEASURE = Measure(
     title="mutual nearest neighbours",
     formula="mean over examples i of |N(i in X) ∩ N(i in Y)| / 10, N: the 10 nearest other examples by Euclidean "
     "distance, ties by their order",
-    source="Huh et al. 2024, section 3",
+    source="Huh et al. 2024",
     invariances=frozenset({"shift", "scale", "rotation"}),
     undefined="constant or not finite in a minibatch",
     layer_cost="sorting of n² distances",

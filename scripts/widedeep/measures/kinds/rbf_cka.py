@@ -1,6 +1,6 @@
-"""Minibatch CKA with a Gaussian kernel, which sees distances between near examples alone (Kornblith et al. 2019).
+"""Minibatch CKA with a Gaussian kernel, in which near examples count most (Kornblith et al. 2019).
 
-They set the width to 0.2, 0.4 or 0.8 of the median distance; here it is 0.8.
+They set the width of the kernel to 0.2, 0.4 or 0.8 times the median distance; here it is 0.8 times.
 """
 
 from functools import partial
@@ -34,7 +34,7 @@ MEASURE = Measure(
     name="rbf_cka",
     title="CKA with Gaussian kernel",
     formula="CKA of the kernel exp(-d²/(2σ²)) in place of K, d: Euclidean distance, σ: 0.8 times its median",
-    source="Kornblith et al. 2019, section 3; estimator: paper, equations 1 to 3",
+    source="Kornblith et al. 2019; estimator: paper, equations 1 to 3",
     invariances=frozenset({"shift", "scale", "rotation"}),
     undefined=_UNDEFINED,
     layer_cost="n²/2 exponentials",
