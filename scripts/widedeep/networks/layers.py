@@ -24,7 +24,6 @@ class LayerInfo:
     shape: tuple
 
 
-<<<<<<< HEAD
 @dataclass(frozen=True)
 class LayerOutput:
     """One layer of any torch network, as results of `layer_similarity` describe it.
@@ -38,7 +37,8 @@ class LayerOutput:
     name: str
     kind: str
     shape: tuple[int, ...]
-=======
+
+
 def outputs(layers):
     """Leave one layer of each residual block, its output: the last one, without those of its shortcut.
 
@@ -51,4 +51,3 @@ def outputs(layers):
     own = (layer for layer in layers if layer.block and "shortcut" not in layer.name.split("."))
     last = {(layer.stage, layer.block): layer.name for layer in own}
     return [layer for layer in layers if not layer.block or last.get((layer.stage, layer.block)) == layer.name]
->>>>>>> measures
