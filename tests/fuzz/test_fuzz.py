@@ -11,6 +11,7 @@ import shutil
 
 import children
 import compute_cka
+import compute_measure
 import compute_pairs
 import configs
 import decide_findings
@@ -18,6 +19,7 @@ import download
 import dump_activations
 import numpy as np
 import pandas  # noqa: F401 (before the children are born, for each would import it)
+import plot_measures
 import plot_residual_blocks
 import probe_residual_blocks
 import pytest
@@ -81,6 +83,8 @@ def study(tmp_path_factory):
         )
         for seed in (1, 2):
             run(compute_cka, folder / f"seed{seed}/activations.h5", "--out", folder / f"seed{seed}/cka.h5")
+        words = ["--measure", "rsa_pearson", "--out", first / "rsa_pearson.h5"]
+        run(compute_measure, first / "activations.h5", *words)
         probes = ["--probes", first / "probes.csv", "--deletion", first / "deletion.csv"]
         run(probe_residual_blocks, first / "model.safetensors", *data_set, *PROBES, *probes)
         run(summarise, first, "--out", folder / "summary.csv")
@@ -94,6 +98,11 @@ def study(tmp_path_factory):
 
 def cka_of_dump():
     compute_cka.main(["activations.h5", "--out", "out/cka.h5"])
+
+
+def table_of_measure():
+    words = ["--row", "depth_row", "rsa_pearson", "rsa_pearson.h5", "--metrics", "metrics.json"]
+    plot_measures.main([*words, "--out", "out/fig1-measures.csv"])
 
 
 def table_of_pairs():
@@ -158,6 +167,7 @@ CONTENTS = {
         for kind, stage in {
             **STAGES,
             "cka": (summary, "cka.h5", "seed1/cka.h5", NETWORK),
+            "measure": (table_of_measure, "rsa_pearson.h5", "seed1/rsa_pearson.h5", NETWORK),
             "raw dump": (cka_of_dump, "activations.h5", "raw.h5", {}),
         }.items()
         if stage[1].endswith(".h5")

@@ -30,7 +30,7 @@ def test_a_finished_study_says_so(results, capsys):
         results.finish(name)
     said = said_of(capsys)
     assert said.endswith("Finished: all jobs are done.\n")
-    assert line_of(said, "all") == ["all", "43", "0", "0", "0"]
+    assert line_of(said, "all") == ["all", "48", "0", "0", "0"]
 
 
 def test_what_is_printed_while_a_study_runs(results, capsys):
