@@ -49,7 +49,9 @@ def test_any_subset_is_a_valid_config_of_these_networks(path):
         found = checks.checked(yaml.safe_load(yaml.safe_dump(subset_of(study, chosen).dump())))
         assert {*found.networks} == {*chosen}
         assert [*found.configurations] == list(dict.fromkeys(network.configuration for network in chosen))
-        assert found.model_dump(exclude={"grid", "figures"}) == study.model_dump(exclude={"grid", "figures"})
+        other = {"grid", "figures", "measures"}
+        assert found.model_dump(exclude=other) == study.model_dump(exclude=other)
+        assert found.measures == (study.measures if "fig1" in found.sections else [])
 
 
 @pytest.mark.parametrize("path", [str(path) for path in Path("config").glob("*.yaml") if path.stem != "imagenet"])
