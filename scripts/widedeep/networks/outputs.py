@@ -218,7 +218,7 @@ def _look(tensor, axis, numbers):
 
 def _fixed_numbers(features):
     """(features, _NUMBERS) normal numbers, the same in every process."""
-    return torch.randn(features, _NUMBERS, generator=torch.Generator().manual_seed(0))
+    return torch.randn(features, _NUMBERS, generator=torch.Generator("cpu").manual_seed(0), device="cpu")
 
 
 def _place(more, fewer, count):
