@@ -20,7 +20,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", "
 def image_folder(folder, size):
     """Read all images of a folder with one folder for each class; see `listing`.
 
-    Images are converted to RGB, resized so that the shorter side is `size`, and cropped to their centre.
+    Images are decoded by pictures.rgb, resized so that the shorter side is `size`, and cropped to their centre.
 
     Args:
         folder: see `listing`.
@@ -143,13 +143,10 @@ def _samples(folder):
 def _read_images(folder, samples, size):
     from PIL import Image, ImageOps
 
+    from widedeep.data import pictures
+
     images = np.empty((len(samples), 3, size, size), np.uint8)
     for image, (relative, _) in zip(images, samples, strict=True):
-        path = Path(folder, relative)
-        try:
-            with Image.open(path) as file:
-                fitted = ImageOps.fit(file.convert("RGB"), (size, size), Image.Resampling.BILINEAR)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(f"{path}: cannot be read as an image ({error}); replace or remove it.") from error
+        fitted = ImageOps.fit(pictures.rgb(Path(folder, relative)), (size, size), Image.Resampling.BILINEAR)
         image[:] = np.asarray(fitted).transpose(2, 0, 1)
     return Split(images, np.array([label for _, label in samples]))
