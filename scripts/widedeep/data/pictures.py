@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from widedeep.runtime.errors import UserError, shortened
+from widedeep.runtime.errors import UserError, named, shortened
 
 # Formats by content, whatever the file is called. Pillow reads more; EPS among them starts another program.
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF", "AVIF")
@@ -39,11 +39,6 @@ def rgb(path):
         raise UserError(
             f"{named(path)}: cannot be read as an image ({_reason(error)}); replace or remove it."
         ) from error
-
-
-def named(path):
-    """Return a path on one line, with line breaks and other control characters escaped."""
-    return str(path) if str(path).isprintable() else repr(str(path))
 
 
 def _reason(error):
