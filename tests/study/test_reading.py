@@ -117,3 +117,12 @@ def test_no_other_text_is_a_number(key, value, words):
 
 def test_a_name_in_scientific_form_stays_text():
     assert checks.checked(example.changed("study", "1e-3")).study == "1e-3"
+
+
+def test_aliases_of_aliases_are_checked_once(tmp_path, monkeypatch):
+    checked = []
+    check = reading._check
+    monkeypatch.setattr(reading, "_check", lambda *words: checked.append(1) or check(*words))
+    lines = [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 4)]
+    reading.content(written(tmp_path, "\n".join(["a0: &a0 1", *lines])))
+    assert len(checked) < 50  # 1 + 4 keys + 3 * 10 aliases; written out they are more than 1,000
