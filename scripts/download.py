@@ -56,13 +56,17 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
-    from widedeep.data import folders, loading
+    from widedeep.data import finding, folders, loading
     from widedeep.formats import dataset
 
     source = source_of(args)
+    if source == "folder":
+        print(finding.find(args.folder).summary())
     if args.stream:
         train, test, classes = folders.listing(args.folder)
         check_examples(args, train, test)
+        for samples in (train, test):
+            folders.check_variety(args.folder, folders.decoded(args.folder, samples))
         dataset.write_listing(args.out, args.dataset, args.folder, args.image_size, train, test, classes)
         report(args.out)
         return

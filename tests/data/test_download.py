@@ -33,9 +33,10 @@ def test_impossible_requests_are_refused(tmp_path, words, named):
 
 @pytest.mark.parametrize("stream", [[], ["--stream"]])
 def test_fewer_images_than_the_batches_need_are_refused(tmp_path, stream):
-    (tmp_path / "images/a").mkdir(parents=True)
-    for number in range(10):
-        Image.new("RGB", (20, 12), "red").save(tmp_path / f"images/a/{number}.png")
+    for name in "ab":
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(5):
+            Image.new("RGB", (20, 12), (0, 0, ord(name))).save(tmp_path / "images" / name / f"{number}.png")
 
     def make(*words):
         options = ["--folder", tmp_path / "images", "--image-size", 8, *stream]

@@ -1,6 +1,7 @@
 """Folders of images: which images are found, in which order, and what they become."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -43,9 +44,11 @@ def test_a_folder_with_a_split(tmp_path):
 def test_a_folder_without_a_split_gives_every_fifth_image_to_the_test_set(tmp_path):
     for number in range(10):
         picture(tmp_path / "images" / "a" / f"{number}.png", (number, 0, 0))
+        picture(tmp_path / "images" / "b" / f"{number}.png", (100 + number, 0, 0))
     path = own(tmp_path / "images", tmp_path / "dataset.h5")
-    assert sorted(loading.read(path, "test").images[:, 0, 0, 0].tolist()) == [4, 9]
-    assert sorted(loading.read(path, "train").images[:, 0, 0, 0].tolist()) == [0, 1, 2, 3, 5, 6, 7, 8]
+    assert sorted(loading.read(path, "test").images[:, 0, 0, 0].tolist()) == [4, 9, 104, 109]
+    first = [0, 1, 2, 3, 5, 6, 7, 8]
+    assert sorted(loading.read(path, "train").images[:, 0, 0, 0].tolist()) == [*first, *(100 + n for n in first)]
 
 
 def test_each_first_part_of_a_folder_holds_all_classes(tmp_path):
@@ -82,16 +85,21 @@ def test_images_are_cropped_in_the_middle_and_resized(tmp_path):
     for number in range(5):
         (tmp_path / "images/a").mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(tmp_path / f"images/a/{number}.png")
-    images = loading.read(own(tmp_path / "images", tmp_path / "d.h5"), "train").images
+        picture(tmp_path / f"images/b/{number}.png", "red")
+    train = loading.read(own(tmp_path / "images", tmp_path / "d.h5"), "train")
+    images = train.images[train.labels == 0]
     assert (images[..., 1:-1] == 200).all()  # at the edges, resizing mixes in the neighbours
     assert (images > 150).all()
 
 
 def test_grey_images_become_rgb(tmp_path):
-    (tmp_path / "images/a").mkdir(parents=True)
-    for number in range(5):
-        Image.new("L", (8, 8), 9).save(tmp_path / f"images/a/{number}.png")
-    assert loading.read(own(tmp_path / "images", tmp_path / "d.h5"), "train").images.shape == (4, 3, 8, 8)
+    for name, value in (("a", 9), ("b", 200)):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(5):
+            Image.new("L", (8, 8), value).save(tmp_path / "images" / name / f"{number}.png")
+    train = loading.read(own(tmp_path / "images", tmp_path / "d.h5"), "train")
+    assert train.images.shape == (8, 3, 8, 8)
+    assert np.unique(train.images[train.labels == 0]).tolist() == [9]
 
 
 def break_image(folder):
@@ -112,9 +120,7 @@ def other_classes(folder):
 
 
 def no_test(folder):
-    (folder / "test/cat/0.png").unlink()
-    (folder / "test/cat").rmdir()
-    (folder / "test").rmdir()
+    shutil.rmtree(folder / "test")
 
 
 @pytest.mark.parametrize(
@@ -130,6 +136,7 @@ def no_test(folder):
 def test_folders_with_a_fault_are_refused_by_name(tmp_path, damage, named):
     for part in ("train", "test"):
         picture(tmp_path / "images" / part / "cat/0.png", "red")
+        picture(tmp_path / "images" / part / "dog/0.png", "green")
     picture(tmp_path / "images/train/cat/1.png", "blue")
     damage(tmp_path / "images")
     with pytest.raises(UserError, match=named):
@@ -160,6 +167,7 @@ def test_a_folder_that_is_missing_empty_or_too_small_is_refused(tmp_path):
 def test_the_checksum_of_a_folder_depends_on_names_and_sizes_alone(tmp_path):
     for number in range(5):
         picture(tmp_path / f"images/a/{number}.png", "red")
+        picture(tmp_path / f"images/b/{number}.png", "blue")
     before = folders.checksum(tmp_path / "images")
     os.utime(tmp_path / "images/a/0.png", (0, 0))
     assert folders.checksum(tmp_path / "images") == before

@@ -51,6 +51,20 @@ def test_a_file_that_returns_something_else_is_named(folder, returned, found):
         sources.load_own_file("own")
 
 
+@pytest.mark.parametrize(
+    ("images", "classes", "found"),
+    [
+        ("np.arange(2, dtype=np.uint8)", "['a']", "1 classes.*two or more"),
+        ("np.full(2, 7, np.uint8)", "['a', 'b']", "all images are the same"),
+    ],
+)
+def test_a_file_that_returns_nothing_to_learn_is_named(folder, images, classes, found):
+    split = f"np.broadcast_to({images}[:, None, None, None], (2, 1, 8, 8)), [0, 0]"
+    (folder / "own.py").write_text(f"import numpy as np\n\n\ndef load():\n    return {split}, {split}, {classes}\n")
+    with pytest.raises(UserError, match=f"own.py.*{found}"):
+        sources.load_own_file("own")
+
+
 def test_a_file_without_load_is_named(folder):
     (folder / "own.py").write_text("")
     with pytest.raises(UserError, match=r"own.py.*load\(\)"):

@@ -1,5 +1,6 @@
 """Checking a config, and what checks one before Snakemake reads it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,3 +33,13 @@ def test_no_command_of_make_runs_the_code_in_a_config(tmp_path, target):
     assert "error: hostile.yaml: " in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "pwned").exists()
+
+
+def test_snakemake_started_by_hand_refuses_a_key_given_twice(tmp_path):
+    """Its own reader takes the last one."""
+    twice = (ROOT / "tests/workflow/tiny.yaml").read_text() + "\nstudy: other\n"
+    (tmp_path / "twice.yaml").write_text(twice)
+    words = ("--snakefile", ROOT / "Snakefile", "--configfile", "twice.yaml", "--cores", 1, "-n")
+    done = run(sys.executable, "-m", "snakemake", *words, cwd=tmp_path)
+    assert done.returncode
+    assert re.search(r"twice\.yaml: line \d+: config key study: is given twice", done.stderr + done.stdout)

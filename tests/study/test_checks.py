@@ -251,7 +251,7 @@ LAUGHS = (
         (None, "No such file"),
         (b"\xff\xfe\x00", "read"),
         (b"study: [", "YAML.*config/demo.yaml"),
-        (b"seeds: 2021-13-45", "YAML.*config/demo.yaml"),
+        (b"seeds: 2021-13-45", "line 1: config key seeds: 2021-13-45 .*date"),
         (LAUGHS, "100000.*config/demo.yaml"),
         (yaml.safe_dump(example.changed("study", REMOVED)).encode() + b"study: 0x" + b"f" * 5000, "digits"),
     ],

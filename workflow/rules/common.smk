@@ -23,9 +23,15 @@ from widedeep.planning.sizes import estimated
 from widedeep.runtime import events, files
 from widedeep.runtime.errors import UserError
 from widedeep.runtime.options import option, words
-from widedeep.study import checks, commands, drawings, fingerprint, jobs, places
+from widedeep.study import checks, commands, drawings, fingerprint, jobs, places, reading
 from widedeep.study.places import ANY, measure_name, pairs_name
 
+try:
+    # Snakemake has read these files by itself: what is refused in them is no longer there to be seen in the config.
+    for path in workflow.configfiles:
+        reading.content(path)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 try:
     STUDY = checks.checked(config)
 except UserError as error:

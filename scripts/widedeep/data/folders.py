@@ -9,49 +9,45 @@ from pathlib import Path
 
 import numpy as np
 
+from widedeep.data import finding
 from widedeep.formats.dataset import Split
 from widedeep.names import random_seed
-from widedeep.runtime.errors import UserError
-
-# The suffixes that torchvision accepts, repeated here because importing it takes seconds.
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"})
+from widedeep.runtime.errors import UserError, named
 
 
 def image_folder(folder, size):
     """Read all images of a folder with one folder for each class; see `listing`.
 
-    Images are converted to RGB, resized so that the shorter side is `size`, and cropped to their centre.
+    Images are decoded by pictures.rgb, resized so that the shorter side is `size`, and cropped to their centre.
 
     Args:
-        folder: see `listing`.
+        folder: see finding.find.
         size: side in pixels.
 
     Returns:
         (train, test, classes): two dataset.Split, and the list of class names
 
     Raises:
-        UserError: see `listing`; or an image cannot be read.
+        UserError: see finding.find; or an image cannot be read.
     """
     train, test, classes = listing(folder)
-    return _read_images(folder, train, size), _read_images(folder, test, size), classes
+    splits = [_read_images(folder, samples, size) for samples in (train, test)]
+    for split in splits:
+        check_variety(folder, split.images)
+    return *splits, classes
 
 
 def listing(folder):
-    """List the image files of a folder: FOLDER/train/CLASS and FOLDER/test/CLASS, or FOLDER/CLASS alone.
-
-    In the second form every fifth image of a class, by name, is a test image. Classes are mixed (`mixed`).
-
-    Args:
-        folder: of the images; without `test`, its folder `val` is used.
+    """List the image files of a folder, as finding.find, in an order that mixes classes (`stratified_order`).
 
     Returns:
         (train, test, classes): two lists of (path relative to the folder, label), and the list of class names
 
     Raises:
-        UserError: there is no class, a class is empty, or the splits differ in classes.
+        UserError: see finding.find.
     """
-    train, test, classes = _found(Path(folder))
-    return _mixed(train), _mixed(test), classes
+    found = finding.find(folder)
+    return _mixed(found.train), _mixed(found.test), found.classes
 
 
 def checksum(folder):
@@ -60,35 +56,41 @@ def checksum(folder):
     It depends on no dates, which differ in a copy, and reads no images.
 
     Raises:
-        UserError: see `listing`.
+        UserError: see finding.find.
     """
-    train, test, _ = _found(Path(folder))
+    found = finding.find(folder)
     digest = hashlib.sha256()
-    for path, _ in [*train, *test]:
+    for path, _ in [*found.train, *found.test]:
         digest.update(f"{path.as_posix()}\0{Path(folder, path).stat().st_size}\n".encode())
     return digest.hexdigest()
 
 
-def _found(folder):
-    """Return the result of `listing`, in the order of the names."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; give a folder with one folder for each class.")
-    if not (folder / "train").is_dir():
-        classes, samples = _samples(folder)
-        train, test = [s for s in samples if s[2] % 5 != 4], [s for s in samples if s[2] % 5 == 4]
-        if {label for _, label, _ in test} != set(range(len(classes))):
-            raise UserError(f"{folder}: a class has fewer than 5 images, so it has no test image; add images.")
-        return _relative(folder, train), _relative(folder, test), classes
-    test_folder = next((folder / name for name in ("test", "val") if (folder / name).is_dir()), None)
-    if test_folder is None:
-        raise UserError(f"{folder}: has train but neither test nor val; add one, or put the classes into {folder}.")
-    (classes, train), (test_classes, test) = _samples(folder / "train"), _samples(test_folder)
-    if classes != test_classes:
-        different = sorted(set(classes) ^ set(test_classes))[0]
-        raise UserError(
-            f"{folder}: class {different} is only in one of train and {test_folder.name}; both need the same classes."
-        )
-    return _relative(folder, train), _relative(folder, test), classes
+def check_variety(origin, images):
+    """Refuse images that are all the same, from which no network learns and which have no CKA.
+
+    Args:
+        origin: of the images, which the message names.
+        images: iterable of arrays; as many are taken as are equal to the first.
+
+    Raises:
+        UserError: all images are the same.
+    """
+    images = iter(images)
+    first = next(images, None)
+    if all(np.array_equal(first, image) for image in images):
+        raise UserError(f"{named(origin)}: all images are the same; give images that differ.")
+
+
+def decoded(folder, samples):
+    """Yield the images of a `listing` as arrays, uint8 (height, width, 3).
+
+    Raises:
+        UserError: see pictures.rgb.
+    """
+    from widedeep.data import pictures
+
+    for path, _ in samples:
+        yield np.asarray(pictures.rgb(Path(folder, path)))
 
 
 def stratified_order(labels, names):
@@ -117,39 +119,11 @@ def _mixed(samples):
     return [samples[index] for index in order]
 
 
-def _relative(folder, samples):
-    return [(path.relative_to(folder), label) for path, label, _ in samples]
-
-
-def _samples(folder):
-    """Return (classes, [(path, label, position in its class)]) of a folder of classes."""
-    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    if not classes:
-        raise UserError(f"{folder}: has no folders; give a folder with one folder for each class.")
-    samples = []
-    for label, name in enumerate(classes):
-        paths = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in SUFFIXES)
-        if not paths:
-            raise UserError(f"{folder / name}: has no image; add images, or remove the folder.")
-        for path in paths:
-            try:
-                str(path).encode()
-            except UnicodeEncodeError:  # HDF5 and checksums need UTF-8
-                raise UserError(f"{str(path)!r}: its name is not UTF-8; rename it.") from None
-        samples += [(path, label, position) for position, path in enumerate(paths)]
-    return classes, samples
-
-
 def _read_images(folder, samples, size):
     from PIL import Image, ImageOps
 
     images = np.empty((len(samples), 3, size, size), np.uint8)
-    for image, (relative, _) in zip(images, samples, strict=True):
-        path = Path(folder, relative)
-        try:
-            with Image.open(path) as file:
-                fitted = ImageOps.fit(file.convert("RGB"), (size, size), Image.Resampling.BILINEAR)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(f"{path}: cannot be read as an image ({error}); replace or remove it.") from error
+    for image, pixels in zip(images, decoded(folder, samples), strict=True):
+        fitted = ImageOps.fit(Image.fromarray(pixels), (size, size), Image.Resampling.BILINEAR)
         image[:] = np.asarray(fitted).transpose(2, 0, 1)
     return Split(images, np.array([label for _, label in samples]))

@@ -61,7 +61,8 @@ def load_own_file(name):
         Fetched
 
     Raises:
-        UserError: the file has no such function, or the function returns something else.
+        UserError: the file has no such function, or the function returns something else, less than two classes, or
+            images that are all the same.
     """
     path = catalogue.OWN_FILES / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"datasets.{name}", path)
@@ -73,6 +74,8 @@ def load_own_file(name):
     splits = [
         Split(np.asarray(x), np.asarray(y)) for x, y in ((train_images, train_labels), (test_images, test_labels))
     ]
+    if len(classes) < 2:
+        raise UserError(f"{path}: load() returns {len(classes)} classes, and networks need two or more; add classes.")
     for split in splits:
         images, labels = split.images, split.labels
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[2] != images.shape[3]:
@@ -85,6 +88,7 @@ def load_own_file(name):
                 f"{path}: load() returns labels of shape {labels.shape} for {len(images)} images; return one whole "
                 f"number from 0 to {len(classes) - 1} for each."
             )
+        folders.check_variety(f"{path}: load()", images)
     train, test = (_mixed(split) for split in splits)
     return Fetched(train, test, list(classes))
 

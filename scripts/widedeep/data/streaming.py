@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
+from widedeep.data import pictures
 from widedeep.formats import dataset
 from widedeep.runtime.errors import UserError
 
@@ -116,14 +116,20 @@ class ImageFiles:
         Args:
             parts: list of lists of (index, seed of the random crop).
             crop: one of the two transforms of `crops`.
+
+        Raises:
+            UserError: pictures.rgb refuses an image.
         """
         loader = DataLoader(
             _Decoded(self.folder, self.paths, crop),
             batch_sampler=parts,
+            collate_fn=_collated,
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
         )
         for batch in loader:
+            if isinstance(batch, UserError):
+                raise batch
             batch = batch.to(self.device, non_blocking=True, memory_format=torch.channels_last)
             yield batch.to(torch.float32).div_(255)
 
@@ -162,12 +168,18 @@ class _Decoded(Dataset):
 
     def __getitem__(self, place):
         index, seed = place
-        path = self.folder / self.paths[index]
-        try:
-            with Image.open(path) as file:
-                image = torch.from_numpy(np.array(file.convert("RGB"))).permute(2, 0, 1)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(f"{path}: cannot be read as an image ({error}); replace or remove it.") from error
+        image = torch.from_numpy(np.array(pictures.rgb(self.folder / self.paths[index]))).permute(2, 0, 1)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return self.crop(image)
+
+    def __getitems__(self, places):
+        """Return the list of several images; or the UserError, since a worker's exception ends in its traceback."""
+        try:
+            return [self[place] for place in places]
+        except UserError as error:
+            return error
+
+
+def _collated(images):
+    return images if isinstance(images, UserError) else default_collate(images)

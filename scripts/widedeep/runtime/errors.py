@@ -24,3 +24,8 @@ def shortened(text):
     """Return the text on one line, cut after 200 characters."""
     line = " ".join(text.split())
     return line if len(line) <= 200 else f"{line[:200]}..."
+
+
+def named(path):
+    """Return a path on one line, with line breaks and other control characters escaped."""
+    return str(path) if str(path).isprintable() else repr(str(path))

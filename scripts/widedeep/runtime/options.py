@@ -4,20 +4,31 @@ An option is a field of a subclass of `Options`, with its type, default, bounds 
 """
 
 import argparse
+import re
 import shlex
 import types
 import typing
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticUndefined
 
 from widedeep.runtime.errors import UserError, shortened
 
+# Numbers as 1e-3: text to YAML 1.1, as Snakemake reads it, which wants a point and a sign (1.0e-3).
+_SCIENTIFIC = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)[eE][-+]?\d+", re.ASCII)
+
 
 class Options(BaseModel):
-    """Base class: unknown options are refused, numbers are finite, and a text never counts as a number."""
+    """Base class: unknown options are refused, numbers are finite, and no text but 1e-3 and its like is a number."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _from_scientific(cls, value, info):
+        if not _takes_floats(cls.model_fields[info.field_name].annotation):
+            return value
+        return [_number(item) for item in value] if isinstance(value, list) else _number(value)
 
 
 def add_arguments(parser, options, without=()):
@@ -116,6 +127,15 @@ def kind_of(annotation):
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         (annotation,) = (part for part in typing.get_args(annotation) if part is not type(None))
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation
+
+
+def _takes_floats(annotation):
+    """Whether a type is float, or a list or union of floats."""
+    return annotation is float or any(map(_takes_floats, typing.get_args(annotation)))
+
+
+def _number(value):
+    return float(value) if isinstance(value, str) and _SCIENTIFIC.fullmatch(value) else value
 
 
 def _each_once(values):

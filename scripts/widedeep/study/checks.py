@@ -1,19 +1,18 @@
-"""Reads a config, from a file or from Snakemake, and checks that all of it fits together.
+"""Checks that all of a config fits together, read from a file (reading.py) or by Snakemake.
 
 Types and bounds of single keys are in config.py.
 """
 
 import math
 import typing
-from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from widedeep.data import catalogue
 from widedeep.networks import families
 from widedeep.runtime import options
 from widedeep.runtime.errors import UserError, shortened
+from widedeep.study import reading
 from widedeep.study.config import Dataset, Study
 from widedeep.study.drawings import compared
 from widedeep.study.sections import comparable
@@ -30,20 +29,9 @@ def read(path):
         config.Study
 
     Raises:
-        UserError: the file cannot be read, is not YAML, or is not the config of a study.
+        UserError: see reading.content; or the file is not the config of a study.
     """
-    try:
-        content = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise UserError(f"{path}: cannot be read ({reason}); give the path of a config.") from error
-    except (
-        yaml.YAMLError,
-        ValueError,
-        AttributeError,
-        RecursionError,
-    ) as error:  # as for a date that is in no calendar
-        raise UserError(f"{path}: is not YAML ({shortened(str(error))}); see config/demo.yaml.") from error
+    content = reading.content(path)
     if _is_larger(content, LARGEST):
         raise UserError(f"{path}: has more than {LARGEST} entries; shorten it, see config/demo.yaml.")
     try:
@@ -111,7 +99,7 @@ def _parsed(kind, content, *place):
 def _sentence(error):
     """A message for one of pydantic's errors: key, expected and found value, and the description of the key."""
     *parents, _ = error["loc"] or ("",)
-    key = f"config key {shortened(_dotted(error['loc']))}"
+    key = f"config key {shortened(reading.dotted(error['loc']))}"
     keys, description = _described(error["loc"])
     if error["type"] == "extra_forbidden":
         return f"{key} is unknown; the keys there are {', '.join(sorted(_described(parents)[0]))}."
@@ -141,12 +129,6 @@ def _described(loc):
 def _fields(kind):
     """dict from the keys of a section, as written in configs, to pydantic's fields; empty for any other type."""
     return {field.alias or name: field for name, field in getattr(kind, "model_fields", {}).items()}
-
-
-def _dotted(path):
-    """Write a path of keys and positions as `grid[0].depths[2]`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")
 
 
 def _check_dataset(dataset):
