@@ -46,7 +46,6 @@ WORKERS = STUDY.dataset.workers
 THREADS = 1 + WORKERS
 TRAINING_THREADS = STUDY.training.gpus + WORKERS
 PRIORITIES = commands.training_priorities(STUDY)
-RESOURCES_GIVEN = workflow.resource_settings.overwrite_resources
 
 
 wildcard_constraints:
@@ -175,11 +174,19 @@ def memory(rule):
     return resource
 
 
+@functools.cache
+def on_gpu(rule):
+    """Whether profile or command line give the jobs of a rule a GPU."""
+    settings = workflow.resource_settings
+    given = [settings.default_resources or {}, settings.overwrite_resources.get(rule, {})]
+    return requests.gives_gpu({name: resource.raw for part in given for name, resource in part.items()})
+
+
 def minutes(rule):
     """Minutes that a job of a rule asks for, as a resource."""
 
     def resource(wildcards, attempt):
-        return requests.minutes(costs(), job_of(wildcards, rule), attempt, RESOURCES_GIVEN.get(rule, {}).get("gpu"))
+        return requests.minutes(costs(), job_of(wildcards, rule), attempt, on_gpu(rule))
 
     return resource
 
