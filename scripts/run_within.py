@@ -27,8 +27,8 @@ import run_study
 from widedeep.runtime import command, events, files, locking
 from widedeep.runtime.interruption import STOPPED
 from widedeep.runtime.units import duration, operations
+from widedeep.study import places
 
-PROFILE = run_study.PROFILE
 # Rules whose jobs share the device, as many at a time as give the best throughput; other jobs have a core each.
 ON_DEVICE = ("train", "dump_activations", "probe_residual_blocks", "cka_convergence")
 # Largest ratio of the operations a second of GPUs in TF32 to those in float32.
@@ -176,7 +176,7 @@ class Run:
 
     def analyse(self):
         """Make dumps, figures, tables and report of the trained networks, and return the exit status."""
-        return run_study.main(["--configfile", str(self._finished), "--profile", PROFILE, *self._shares_of_device()])
+        return run_study.main(["--configfile", str(self._finished), *self._shares_of_device()])
 
     def _follow(self, targets, until=None):
         words = [*self._snakemake(), *map(str, targets), *self._shares_of_device()]
@@ -184,7 +184,7 @@ class Run:
         return status
 
     def _snakemake(self):
-        return [sys.executable, "-m", "snakemake", "--configfile", str(self._grid), "--profile", PROFILE]
+        return [sys.executable, "-m", "snakemake", *places.snakemake_options(self._grid, places.PROFILE)]
 
     def _with_at_once(self, study):
         """The study with as many seeds of a configuration at a time as pay off."""

@@ -2,13 +2,37 @@
 
 import functools
 import os
+import re
+import shlex
 import sys
+import tempfile
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-SCRIPTS = Path(workflow.basedir, "scripts")
+
+def folder_of_code():
+    """The folder of this workflow; not workflow.basedir, which in a module is that of the workflow that uses it.
+
+    Of a module on GitHub or GitLab Snakemake fetches single files. The programs need all of them, so its commit is
+    checked out below the working directory.
+    """
+    here = workflow.current_basedir
+    if here.is_local:
+        return Path(here).parents[1]
+    repository = here.hosted_repo.repo
+    commit = repository.commit(here.ref).hexsha
+    folder = Path.cwd() / ".snakemake/workflow" / commit
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
+            repository.clone(f"{unfinished}/code").git.checkout(commit)
+            os.rename(f"{unfinished}/code", folder)
+    return folder
+
+
+SCRIPTS = folder_of_code() / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from widedeep.data import catalogue
@@ -83,6 +107,11 @@ def network_of(wildcards):
     """The names.Network of the model and seed in wildcards."""
     (network,) = job_of(wildcards, "train").networks
     return network
+
+
+def program(script, launcher="python"):
+    """The start of a stage's command, as a resource, since the code may move without a rerun."""
+    return f"{launcher} {shlex.quote(places.from_here(SCRIPTS / script))}"
 
 
 def code(script, *more):

@@ -20,7 +20,10 @@ _timings = []  # files to write when this job ends without an error
 def parser(doc):
     """Return an argument parser with the options of all programs, whose help shows the script's docstring as it is."""
     process.collect_garbage_rarely()
-    result = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    # No abbreviations: run_study.py would take Snakemake's --config for its own --configfile.
+    result = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     result.add_argument("--threads", type=positive_int, default=1, help="threads for linear algebra (default: 1)")
     result.add_argument("--timing", metavar="FILE", help="TSV to write: seconds, processor seconds, peak memory")
     return result
