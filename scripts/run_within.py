@@ -24,7 +24,7 @@ from pathlib import Path
 import plan
 import run_study
 
-from widedeep.runtime import command, events, files, locking
+from widedeep.runtime import command, events, files, limits, locking
 from widedeep.runtime.interruption import STOPPED
 from widedeep.runtime.units import duration, operations
 from widedeep.study import places
@@ -249,7 +249,7 @@ class Run:
         recipe, found = self.study.training.recipe, {}
         narrow, wide = throughput.smallest_and_largest(configurations, images)
         on_cuda = device_named("auto").type == "cuda"
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        cores = limits.cores()
 
         def throughput_of(number, configuration=narrow):
             measured = throughput.side_by_side(configuration, images, recipe, number, in_one=on_cuda)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.utils import available_cpu_count
 
 
 def folder_of_code():
@@ -44,7 +45,7 @@ from widedeep.planning import requests
 from widedeep.planning.costs import Costs
 from widedeep.planning.images import expected_images
 from widedeep.planning.sizes import estimated
-from widedeep.runtime import events, files
+from widedeep.runtime import events, files, limits
 from widedeep.runtime.errors import UserError
 from widedeep.runtime.options import option, words
 from widedeep.study import checks, commands, drawings, fingerprint, jobs, places
@@ -258,6 +259,11 @@ def report_label(name, shows):
 # Progress and runs follow this file, however Snakemake was started (widedeep/runtime/events.py).
 if workflow.is_main_process and (not workflow.dryrun or events.ELSEWHERE in os.environ):
     logger.addHandler(events.Handler(events.path_from_environment(PLACES.events)))
+
+# `cores: all` counts cores beyond the quota of a container or of a Slurm job.
+if workflow.is_main_process and limits.cores() < available_cpu_count() == workflow.global_resources["_cores"].value:
+    logger.info(f"Cores by the quota of the cgroup: {limits.cores()}")
+    workflow.global_resources["_cores"] = limits.cores()
 
 # What takes seconds, or depends on data that may be there: where the study is planned, not in the process of each job.
 if workflow.is_main_process:
