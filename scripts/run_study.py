@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from widedeep.runtime import command, events, files, locking
+from widedeep.runtime import command, environment, events, files, locking
 from widedeep.runtime.interruption import STOPPED
 from widedeep.runtime.units import duration
 from widedeep.study import places
@@ -40,6 +40,7 @@ def main(argv=None):
     parser.add_argument("--profile", default=places.PROFILE, help="profile of the machine (default: one machine)")
     args, rest = parser.parse_known_args(argv)
     refuse_options(rest)
+    environment.find_cache()
     snakemake = [sys.executable, "-m", "snakemake", *places.snakemake_options(args.configfile, args.profile)]
     configfile = configfile_of(snakemake)
     from widedeep.study import checks

@@ -24,7 +24,7 @@ from pathlib import Path
 import plan
 import run_study
 
-from widedeep.runtime import command, events, files, limits, locking
+from widedeep.runtime import command, environment, events, files, limits, locking
 from widedeep.runtime.interruption import STOPPED
 from widedeep.runtime.units import duration, operations
 from widedeep.study import places
@@ -46,6 +46,7 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
+    environment.find_cache()
     until = time.monotonic() + 60 * args.minutes
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one

@@ -45,12 +45,13 @@ from widedeep.planning import requests
 from widedeep.planning.costs import Costs
 from widedeep.planning.images import expected_images
 from widedeep.planning.sizes import estimated
-from widedeep.runtime import events, files, limits
+from widedeep.runtime import environment, events, files, limits
 from widedeep.runtime.errors import UserError
 from widedeep.runtime.options import option, words
 from widedeep.study import checks, commands, drawings, fingerprint, jobs, places
 from widedeep.study.places import ANY, measure_name, pairs_name
 
+environment.name_user()
 try:
     STUDY = checks.checked(config)
 except UserError as error:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from widedeep.runtime import endings, files, locking, process, timing
+from widedeep.runtime import endings, environment, files, locking, process, timing
 from widedeep.runtime.errors import UserError
 
 # Each library of linear algebra reads its own variable once, when it is loaded.
@@ -81,6 +81,7 @@ def release():
 
 def run(main):
     """Call `main()` and exit with the status that it returns; a UserError is printed as one sentence, with status 1."""
+    environment.use_utf8()
     try:
         # Files explain their own errors, so only the printed output is left to explain here.
         with files.explaining_os_errors("the output of this program", only=files.NO_ROOM):

@@ -33,7 +33,7 @@ def read(path):
         UserError: the file cannot be read, is not YAML, or is not the config of a study.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text())
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise UserError(f"{path}: cannot be read ({reason}); give the path of a config.") from error
