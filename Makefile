@@ -19,10 +19,19 @@ CONFIG ?= config/demo.yaml
 MINUTES ?= 120
 CASES ?= 100
 
+# Packages of other Pythons, as of a cluster's modules, must not stand before those of the environment, nor pip install
+# into the user's.
+unexport PYTHONPATH PYTHONHOME
+export PIP_USER := 0
+# Where home cannot be written to, Snakemake needs another folder for its cache.
+ifneq ($(shell d="$${XDG_CACHE_HOME:-$$HOME/.cache}"; mkdir -p "$$d" 2> /dev/null && test -w "$$d" && echo usable),usable)
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
+endif
+
 .PHONY: study cifar10-small cifar10-sixpercent he-2016 cifar10-gpu explorer test test-slurm test-gpu fuzz lint reference progress unlock checked
 
 study: $(VENV)/installed
-	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile $(CONFIG)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile "$(CONFIG)"
 
 cifar10-small: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile config/cifar10-small.yaml
@@ -37,39 +46,39 @@ cifar10-gpu: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_within.py --minutes $(MINUTES) --configfile config/cifar10.yaml
 
 explorer: checked
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --configfile $(CONFIG) --profile workflow/profiles/default explorer
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m snakemake --configfile "$(CONFIG)" --profile workflow/profiles/default explorer
 
 test: $(VENV)/developing
-	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slurm: $(VENV)/developing
-	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest -m "long or not long" tests/slurm
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest -m "long or not long" tests/slurm
 
 test-gpu: $(VENV)/developing
-	PATH="$(CURDIR)/$(BIN):$$PATH" pytest tests/gpu
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest tests/gpu
 	$(BIN)/python benchmarks/gpu.py
 
 fuzz: $(VENV)/developing
-	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 pytest tests/fuzz --fuzz-cases $(CASES) --timeout 0
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest tests/fuzz --fuzz-cases $(CASES) --timeout 0
 
 lint: $(VENV)/developing
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m snakefmt --check Snakefile workflow
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m snakemake --lint
 
 reference: $(VENV)/installed
 	PYTHONPATH=scripts $(BIN)/python -m widedeep.study.reference
 
 progress: $(VENV)/installed
-	@$(BIN)/python scripts/progress.py --configfile $(CONFIG)
+	@$(BIN)/python scripts/progress.py --configfile "$(CONFIG)"
 
 unlock: checked
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --configfile $(CONFIG) --unlock
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m snakemake --configfile "$(CONFIG)" --unlock
 
 # Snakemake runs the code in a config that asks for it, so what names one to it is checked before.
 checked: $(VENV)/installed
-	@$(BIN)/python scripts/check_config.py $(CONFIG)
+	@$(BIN)/python scripts/check_config.py "$(CONFIG)"
 
 # The file marks a complete installation: a folder alone may be left of one that was interrupted.
 $(VENV)/installed: requirements.txt

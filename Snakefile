@@ -6,7 +6,7 @@ min_version("9.27.1")
 # A second configfile would be merged into the first, so the default is read only where the user gives none.
 if not workflow.overwrite_configfiles:
 
-    configfile: "config/demo.yaml"
+    configfile: workflow.source_path("config/demo.yaml")
 
 
 report: "workflow/report/study.rst"

@@ -5,7 +5,7 @@ another node that sees the files, whether Snakemake was started by scripts/run_s
 follow from the study's own finished jobs, scaled by operations for sizes of which none has finished. Files that a
 change of config or code has made outdated count as done; `snakemake -n` lists them.
 
-Example (in the folder of the workflow, while the study runs or after it):
+Example (in the folder with data and results, while the study runs or after it):
   python scripts/progress.py --configfile config/demo.yaml
 """
 
@@ -13,12 +13,15 @@ import collections
 
 from widedeep.runtime import command
 from widedeep.runtime.units import duration
+from widedeep.study import places
 
 
 def parse(argv):
     parser = command.parser(__doc__)
-    parser.add_argument("--configfile", default="config/demo.yaml", help="config of the study (default: the demo)")
-    return command.start(parser, argv)
+    parser.add_argument("--configfile", default=places.DEMO, help="config of the study (default: the demo)")
+    args = command.start(parser, argv)
+    args.configfile = places.shipped(args.configfile)
+    return args
 
 
 def main(argv=None):

@@ -2,10 +2,12 @@
 
 This is a thin layer over Snakemake for use at a terminal. It starts `snakemake`, follows its events and the reports of
 trainings, tells which jobs failed, and makes the report if it is out of date. Unknown options are passed to Snakemake.
+Data and results lie in the folder where it is started, which need not be that of the workflow.
 
 Examples:
   python scripts/run_study.py
   python scripts/run_study.py --configfile config/cifar10.yaml --cores 4
+  python /path/to/workflow/scripts/run_study.py --configfile mine.yaml
 """
 
 import json
@@ -18,11 +20,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from widedeep.runtime import command, events, files, locking
+from widedeep.runtime import command, environment, events, files, locking
 from widedeep.runtime.interruption import STOPPED
 from widedeep.runtime.units import duration
+from widedeep.study import places
 
-PROFILE = "workflow/profiles/default"
 # Snakemake's locks of this folder; those of a Snakemake that was killed remain.
 LOCKS = Path(".snakemake", "locks")
 # After Ctrl-C Snakemake is told once more, since Python's asyncio loses a SIGINT that comes as a task ends. SIGTERM
@@ -34,18 +36,40 @@ FAILURES_TOLD, LINES_TOLD = 5, 20
 
 def main(argv=None):
     parser = command.parser(__doc__)
-    parser.add_argument("--configfile", default="config/demo.yaml", help="config of the study (default: the demo)")
-    parser.add_argument("--profile", default=PROFILE, help="profile of the machine (default: one machine)")
+    parser.add_argument("--configfile", default=places.DEMO, help="config of the study (default: the demo)")
+    parser.add_argument("--profile", default=places.PROFILE, help="profile of the machine (default: one machine)")
     args, rest = parser.parse_known_args(argv)
-    snakemake = [sys.executable, "-m", "snakemake", "--configfile", args.configfile, "--profile", args.profile]
+    refuse_options(rest)
+    environment.find_cache()
+    snakemake = [sys.executable, "-m", "snakemake", *places.snakemake_options(args.configfile, args.profile)]
+    configfile = configfile_of(snakemake)
     from widedeep.study import checks
 
     # Before Snakemake, which runs the code in a config that asks for it (__use_yte__).
-    study = checks.read(args.configfile)
+    study = checks.read(configfile)
     log = log_of(study)
     # The log stands for the study: another run waits.
     with locking.only_writer([log]):
-        return run(snakemake, rest, args.configfile, log, study)
+        return run(snakemake, rest, configfile, log, study)
+
+
+def refuse_options(options):
+    """Refuse options of Snakemake after which it would make another study than the one that is followed here.
+
+    Args:
+        options: words for Snakemake.
+
+    Raises:
+        UserError: one of them changes the config or the folder.
+    """
+    from widedeep.runtime.errors import UserError
+
+    for word in options:
+        # Snakemake takes shortened options too, as --conf and --dir.
+        if word.startswith(("--conf", "-C")):
+            raise UserError(f"{word}: a study is what its config file says; change a copy and give it to --configfile.")
+        if word.startswith(("--dir", "-d")):
+            raise UserError(f"{word}: start this program in the folder that shall hold data and results instead.")
 
 
 def run(snakemake, options, configfile, log, study):
@@ -210,7 +234,8 @@ def tell_failures(study, configfile):
         else:
             sys.stderr.write("It left no log; it was killed, perhaps for its memory or its time.\n")
     if len(failed) > FAILURES_TOLD:
-        listing = shlex.join(["python", "scripts/progress.py", "--configfile", str(configfile)])
+        script = places.from_here(places.WORKFLOW / "scripts/progress.py")
+        listing = shlex.join(["python", script, "--configfile", str(configfile)])
         sys.stderr.write(f"\nand {len(failed) - FAILURES_TOLD} more. To see all of them: {listing}\n")
     return bool(failed)
 
@@ -308,7 +333,8 @@ def is_stale(report, results, configfile):
     """Whether a figure, table, caption, the style or the config is newer than the report."""
     if not report.exists():
         return True
-    sources = [configfile, *results.glob("figures/*"), *results.glob("*.csv"), *Path("workflow/report").iterdir()]
+    captions = (places.WORKFLOW / "workflow/report").iterdir()
+    sources = [configfile, *results.glob("figures/*"), *results.glob("*.csv"), *captions]
     return max(Path(source).stat().st_mtime for source in sources) > report.stat().st_mtime
 
 
@@ -322,7 +348,8 @@ def make_report(snakemake, report, log, results):
 
     print("Making the report")
     with files.replacing(report) as unfinished, open(log, "a") as written:
-        words = [*snakemake, "--report", str(unfinished), "--report-stylesheet", "workflow/report/style.css"]
+        style = places.from_here(places.WORKFLOW / "workflow/report/style.css")
+        words = [*snakemake, "--report", str(unfinished), "--report-stylesheet", style]
         made = subprocess.run(words, stdout=written, stderr=subprocess.STDOUT)
         if made.returncode:
             sentence = f"{report}: was not made; the reason is at the end of {log}."

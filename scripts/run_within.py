@@ -24,11 +24,11 @@ from pathlib import Path
 import plan
 import run_study
 
-from widedeep.runtime import command, events, files, locking
+from widedeep.runtime import command, environment, events, files, limits, locking
 from widedeep.runtime.interruption import STOPPED
 from widedeep.runtime.units import duration, operations
+from widedeep.study import places
 
-PROFILE = run_study.PROFILE
 # Rules whose jobs share the device, as many at a time as give the best throughput; other jobs have a core each.
 ON_DEVICE = ("train", "dump_activations", "probe_residual_blocks", "cka_convergence")
 # Largest ratio of the operations a second of GPUs in TF32 to those in float32.
@@ -46,6 +46,7 @@ def parse(argv):
 
 def main(argv=None):
     args = parse(argv)
+    environment.find_cache()
     until = time.monotonic() + 60 * args.minutes
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one
@@ -176,7 +177,7 @@ class Run:
 
     def analyse(self):
         """Make dumps, figures, tables and report of the trained networks, and return the exit status."""
-        return run_study.main(["--configfile", str(self._finished), "--profile", PROFILE, *self._shares_of_device()])
+        return run_study.main(["--configfile", str(self._finished), *self._shares_of_device()])
 
     def _follow(self, targets, until=None):
         words = [*self._snakemake(), *map(str, targets), *self._shares_of_device()]
@@ -184,7 +185,7 @@ class Run:
         return status
 
     def _snakemake(self):
-        return [sys.executable, "-m", "snakemake", "--configfile", str(self._grid), "--profile", PROFILE]
+        return [sys.executable, "-m", "snakemake", *places.snakemake_options(self._grid, places.PROFILE)]
 
     def _with_at_once(self, study):
         """The study with as many seeds of a configuration at a time as pay off."""
@@ -249,7 +250,7 @@ class Run:
         recipe, found = self.study.training.recipe, {}
         narrow, wide = throughput.smallest_and_largest(configurations, images)
         on_cuda = device_named("auto").type == "cuda"
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        cores = limits.cores()
 
         def throughput_of(number, configuration=narrow):
             measured = throughput.side_by_side(configuration, images, recipe, number, in_one=on_cuda)

@@ -13,8 +13,7 @@ import shlex
 from pathlib import Path
 
 from widedeep.runtime import command
-
-PROFILE = "workflow/profiles/default"
+from widedeep.study import places
 
 
 def parse(argv):
@@ -32,7 +31,7 @@ def main(argv=None):
     from widedeep.planning import verification  # of torch, and the config may be wrong
 
     outcome = verification.verify(args.folder, study)
-    snakemake = ["snakemake", "--configfile", args.configfile, "--profile", PROFILE]
+    snakemake = ["snakemake", *places.snakemake_options(args.configfile, places.PROFILE)]
     for sentence in outcome.wrong.values():
         print(sentence)
     if outcome.wrong:

@@ -157,3 +157,38 @@ def test_jobs_that_draw_ask_for_what_any_program_needs():
     (job,) = (job for job in jobs_of(of.study) if job.rule == "accuracy_table")
     assert (of.memory(job), of.memory(job, 2)) == (2000, 4000)
     assert of.minutes(job) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("gpu", "gpus", "gpus_per_task", "gpus_per_node") for value in (1, "2", "'1'")),
+        ("gpus", "a100:1"),
+        ("gpu_model", "'a100_3g.20gb'"),
+        *(("gres", value) for value in ("gpu", "gpu:1", "'gpu:a100:1'", "gpu:a100", "nvme:1,gpu:2", "gres:gpu:1")),
+        ("tres_per_task", "cpu:4,gres/gpu:1"),
+        ("tres_per_task", "gres/gpu=1"),
+        *(("slurm_extra", f"'--signal=TERM@120 {option}'") for option in ("--gres=gpu:1", "--gpus=a100:1", "-G 1")),
+        *(("slurm_extra", option) for option in ("--gpus 1", "--gpus-per-task=1 --qos=x", "-G2", "'--gres=gpu'")),
+        ("slurm_extra", "--tres-per-task=gres/gpu:1"),
+    ],
+)
+def test_a_gpu_is_seen_in_any_spelling(name, value):
+    assert requests.gives_gpu({"mem_mb": 2000, name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("gpu", value) for value in (0, "0", "'0'", None, "1 if attempt > 1 else 0")),
+        ("gpus_per_task", "a100:0"),
+        *(("gres", value) for value in ("gpu:0", "'gpu:a100:0'", "nvme:1", "gpuless:1")),
+        ("tres_per_task", "cpu:4"),
+        ("slurm_partition", "gpu"),
+        ("slurm_extra", "'--signal=TERM@120 --partition=gpu --gpu-bind=none'"),
+        ("slurm_extra", "--gres=gpu:0 --gpus=0"),
+        ("tasks_per_gpu", 1),
+    ],
+)
+def test_no_gpu_is_seen_where_none_is_given(name, value):
+    assert not requests.gives_gpu({"mem_mb": 2000, name: value})

@@ -8,6 +8,7 @@ import run_study
 from made_results import DUMP, EIGHT, EVENTS
 
 from widedeep.runtime.errors import UserError
+from widedeep.study import places
 
 CONFIG = "config/mine.yaml"
 
@@ -75,7 +76,8 @@ def test_of_many_failed_jobs_five_are_told_and_the_others_counted(results, capsy
     said = capsys.readouterr().err
     assert [line for line in said.splitlines() if line.startswith("failed: ")] == [f"failed: {n}" for n in chosen[:5]]
     assert said.splitlines()[-1].startswith("and 1 more")
-    assert said.endswith("python scripts/progress.py --configfile config/mine.yaml\n")
+    script = places.WORKFLOW / "scripts/progress.py"  # these results lie in another folder
+    assert said.endswith(f"python {script} --configfile config/mine.yaml\n")
 
 
 def test_a_study_without_failures_says_nothing(results, capsys):
@@ -96,5 +98,12 @@ def test_a_report_that_cannot_be_made_is_one_sentence_and_the_old_one_stays(tmp_
 
 
 def test_the_config_is_that_of_the_command():
-    words = ["python", "-m", "snakemake", "--configfile", str(made_results.TINY), "--profile", run_study.PROFILE]
+    words = ["python", "-m", "snakemake", "--configfile", str(made_results.TINY), "--profile", places.PROFILE]
     assert run_study.configfile_of(words) == str(made_results.TINY)
+
+
+@pytest.mark.parametrize("word", ["--config", "--config=study=x", "--configfiles", "-C", "--directory=x", "-d"])
+def test_options_that_make_another_study_are_refused(word, monkeypatch):
+    monkeypatch.setattr(run_study.subprocess, "Popen", None)
+    with pytest.raises(UserError, match=rf"^{word}: "):
+        run_study.main(["--configfile", str(made_results.TINY), word, "training={epochs: 2}"])

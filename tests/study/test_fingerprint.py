@@ -176,4 +176,4 @@ def test_every_rule_with_a_stage_has_its_fingerprint():
         if path.name in ("common.smk", "data.smk"):
             continue
         text = path.read_text()
-        assert text.count("code=code") == text.count("shell:") == text.count(" scripts/"), path
+        assert text.count("code=code") == text.count("shell:") == text.count("{resources.program}"), path

@@ -9,6 +9,7 @@ rule compute_cka:
         "../../environment.yml"
     threads: 1
     resources:
+        program=program("compute_cka.py"),
         mem_mb=memory("compute_cka"),
         runtime=minutes("compute_cka"),
     params:
@@ -17,7 +18,7 @@ rule compute_cka:
     message:
         "CKA between all layers of {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "python scripts/compute_cka.py {input.dump} --threads {threads} --timing {params.timing}"
+        "{resources.program} {input.dump} --threads {threads} --timing {params.timing}"
         " --out {output.cka} > {log} 2>&1"
 
 
@@ -32,6 +33,7 @@ rule compute_pairs:
         "../../environment.yml"
     threads: 1
     resources:
+        program=program("compute_pairs.py"),
         mem_mb=memory("compute_pairs"),
         runtime=minutes("compute_pairs"),
     params:
@@ -41,8 +43,7 @@ rule compute_pairs:
     message:
         "CKA between {wildcards.model} and {wildcards.model2}, larger seed {wildcards.seed}"
     shell:
-        "python scripts/compute_pairs.py {params.dumps} --threads {threads} --timing {params.timing} --out {output}"
-        " > {log} 2>&1"
+        "{resources.program} {params.dumps} --threads {threads} --timing {params.timing} --out {output} > {log} 2>&1"
 
 
 rule compute_measure:
@@ -56,6 +57,7 @@ rule compute_measure:
         "../../environment.yml"
     threads: 1
     resources:
+        program=program("compute_measure.py"),
         mem_mb=memory("compute_measure"),
         runtime=minutes("compute_measure"),
     params:
@@ -64,5 +66,5 @@ rule compute_measure:
     message:
         "Measure {wildcards.measure} between all layers of {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "python scripts/compute_measure.py {input.dump} --measure {wildcards.measure} --threads {threads}"
+        "{resources.program} {input.dump} --measure {wildcards.measure} --threads {threads}"
         " --timing {params.timing} --out {output.similarity} > {log} 2>&1"

@@ -2,13 +2,38 @@
 
 import functools
 import os
+import re
+import shlex
 import sys
+import tempfile
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.utils import available_cpu_count
 
-SCRIPTS = Path(workflow.basedir, "scripts")
+
+def folder_of_code():
+    """The folder of this workflow; not workflow.basedir, which in a module is that of the workflow that uses it.
+
+    Of a module on GitHub or GitLab Snakemake fetches single files. The programs need all of them, so its commit is
+    checked out below the working directory.
+    """
+    here = workflow.current_basedir
+    if here.is_local:
+        return Path(here).parents[1]
+    repository = here.hosted_repo.repo
+    commit = repository.commit(here.ref).hexsha
+    folder = Path.cwd() / ".snakemake/workflow" / commit
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
+            repository.clone(f"{unfinished}/code").git.checkout(commit)
+            os.rename(f"{unfinished}/code", folder)
+    return folder
+
+
+SCRIPTS = folder_of_code() / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from widedeep.data import catalogue
@@ -20,12 +45,13 @@ from widedeep.planning import requests
 from widedeep.planning.costs import Costs
 from widedeep.planning.images import expected_images
 from widedeep.planning.sizes import estimated
-from widedeep.runtime import events, files
+from widedeep.runtime import environment, events, files, limits
 from widedeep.runtime.errors import UserError
 from widedeep.runtime.options import option, words
 from widedeep.study import checks, commands, drawings, fingerprint, jobs, places, reading
 from widedeep.study.places import ANY, measure_name, pairs_name
 
+environment.name_user()
 try:
     # Snakemake has read these files by itself: what is refused in them is no longer there to be seen in the config.
     for path in workflow.configfiles:
@@ -52,7 +78,6 @@ WORKERS = STUDY.dataset.workers
 THREADS = 1 + WORKERS
 TRAINING_THREADS = STUDY.training.gpus + WORKERS
 PRIORITIES = commands.training_priorities(STUDY)
-RESOURCES_GIVEN = workflow.resource_settings.overwrite_resources
 
 
 wildcard_constraints:
@@ -90,6 +115,11 @@ def network_of(wildcards):
     """The names.Network of the model and seed in wildcards."""
     (network,) = job_of(wildcards, "train").networks
     return network
+
+
+def program(script, launcher="python"):
+    """The start of a stage's command, as a resource, since the code may move without a rerun."""
+    return f"{launcher} {shlex.quote(places.from_here(SCRIPTS / script))}"
 
 
 def code(script, *more):
@@ -181,11 +211,19 @@ def memory(rule):
     return resource
 
 
+@functools.cache
+def on_gpu(rule):
+    """Whether profile or command line give the jobs of a rule a GPU."""
+    settings = workflow.resource_settings
+    given = [settings.default_resources or {}, settings.overwrite_resources.get(rule, {})]
+    return requests.gives_gpu({name: resource.raw for part in given for name, resource in part.items()})
+
+
 def minutes(rule):
     """Minutes that a job of a rule asks for, as a resource."""
 
     def resource(wildcards, attempt):
-        return requests.minutes(costs(), job_of(wildcards, rule), attempt, RESOURCES_GIVEN.get(rule, {}).get("gpu"))
+        return requests.minutes(costs(), job_of(wildcards, rule), attempt, on_gpu(rule))
 
     return resource
 
@@ -228,6 +266,11 @@ def report_label(name, shows):
 # Progress and runs follow this file, however Snakemake was started (widedeep/runtime/events.py).
 if workflow.is_main_process and (not workflow.dryrun or events.ELSEWHERE in os.environ):
     logger.addHandler(events.Handler(events.path_from_environment(PLACES.events)))
+
+# `cores: all` counts cores beyond the quota of a container or of a Slurm job.
+if workflow.is_main_process and limits.cores() < available_cpu_count() == workflow.global_resources["_cores"].value:
+    logger.info(f"Cores by the quota of the cgroup: {limits.cores()}")
+    workflow.global_resources["_cores"] = limits.cores()
 
 # What takes seconds, or depends on data that may be there: where the study is planned, not in the process of each job.
 if workflow.is_main_process:

@@ -9,6 +9,7 @@ rule download:
     # Only the content decides a rerun, so it is a parameter. The source is a resource, which may change without a rerun:
     # the content is verified, and another mirror, or another study, must not train a study again.
     resources:
+        program=program("download.py"),
         source=commands.source_options(STUDY),
         timing=PLACES.timing("download"),
     params:
@@ -17,5 +18,5 @@ rule download:
     message:
         "Making {output} from verified images"
     shell:
-        "python scripts/download.py {params.content} {resources.source} --timing {resources.timing}"
+        "{resources.program} {params.content} {resources.source} --timing {resources.timing}"
         " --out {output} > {log} 2>&1"

@@ -10,6 +10,7 @@ rule dump_activations:
         "../../environment.yml"
     threads: THREADS
     resources:
+        program=program("dump_activations.py"),
         mem_mb=memory("dump_activations"),
         runtime=minutes("dump_activations"),
         processes=processes(),
@@ -20,6 +21,6 @@ rule dump_activations:
     message:
         "Dumping the activations of {wildcards.model}, seed {wildcards.seed}"
     shell:
-        "python scripts/dump_activations.py {input.model} --data {input.data} {params.options}"
+        "{resources.program} {input.model} --data {input.data} {params.options}"
         " {resources.processes} --timing {params.timing} --out {output.dump} --components {output.components}"
         " --predictions {output.predictions} --provenance {output.provenance} > {log} 2>&1"

@@ -8,6 +8,8 @@ rule explorer:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        program=program("make_explorer.py"),
     params:
         timing=JOB["explorer"].timing,
         arguments=verbatim(JOB["explorer"].arguments),
@@ -15,5 +17,5 @@ rule explorer:
     message:
         "Making the explorer"
     shell:
-        "python scripts/make_explorer.py {params.arguments} --data {input.data} --findings {input.findings}"
+        "{resources.program} {params.arguments} --data {input.data} --findings {input.findings}"
         " --threads {threads} --timing {params.timing} --out {output.page} > {log} 2>&1"

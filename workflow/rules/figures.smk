@@ -15,16 +15,15 @@ for drawing in drawings.drawings_of(STUDY):
             "../../environment.yml"
         threads: THREADS if drawings.DRAWINGS[drawing].runs_network else 1
         resources:
+            program=program(drawings.DRAWINGS[drawing].program),
             mem_mb=memory(drawing),
             runtime=minutes(drawing),
             processes=processes() if drawings.DRAWINGS[drawing].runs_network else "--threads 1",
         params:
-            program=drawings.DRAWINGS[drawing].program,
             timing=JOB[drawing].timing,
             arguments=verbatim(JOB[drawing].arguments),
             code=code(drawings.DRAWINGS[drawing].program),
         message:
             f"Drawing {JOB[drawing].name}"
         shell:
-            "python scripts/{params.program} {params.arguments} {resources.processes} --timing {params.timing}"
-            " > {log} 2>&1"
+            "{resources.program} {params.arguments} {resources.processes} --timing {params.timing} > {log} 2>&1"

@@ -9,6 +9,7 @@ rule probe_residual_blocks:
         "../../environment.yml"
     threads: THREADS
     resources:
+        program=program("probe_residual_blocks.py"),
         mem_mb=memory("probe_residual_blocks"),
         runtime=minutes("probe_residual_blocks"),
         processes=processes(),
@@ -22,6 +23,6 @@ rule probe_residual_blocks:
         "Linear probes and deleted blocks of {wildcards.model}, seed {wildcards.seed}"
     # exec: see the rule train.
     shell:
-        "exec python scripts/probe_residual_blocks.py {input.model} --data {input.data} {params.recipe}"
+        "exec {resources.program} {input.model} --data {input.data} {params.recipe}"
         " --checkpoint-minutes {resources.checkpoint_minutes} {resources.processes} --timing {params.timing}"
         " --probes {output.probes} --deletion {output.deletion} --provenance {output.provenance} > {log} 2>&1"

@@ -13,6 +13,8 @@ rule summarise:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        program=program("summarise.py"),
     params:
         timing=JOB["summarise"].timing,
         networks=verbatim(JOB["summarise"].arguments),
@@ -20,7 +22,7 @@ rule summarise:
     message:
         "Summarising all networks"
     shell:
-        "python scripts/summarise.py {params.networks}"
+        "{resources.program} {params.networks}"
         " --threads {threads} --timing {params.timing} --out {output.csv} > {log} 2>&1"
 
 
@@ -45,6 +47,8 @@ rule summarise_pairs:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        program=program("summarise_pairs.py"),
     params:
         timing=JOB["summarise_pairs"].timing,
         pairs=verbatim(JOB["summarise_pairs"].arguments),
@@ -52,7 +56,7 @@ rule summarise_pairs:
     message:
         "Summarising all pairs of networks"
     shell:
-        "python scripts/summarise_pairs.py {params.pairs}"
+        "{resources.program} {params.pairs}"
         " --threads {threads} --timing {params.timing} --out {output.csv} --configurations {output.configurations}"
         " > {log} 2>&1"
 
@@ -74,6 +78,8 @@ rule findings:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        program=program("decide_findings.py"),
     params:
         timing=JOB["findings"].timing,
         tables=JOB["findings"].arguments,
@@ -81,7 +87,7 @@ rule findings:
     message:
         "Deciding the findings"
     shell:
-        "python scripts/decide_findings.py {input.networks} {input.pairs} {params.tables}"
+        "{resources.program} {input.networks} {input.pairs} {params.tables}"
         " --threads {threads} --timing {params.timing}"
         " --out {output.csv} {output.md} {output.html} > {log} 2>&1"
 
@@ -102,6 +108,8 @@ rule provenance:
     conda:
         "../../environment.yml"
     threads: 1
+    resources:
+        program=program("tabulate_provenance.py"),
     params:
         timing=JOB["provenance"].timing,
         networks=verbatim(JOB["provenance"].arguments),
@@ -109,5 +117,5 @@ rule provenance:
     message:
         "Tabulating where all networks come from"
     shell:
-        "python scripts/tabulate_provenance.py {params.networks} --threads {threads} --timing {params.timing}"
+        "{resources.program} {params.networks} --threads {threads} --timing {params.timing}"
         " --out {output.csv} {output.html} > {log} 2>&1"

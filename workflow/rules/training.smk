@@ -16,7 +16,7 @@ rule train:
         runtime=minutes("train"),
         checkpoint_minutes=STUDY.training.checkpoint_minutes,
         # A resource and no parameter, since a changed resource reruns nothing: another number of devices must not.
-        launcher=commands.launcher(STUDY.training.gpus),
+        program=program("train.py", commands.launcher(STUDY.training.gpus)),
         processes=processes(STUDY.training.gpus),
         # For the same reason: one more seed must not train the others again.
         beside=lambda wildcards: commands.beside_options(STUDY, network_of(wildcards)),
@@ -32,6 +32,6 @@ rule train:
         "Training {wildcards.model}, seed {wildcards.seed}"
     # exec: so that a signal reaches the training itself, which saves a checkpoint, and not the shell above it.
     shell:
-        "exec {resources.launcher} scripts/train.py --data {input.data} {params.network} {params.recipe}"
+        "exec {resources.program} --data {input.data} {params.network} {params.recipe}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --progress {params.progress}"
         " {resources.processes} {resources.beside} --timing {params.timing} --out {params.folder} >> {params.log_of_all_attempts} 2> {log}"

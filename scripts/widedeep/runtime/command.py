@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from widedeep.runtime import endings, files, locking, process, timing
+from widedeep.runtime import endings, environment, files, locking, process, timing
 from widedeep.runtime.errors import UserError
 
 # Each library of linear algebra reads its own variable once, when it is loaded.
@@ -20,7 +20,10 @@ _timings = []  # files to write when this job ends without an error
 def parser(doc):
     """Return an argument parser with the options of all programs, whose help shows the script's docstring as it is."""
     process.collect_garbage_rarely()
-    result = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    # No abbreviations: run_study.py would take Snakemake's --config for its own --configfile.
+    result = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     result.add_argument("--threads", type=positive_int, default=1, help="threads for linear algebra (default: 1)")
     result.add_argument("--timing", metavar="FILE", help="TSV to write: seconds, processor seconds, peak memory")
     return result
@@ -78,6 +81,7 @@ def release():
 
 def run(main):
     """Call `main()` and exit with the status that it returns; a UserError is printed as one sentence, with status 1."""
+    environment.use_utf8()
     try:
         # Files explain their own errors, so only the printed output is left to explain here.
         with files.explaining_os_errors("the output of this program", only=files.NO_ROOM):

@@ -33,7 +33,7 @@ def of_script(path, *more):
     scripts = [Path(path), *map(Path, more)]
     digest = hashlib.sha256()
     for module in [*scripts, *sorted(_modules(scripts))]:
-        code, _ = _parsed(module.read_text())
+        code, _ = _parsed(module.read_text(encoding="utf-8"))
         if code:
             digest.update(module.name.encode() + b"\0" + code.encode() + b"\0")
     return digest.hexdigest()[:16]
@@ -98,7 +98,7 @@ def _modules(scripts):
     found, waiting = set(scripts), list(scripts)
     while waiting:
         importing = waiting.pop()
-        for level, name in _parsed(importing.read_text())[1]:
+        for level, name in _parsed(importing.read_text(encoding="utf-8"))[1]:
             package = importing.parents[level - 1] if level else root
             for module in _files(package, name):
                 if module not in found and not plumbing & {module, *module.parents}:

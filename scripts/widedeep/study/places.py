@@ -1,12 +1,34 @@
-"""Paths of all files of a study, below `results/{study}/` and `data/`, relative to the workflow's folder."""
+"""Paths of a study's files, below `results/` and `data/` in the working directory, and of the workflow's own."""
 
 from pathlib import Path
 
 from widedeep import names
 
+# The folder of the workflow: Snakefile, scripts, shipped configs and profiles.
+WORKFLOW = Path(__file__).resolve().parents[3]
+DEMO, PROFILE = "config/demo.yaml", "workflow/profiles/default"
 # Files beside a network's outputs while a job runs: the report of a training, and the checkpoint by the rule.
 PROGRESS = "progress.json"
 CHECKPOINTS = {"train": "checkpoint.pt", "probe_residual_blocks": "probes.checkpoint.pt"}
+
+
+def shipped(path):
+    """Return `path` if it exists, else the path of the workflow's own file or folder of that name, if it has one."""
+    own = WORKFLOW / path
+    return str(path if Path(path).exists() or not own.exists() else own)
+
+
+def from_here(path):
+    """Return an absolute path as text, relative to the working directory if it lies below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def snakemake_options(configfile, profile):
+    """Options of Snakemake for a study, as a list of words; --snakefile only outside the workflow's folder."""
+    snakefile = from_here(WORKFLOW / "Snakefile")
+    elsewhere = [] if snakefile == "Snakefile" else ["--snakefile", snakefile]
+    return [*elsewhere, "--configfile", shipped(configfile), "--profile", shipped(profile)]
 
 
 class Places:
