@@ -5,7 +5,7 @@ import oracles
 import pytest
 from small_layers import features, full
 
-from widedeep.measures import gram_matrices
+from widedeep.measures import cka, gram_matrices
 from widedeep.measures.gram_matrices import Grams
 from widedeep.runtime.errors import UserError
 
@@ -34,6 +34,48 @@ def test_features_are_centred_in_parts(width, mean):
         scale = np.trace(expected)
         np.testing.assert_allclose(packed.triangle, gram_matrices.packed(expected), atol=tolerance * scale)
         np.testing.assert_allclose(packed.diagonal, np.diagonal(expected), atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("n", [32, 64, 128])
+@pytest.mark.parametrize("width", [100, 3000, 40_000])
+def test_cka_of_noise_is_exact_where_means_are_not_taken_away_first(n, width):
+    """The hardest case for float32: products of different examples are small beside those of the means."""
+    rng = np.random.default_rng(0)
+    noise = [rng.standard_normal((n, width)) + mean for mean in (0, 0.2, 0.5, 0.8, 3)]
+    layers = [np.maximum(x, 0) if rectified else x for x in noise for rectified in (False, True)]
+    layers = [layer.astype(np.float32) for layer in layers]
+    grams = [oracles.gram(layer) for layer in layers]
+    cross = np.array([[oracles.hsic1(k, l) for l in grams] for k in grams])  # noqa: E741
+    own = np.sqrt(np.diagonal(cross))
+    stream = cka.MinibatchCKA()
+    stream.add(layers)
+    assert np.abs(stream.result().values - cross / own / own[:, None]).max() < 1e-7
+
+
+@pytest.mark.parametrize("large", [slice(0, 3000), slice(3000, 9000), slice(20_000, 20_001), slice(29_000, 30_000)])
+def test_some_features_may_have_large_means(large):
+    x = features(0, 32, 30_000, np.float32)
+    x[:, large] += 1000
+    packed = gram_matrices.packed_gram(x)
+    expected = gram_matrices.packed(oracles.gram(x))
+    np.testing.assert_allclose(packed.triangle, expected, atol=2e-6 * np.std(expected))
+    np.testing.assert_allclose(packed.squared_norms, (x.astype(float) ** 2).sum(axis=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("width", [10, 5000, 70_000])
+@pytest.mark.parametrize("mean", [0, 1, 30])
+def test_features_are_passed_once_more_only_where_means_are_large(width, mean, monkeypatch):
+    seen, original = [], gram_matrices._add_centred
+    monkeypatch.setattr(gram_matrices, "_add_centred", lambda x, *rest: seen.append(x.shape[1]) or original(x, *rest))
+    shared = features(1, 128, 3) @ features(2, 3, width)
+    gram_matrices.packed_gram((features(0, 128, width) + shared + mean).astype(np.float32))
+    assert seen == [0 if mean < 30 else width]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_examples_have_a_gram_matrix(n):
+    x = features(0, n, 50) + 3
+    np.testing.assert_allclose(gram_matrices.packed_gram(x).diagonal, np.diagonal(oracles.gram(x)), atol=1e-12)
 
 
 def test_double_centring_is_h_k_h():

@@ -168,11 +168,31 @@ def test_features_keep_their_precision(dtype, kept):
         assert torch.equal(found.double() @ found.double().T, (wide @ wide.mH).real)
 
 
-def test_features_are_not_copied_and_may_be_none():
-    output = torch.randn(2, 3, 4, 5)
-    for layout in (torch.contiguous_format, torch.channels_last):
-        held = output.to(memory_format=layout)
-        assert tracing.features(held).data_ptr() == held.data_ptr()
+@pytest.mark.parametrize(
+    "arranged",
+    [
+        lambda x: x,
+        lambda x: x.to(memory_format=torch.channels_last),
+        lambda x: x.permute(0, 2, 3, 1),
+        lambda x: x.transpose(1, 3),
+        lambda x: x.reshape(2, 3, 20).mT,
+        lambda x: x.reshape(2, 3, 2, 2, 5).to(memory_format=torch.channels_last_3d),
+        lambda x: x.reshape(2, 60),
+        lambda x: torch.complex(x, x),
+    ],
+)
+def test_features_are_not_copied(arranged):
+    held = arranged(torch.randn(2, 3, 4, 5))
+    found = tracing.features(held)
+    assert found.data_ptr() == held.data_ptr()
+    wide = held.flatten(1).to(torch.complex128)
+    torch.testing.assert_close(found.double() @ found.double().T, (wide @ wide.mH).real)
+
+
+def test_features_of_another_order_of_examples_are_those_of_each_and_there_may_be_none_or_one():
+    examples_second = torch.randn(5, 2, 3).transpose(0, 1)
+    assert torch.equal(tracing.features(examples_second), examples_second.flatten(1))
+    assert tracing.features(torch.ones(4, 1).expand(4, 3)).shape == (4, 3)
     assert tracing.features(torch.ones(4, 0)).shape == (4, 0)
     assert tracing.features(torch.ones(4)).shape == (4, 1)
 

@@ -3,8 +3,8 @@
 Linear CKA needs only the Gram matrix K = XX' of a layer, an n x n matrix whatever the layer's width (paper, section 3).
 
 Precision: the product XX' of float32 features is computed in float32, and everything after it in float64. That is safe
-only for centred features: where means are 1e4 times the spread, float32 products lose the variance. So features are
-centred before the product, and once more after it, on the Gram matrix, which removes the rounding error of the means.
+only where means are small: where they are 1e4 times the spread, float32 products lose the variance. Such features are
+centred before the product. All are centred on the Gram matrix, which also removes the rounding error of the means.
 
 Range: where products of features over- or underflow, the features are scaled by a power of two, which is exact, and
 multiplied again.
@@ -25,8 +25,13 @@ _CONSTANT = 16.0**2
 # Least and, inverted, largest sum of squares of the centred features. Beyond, its square, which CKA sums, over- or
 # underflows. Only float64 features get there.
 LEAST = 2.0**-460
-# Features centred at once: 256 examples x 4,096 features x 4 bytes fit the cache.
-_AT_ONCE = 4096
+# Features multiplied at once as they are: so many for each example, in these bounds. The fewer, the smaller are sums of
+# one sign in float32, and their rounding errors; these matter less where there are more examples.
+_FEATURES_FOR_EACH, _FEWEST, _MOST = 16, 512, 4096
+# Parts of the features that are multiplied in one call, and entries of their products: 2 MB in float32 fit the cache.
+_PARTS, _ENTRIES = 8, 1 << 19
+# Features centred at once: 256 examples x 4,000 features x 4 bytes fit the cache, where rows of 4,096 collide.
+_CENTRED_AT_ONCE = 4000
 
 
 @dataclass(frozen=True)
@@ -213,23 +218,72 @@ def row_sums(triangles, n):
 
 
 def _products(x, exponent=0):
-    """Gram matrix of (n, p) features that are centred before the product, and squared norms of the features.
-
-    The features are scaled by 2^-exponent first.
+    """Gram matrix of centred (n, p) features, and squared norms of the features; they are scaled by 2^-exponent first.
 
     Returns:
         ((n, n) float64, (n,) float64)
     """
     gram, squared_norms = np.zeros((len(x), len(x))), np.zeros(len(x))
-    each = np.full(len(x), 1 / len(x), x.dtype)
-    for start in range(0, x.shape[1], _AT_ONCE):
-        part = x[:, start : start + _AT_ONCE]
-        if exponent:
-            part = np.ldexp(part, -exponent)
-        squared_norms += np.vecdot(part, part)
-        part = part - each @ part  # numpy's means take longer
-        gram += part @ part.T  # numpy calls BLAS syrk for this
+    done = _add_as_they_are(x, exponent, gram, squared_norms)
+    _add_centred(x[:, done:], exponent, gram, squared_norms)
     return double_centred(gram), squared_norms
+
+
+def _add_as_they_are(x, exponent, gram, squared_norms):
+    """Add products of features that are not centred, as long as that is exact, and return the number of features added.
+
+    It takes one pass over the features; centring takes three more.
+    """
+    n, features = x.shape
+    at_once = min(max(_FEATURES_FOR_EACH * n, _FEWEST), _MOST)
+    done, most = 0, 1  # a single part first, since it is in vain if means are large
+    while done < features:
+        parts = min(most, max((features - done) // at_once, 1))
+        chosen = _scaled(x[:, done : done + parts * at_once], exponent)
+        stacked = chosen.reshape(n, parts, -1).transpose(1, 0, 2)  # (parts, n, at_once), a view
+        product = (stacked @ stacked.mT).sum(axis=0, dtype=np.float64)  # numpy calls BLAS syrk for each part
+        if not _means_are_small(product, parts):
+            break
+        gram += product
+        squared_norms += product.diagonal()
+        done += chosen.shape[1]
+        most = min(max(_ENTRIES // n**2, 1), _PARTS)
+    return done
+
+
+def _means_are_small(product, parts):
+    """Whether products of features in float32 that were not centred are as exact as CKA needs.
+
+    The rounding error of an entry is relative to the entry, but HSIC_1 uses its U-centred value, which can be much
+    smaller. The error of CKA is about the ratio of the two, in root mean square, divided by n, because it averages over
+    n^2 / 2 entries. The first bound keeps it below 1e-7 on noise, which is the worst case, and the second one keeps the
+    diagonal exact, which deflation needs.
+
+    Args:
+        product: (n, n) float64, the sum of the products of several parts.
+        parts: number of parts; their rounding errors are independent.
+    """
+    n, diagonal = len(product), product.diagonal()
+    rows = product.sum(axis=0) - diagonal
+    squares = np.vdot(product, product) - diagonal @ diagonal
+    # n (n - 3) HSIC_1 of the features with themselves, times (n - 1) (n - 2), which is zero for two examples.
+    spread = (n - 1) * (n - 2) * squares + rows.sum() ** 2 - 2 * (n - 1) * (rows @ rows)
+    squared_means, squared_features = product.sum() / n, diagonal.sum()
+    return 64 * (n - 1) * (n - 2) * squares <= n**2 * parts * spread and squared_means <= 0.8 * squared_features
+
+
+def _add_centred(x, exponent, gram, squared_norms):
+    """Add the products of features that are centred first."""
+    each, room = np.full(len(x), 1 / len(x), x.dtype), np.empty((len(x), _CENTRED_AT_ONCE), x.dtype)
+    for start in range(0, x.shape[1], _CENTRED_AT_ONCE):
+        part = _scaled(x[:, start : start + _CENTRED_AT_ONCE], exponent)
+        centred = np.subtract(part, each @ part, out=room[:, : part.shape[1]])  # numpy's means take longer
+        squared_norms += np.vecdot(part, part)  # while the part is in the cache
+        gram += centred @ centred.T
+
+
+def _scaled(part, exponent):
+    return np.ldexp(part, -exponent) if exponent else part
 
 
 def _is_exact(gram, squared_norms, x):

@@ -174,8 +174,8 @@ def features(output):
         output = output.to_dense()
     if output.is_complex():
         output = torch.view_as_real(output.resolve_conj())
-    if output.ndim == 4 and not output.is_contiguous():  # channels_last
-        output = output.permute(0, 2, 3, 1)
+    # As channels_last, or a module that permutes, leaves it.
+    output = output.permute(0, *sorted(range(1, output.ndim), key=output.stride, reverse=True))
     output = output.resolve_neg().reshape(len(output), math.prod(output.shape[1:]))
     if output.dtype == torch.float64:
         return output
