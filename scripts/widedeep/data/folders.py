@@ -11,7 +11,8 @@ import numpy as np
 
 from widedeep.formats.dataset import Split
 from widedeep.names import random_seed
-from widedeep.runtime.errors import UserError
+from widedeep.runtime import files
+from widedeep.runtime.errors import UserError, first_line
 
 # The suffixes that torchvision accepts, repeated here because importing it takes seconds.
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"})
@@ -150,6 +151,9 @@ def _read_images(folder, samples, size):
             with Image.open(path) as file:
                 fitted = ImageOps.fit(file.convert("RGB"), (size, size), Image.Resampling.BILINEAR)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(f"{path}: cannot be read as an image ({error}); replace or remove it.") from error
+            if isinstance(error, OSError):
+                files.check_was_read(path, error)
+            reason = first_line(error)
+            raise UserError(f"{path}: cannot be read as an image ({reason}); replace or remove it.") from error
         image[:] = np.asarray(fitted).transpose(2, 0, 1)
     return Split(images, np.array([label for _, label in samples]))

@@ -10,7 +10,8 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from widedeep.formats import dataset
-from widedeep.runtime.errors import UserError
+from widedeep.runtime import files
+from widedeep.runtime.errors import UserError, first_line
 
 
 class StoredImages:
@@ -45,9 +46,10 @@ class StoredImages:
     def read(self, indices):
         """Read some images: uint8 (indices, channels, height, width) array."""
         images = np.empty((len(indices), *self.shape[1:]), np.uint8)
-        for image, index in zip(images, indices, strict=True):
-            if os.preadv(self.file.fileno(), [image], self.offset + index * self._size) != self._size:
-                raise UserError(f"{self.file.name}: was truncated while it was read; {dataset.REMEDY}.")
+        with files.explaining_unreadable(self.file.name, dataset.REMEDY):
+            for image, index in zip(images, indices, strict=True):
+                if os.preadv(self.file.fileno(), [image], self.offset + index * self._size) != self._size:
+                    raise UserError(f"{self.file.name}: was truncated while it was read; {dataset.REMEDY}.")
         return images
 
     @property
@@ -167,7 +169,10 @@ class _Decoded(Dataset):
             with Image.open(path) as file:
                 image = torch.from_numpy(np.array(file.convert("RGB"))).permute(2, 0, 1)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(f"{path}: cannot be read as an image ({error}); replace or remove it.") from error
+            if isinstance(error, OSError):
+                files.check_was_read(path, error)
+            reason = first_line(error)
+            raise UserError(f"{path}: cannot be read as an image ({reason}); replace or remove it.") from error
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return self.crop(image)
