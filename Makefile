@@ -6,7 +6,7 @@
 # make test       set up and run all tests
 # make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
 # make test-gpu   what only a GPU does: its tests, then the milliseconds of its training steps
-# make fuzz       damaged and hostile files, CASES=100 of each of 37 kinds
+# make fuzz       damaged and hostile files, CASES=100 of each of 37 kinds; SEED=1 for other ones
 # make lint       ruff, snakefmt, snakemake --lint
 # make reference  the config's schema and docs/reference/, after a change of an option or a measure
 # make explorer   results/STUDY/explorer.html, to look instead of read; `make` makes it too
@@ -18,6 +18,7 @@ BIN = $(VENV)/bin
 CONFIG ?= config/demo.yaml
 MINUTES ?= 120
 CASES ?= 100
+SEED ?= 0
 
 # Packages of other Pythons, as of a cluster's modules, must not stand before those of the environment, nor pip install
 # into the user's.
@@ -59,7 +60,7 @@ test-gpu: $(VENV)/developing
 	$(BIN)/python benchmarks/gpu.py
 
 fuzz: $(VENV)/developing
-	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest tests/fuzz --fuzz-cases $(CASES) --timeout 0
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest tests/fuzz --fuzz-cases $(CASES) --fuzz-seed $(SEED) --timeout 0
 
 lint: $(VENV)/developing
 	$(BIN)/python -m ruff check .

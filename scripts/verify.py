@@ -3,7 +3,8 @@
 All files are read completely. Checksums are compared with those that were recorded when the files were written,
 networks with the recipe of the config, dumps with their networks and minibatches, and all of them with the data set.
 Each wrong file is named, and the command that makes just these files again is printed. Jobs that have not run yet are
-counted. The exit status is 0 if the study is finished and all files are right, else 1.
+counted. A file that the system does not read, as one without permission, is named apart: it may be whole, so no command
+makes it again. The exit status is 0 if the study is finished and all files are right, else 1.
 
 Example (after python scripts/run_study.py):
   python scripts/verify.py results/demo --configfile config/demo.yaml
@@ -39,6 +40,11 @@ def main(argv=None):
         print(f"  {shlex.join([*snakemake, '--force', *outcome.wrong])}")
         print("The next run of the study also makes the page of provenance again, and all files made from remade files")
         print("above 1 MB, of which Snakemake compares only the dates.\n")
+    if outcome.unread:
+        for sentence in outcome.unread.values():
+            print(sentence)
+        print("These files may be whole, so no command makes them again. Make them readable, or move away those of")
+        print("other programs, and verify again.\n")
     for rule, (count, total) in outcome.unmade.items():
         print(f"not made yet: {count} of {total} jobs {rule}")
     if outcome.unmade:
@@ -47,10 +53,10 @@ def main(argv=None):
     print(f"Checked {outcome.checked.total()} files: {kinds}.")
     if outcome.unknown:
         print(f"{outcome.unknown} files in {args.folder} belong to no job of {args.configfile}.")
-    if outcome.wrong or outcome.unmade:
-        print(
-            f"{len(outcome.wrong)} files are wrong, {sum(count for count, _ in outcome.unmade.values())} jobs to run."
-        )
+    if outcome.wrong or outcome.unread or outcome.unmade:
+        unread = f"{len(outcome.unread)} were not read, " if outcome.unread else ""
+        jobs = sum(count for count, _ in outcome.unmade.values())
+        print(f"{len(outcome.wrong)} files are wrong, {unread}{jobs} jobs to run.")
         return 1
     print("All is well.")
     return 0

@@ -17,8 +17,16 @@ settings.load_profile("reproducible")
 
 def pytest_addoption(parser):
     parser.addoption("--fuzz-cases", type=int, default=3, metavar="N", help="damaged files of each kind (tests/fuzz)")
+    parser.addoption("--fuzz-seed", type=int, default=0, metavar="SEED", help="of these damages (default: 0)")
     parser.addoption(
         "--unvisited-errors", action="store_true", help="list the places that raise a UserError and did not; with -n 0"
+    )
+
+
+def pytest_report_header(config):
+    """Tell what draws the damages, so that a run of other ones can be repeated."""
+    return (
+        f"damaged files: --fuzz-cases {config.getoption('--fuzz-cases')} --fuzz-seed {config.getoption('--fuzz-seed')}"
     )
 
 
@@ -51,6 +59,12 @@ def pytest_terminal_summary(terminalreporter, config):
 def fuzz_cases(request):
     """How many damaged files of each kind a test tries."""
     return request.config.getoption("--fuzz-cases")
+
+
+@pytest.fixture
+def fuzz_seed(request):
+    """Start of the names of a test's random streams; each seed gives other damages."""
+    return request.config.getoption("--fuzz-seed")
 
 
 def pytest_collection_modifyitems(items):

@@ -18,7 +18,8 @@ def sentences():
     """(place, text) of every raised UserError, {} for each value; those that pass another one on are left out."""
     for path in Path("scripts").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Raise) and getattr(getattr(node.exc, "func", None), "id", None) == "UserError":
+            raised = getattr(getattr(node.exc, "func", None), "id", None) if isinstance(node, ast.Raise) else None
+            if raised in ("UserError", "MayBeWhole"):
                 text = form(node.exc.args[0])
                 if text is not None:
                     yield f"{path}:{node.lineno}", text

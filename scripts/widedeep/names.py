@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 # The authors average over at most so many pairs of seeds (paper, appendix F).
 MOST_PAIRS = 20
+# The deepest and the widest networks that a config may ask for.
+DEEPEST, WIDEST = 10_000, 1000
 
 
 @dataclass(frozen=True)

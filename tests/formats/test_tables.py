@@ -47,13 +47,12 @@ def test_whole_files_pass_and_what_may_be_unknown_is_nan(drawn):
         ("figure.pdf", lambda content: content[1:], "PDF"),
         ("figure.png", lambda content: content[: len(content) // 2], "PNG"),
         ("figure.png", lambda content: content.replace(b"IDAT", b"IDAX"), "PNG"),
-        ("figure.png", lambda _: b"GIF89a", "PNG"),
     ],
 )
 def test_damaged_files_are_refused(drawn, tmp_path, name, change, found):
     path = tmp_path / name
     path.write_bytes(change((drawn / name).read_bytes()))
-    with pytest.raises(UserError, match=rf"{name}: .*{found}.*; make it again\."):
+    with pytest.raises(UserError, match=rf"{name}: .*{found}.*; .*make it again\."):
         tables.check(path)
 
 

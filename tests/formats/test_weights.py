@@ -12,6 +12,8 @@ from widedeep.names import Network
 from widedeep.runtime.errors import UserError
 from widedeep.training.recipe import settings_of
 
+SETTINGS = {"seed": 1, "data_checksum": "abc"}
+
 
 @pytest.fixture
 def saved(tmp_path):
@@ -56,14 +58,14 @@ def test_refuses_weights_that_are_missing_damaged_or_something_else(saved, tmp_p
 
 def test_refuses_weights_of_a_network_that_its_family_does_not_build_any_more(tmp_path):
     larger, description = dataclasses.replace(small.MODEL, depth=14), weights_description(tmp_path)
-    weights.save(tmp_path / "m.safetensors", small.train().network, larger, {"seed": 1}, description)
+    weights.save(tmp_path / "m.safetensors", small.train().network, larger, SETTINGS, description)
     with pytest.raises(UserError, match=r"m\.safetensors: .*blobs-resnet14-w0\.5-f100.*train"):
         weights.load(tmp_path / "m.safetensors", small.CPU)
 
 
 def test_weights_of_a_family_that_is_gone_are_named_with_it(tmp_path):
     other, description = dataclasses.replace(small.MODEL, family="gone"), weights_description(tmp_path)
-    weights.save(tmp_path / "m.safetensors", small.train().network, other, {"seed": 1}, description)
+    weights.save(tmp_path / "m.safetensors", small.train().network, other, SETTINGS, description)
     with pytest.raises(UserError, match=r"m\.safetensors: .*'gone'.*resnet"):
         weights.load(tmp_path / "m.safetensors", small.CPU)
 

@@ -74,7 +74,7 @@ def run(main, folder):
 
 def _in_child(main, folder):
     """The exit status."""
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.dont_write_bytecode = True
     faulthandler.disable()
     atexit._clear()  # what pytest does at its end is not for a child
@@ -82,7 +82,8 @@ def _in_child(main, folder):
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(SECONDS)
     begun = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (begun + (MEGABYTES << 20),) * 2)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (begun + (MEGABYTES << 20), before[1]))
     sys.addaudithook(_watcher(Path(folder).resolve()))
     try:
         command.run(main)
@@ -92,6 +93,7 @@ def _in_child(main, folder):
             return 1
         return end.code or 0
     except BaseException:
+        resource.setrlimit(resource.RLIMIT_AS, before)  # a traceback takes memory too
         traceback.print_exc()
         sys.stderr.flush()
         return _TRACEBACK

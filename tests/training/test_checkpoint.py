@@ -15,16 +15,16 @@ def test_refuses_checkpoints_that_are_damaged_hostile_or_of_another_training(tmp
     assert checkpoint.load() is None
     checkpoint.save({"x": torch.ones(1000)})
     assert checkpoint.load()["x"].sum() == 1000
-    with pytest.raises(UserError, match=r"checkpoint\.pt: .*\(seed=1 .*seed=2 .*\); delete it"):
+    with pytest.raises(UserError, match=r"checkpoint\.pt: .*\(seed=1 .*seed=2 .*\); move it away"):
         Checkpoint(path, {"model": "a", "seed": 2}).load()
     whole = path.read_bytes()
     for length in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(UserError, match=r"checkpoint\.pt: .*truncated.*; delete it"):
+        with pytest.raises(UserError, match=r"checkpoint\.pt: .*truncated.*; move it away"):
             checkpoint.load()
     trace = tmp_path / "trace"
     checkpoint.save(small.Hostile(trace))
-    with pytest.raises(UserError, match=r"checkpoint\.pt: .*\(UnpicklingError\); delete it"):
+    with pytest.raises(UserError, match=r"checkpoint\.pt: .*\(UnpicklingError\); move it away"):
         checkpoint.load()
     assert not trace.exists()
 
@@ -60,7 +60,7 @@ def test_a_checkpoint_of_a_network_that_was_changed_meanwhile_is_refused(tmp_pat
     }
     for found, (key, value) in changes.items():
         checkpoint.save({**training.state(), key: value})
-        with pytest.raises(UserError, match=r"checkpoint\.pt: .*; delete it") as no:
+        with pytest.raises(UserError, match=r"checkpoint\.pt: .*; move it away") as no:
             checkpoint.resume(training)
         assert found in str(no.value)
     checkpoint.save(training.state())

@@ -100,7 +100,7 @@ def test_a_checkpoint_of_another_configuration_is_refused(tmp_path):
     Checkpoint(tmp_path / "out/checkpoint.pt", {"seed": 5}).save({})
     result = train(tmp_path, "out", "--epochs", "1")
     assert result.returncode == 1
-    assert re.search(r"^error: .*out/checkpoint\.pt: .*seed=5.*seed=1.*; delete it", result.stderr)
+    assert re.search(r"^error: .*out/checkpoint\.pt: .*seed=5.*seed=1.*; move it away", result.stderr)
     assert os.listdir(tmp_path / "out") == ["checkpoint.pt"]
 
 

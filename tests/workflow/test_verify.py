@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import h5py
+import no_locks
 import pytest
 import study
 
@@ -273,6 +274,33 @@ def test_dumps_that_are_not_kept_may_be_absent_and_must_be_whole(copied):
     assert not wrong(copied)
     (copied.results / f"{NETWORK}/activations.h5").write_text("")
     assert wrong(copied).keys() == {f"{NETWORK}/activations.h5"}
+
+
+def test_a_file_that_is_not_read_is_named_apart_from_wrong_ones(copied):
+    unread = [f"{NETWORK}/cka.h5", f"{NETWORK}/provenance.json", "summary.csv", "figures/fig1.png", "findings.md"]
+    for path in unread:
+        (copied.results / path).unlink()
+        (copied.results / path).symlink_to("/proc/self/mem")  # a regular file whose first byte gives an I/O error
+    (copied.results / "provenance.html").unlink()
+    (copied.results / "provenance.html").mkdir()
+    unread.append("provenance.html")
+    flip_a_byte(copied.results / f"{OTHER_SEED}/cka.h5")
+    outcome = verified(copied)
+    assert {path.removeprefix("results/tiny/") for path in outcome.unread} == {*unread}
+    assert outcome.wrong.keys() == {f"results/tiny/{OTHER_SEED}/cka.h5"}
+    said = copied._run("scripts/verify.py", "results/tiny", "--configfile", study.CONFIG, check=False)
+    assert said.returncode == 1
+    assert "1 files are wrong, 6 were not read" in said.stdout
+    (command,) = (line for line in said.stdout.splitlines() if "--force" in line)
+    assert shlex.split(command)[-1] == f"results/tiny/{OTHER_SEED}/cka.h5"
+
+
+def test_a_study_is_well_where_no_file_can_be_locked(copied, tmp_path):
+    words = ["scripts/verify.py", copied.results, "--configfile", copied.folder / study.CONFIG]
+    environment = no_locks.environment(tmp_path)
+    said = subprocess.run([sys.executable, *map(str, words)], env=environment, capture_output=True, text=True)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "All is well." in said.stdout
 
 
 def test_what_is_not_made_yet_is_counted_and_not_damage(copied):

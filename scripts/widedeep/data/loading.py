@@ -7,6 +7,7 @@ import numpy as np
 
 from widedeep.formats import dataset
 from widedeep.formats.dataset import Split
+from widedeep.runtime import files
 from widedeep.runtime.errors import UserError
 
 # Images that `opened` reads at once to check them.
@@ -56,13 +57,13 @@ def opened(path, split, workers=0):
     """
     from widedeep.data.streaming import StoredImages
 
-    with contextlib.ExitStack() as files:
+    with contextlib.ExitStack() as opened_files:
         with dataset.reading(path, split) as stored:
             if stored.listing:
                 found = _streamed(stored, len(stored.labels), workers)
             else:
                 # Kept open, so that the checked file is read even after another one has replaced it.
-                file = files.enter_context(open(path, "rb", buffering=0))
+                file = opened_files.enter_context(open(path, "rb", buffering=0))
                 images = StoredImages(file, stored.images.id.get_offset(), stored.images.shape)
                 blocks = (images.read(range(len(images))[start:][:_BLOCK]) for start in range(0, len(images), _BLOCK))
                 checksum = dataset.checksum_of_blocks(images.shape, blocks, stored.labels)
@@ -110,7 +111,7 @@ def _streamed(stored, examples, workers):
     from widedeep.data.streaming import ImageFiles
 
     listing = stored.listing
-    if not Path(listing.folder, listing.paths[0]).exists():
+    if not files.is_there(Path(listing.folder, listing.paths[0])):
         raise UserError(
             f"{listing.folder}: image {listing.paths[0]} is missing; put the images back, or {dataset.REMEDY}."
         )

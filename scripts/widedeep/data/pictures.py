@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from widedeep.runtime import files
 from widedeep.runtime.errors import UserError, named, shortened
 
 # Formats by content, whatever the file is called. Pillow reads more; EPS among them starts another program.
@@ -36,6 +37,8 @@ def rgb(path):
     except UserError as error:
         raise UserError(f"{named(path)}: {error}") from None
     except Exception as error:  # in damaged files Pillow meets IndexError, struct.error, RuntimeError and more
+        if isinstance(error, OSError):
+            files.check_was_read(path, error)
         raise UserError(
             f"{named(path)}: cannot be read as an image ({_reason(error)}); replace or remove it."
         ) from error

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from widedeep.data import pictures
 from widedeep.formats import dataset
+from widedeep.runtime import files
 from widedeep.runtime.errors import UserError
 
 
@@ -45,9 +46,10 @@ class StoredImages:
     def read(self, indices):
         """Read some images: uint8 (indices, channels, height, width) array."""
         images = np.empty((len(indices), *self.shape[1:]), np.uint8)
-        for image, index in zip(images, indices, strict=True):
-            if os.preadv(self.file.fileno(), [image], self.offset + index * self._size) != self._size:
-                raise UserError(f"{self.file.name}: was truncated while it was read; {dataset.REMEDY}.")
+        with files.explaining_unreadable(self.file.name, dataset.REMEDY):
+            for image, index in zip(images, indices, strict=True):
+                if os.preadv(self.file.fileno(), [image], self.offset + index * self._size) != self._size:
+                    raise UserError(f"{self.file.name}: was truncated while it was read; {dataset.REMEDY}.")
         return images
 
     @property

@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 
 from widedeep.runtime import files
-from widedeep.runtime.errors import UserError
+from widedeep.runtime.errors import UserError, first_line
 
 _TIMEOUT = 60
 _CHUNK = 1 << 20
@@ -95,7 +95,11 @@ def extract(archive, members, folder):
     except UserError:
         raise
     except DAMAGED as error:
-        raise UserError(f"{archive}: is truncated or not a tar archive ({error}); download it again.") from error
+        if isinstance(error, OSError):
+            files.check_was_read(archive, error)
+        raise UserError(
+            f"{archive}: is truncated or not a tar archive ({first_line(error)}); download it again."
+        ) from error
 
 
 class _AtMost:

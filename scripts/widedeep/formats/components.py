@@ -78,7 +78,7 @@ def read(path):
         UserError: the file is missing, damaged or something else.
     """
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, _REMEDY) as file, hdf5.explaining_damage(path, _REMEDY):
-        of = label(file.attrs["model"], int(file.attrs["seed"]))
+        of = label(hdf5.attribute(file, "model", str), hdf5.attribute(file, "seed", int))
         names = hdf5.values(file, "name", str, (None,)).tolist()
         shapes = {"share": (len(names),), "residual": (len(names),), "values": (len(names), None)}
         parts = (hdf5.values(file, name, np.float64, shape) for name, shape in shapes.items())

@@ -19,11 +19,12 @@ import h5py
 import numpy as np
 
 from widedeep.formats import hdf5
+from widedeep.runtime import files
 from widedeep.runtime.errors import UserError
 
 KIND = "dataset"
 SCHEMA_VERSION = 2
-REMEDY = "delete it and run scripts/download.py again"
+REMEDY = "make it again (scripts/download.py)"
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,8 @@ def listing_checksum(folder, paths, labels, size):
     """Return the SHA-256 over names, labels and file sizes of images, and the side of the crops; reads no image."""
     digest = hashlib.sha256(f"{size}".encode())
     for path, label in zip(paths, labels, strict=True):
-        digest.update(f"{path}\0{label}\0{Path(folder, path).stat().st_size}\n".encode())
+        with files.explaining_unreadable(image := Path(folder, path), f"put the image back, or {REMEDY}"):
+            digest.update(f"{path}\0{label}\0{image.stat().st_size}\n".encode())
     return digest.hexdigest()
 
 
@@ -179,13 +181,15 @@ def reading(path, split):
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, REMEDY) as file, hdf5.explaining_damage(path, REMEDY):
         group = file[split]
         labels = hdf5.values(group, "labels", np.int64, (None,))
+        if not np.isin(labels, np.arange(len(_classes(file)))).all():
+            raise ValueError("a label has no class")
         images = listing = None
         if "paths" in group:
             paths = hdf5.values(group, "paths", str, (len(labels),))
-            listing = Listing(file.attrs["folder"], paths, int(file.attrs["size"]))
+            listing = Listing(hdf5.attribute(file, "folder", str), paths, hdf5.attribute(file, "size", int))
         else:
             images = hdf5.checked(group, "images", np.uint8, (len(labels), None, None, None))
-        yield Stored(labels, images, listing, group.attrs["checksum"])
+        yield Stored(labels, images, listing, hdf5.attribute(group, "checksum", str))
 
 
 def compare_checksum(path, split, found, recorded):
@@ -213,19 +217,27 @@ def describe(path):
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, REMEDY) as file, hdf5.explaining_damage(path, REMEDY):
         train, test = file["train"], file["test"]
         return Description(
-            name=file.attrs["name"],
-            classes=json.loads(file.attrs["classes"]),
+            name=hdf5.attribute(file, "name", str),
+            classes=_classes(file),
             image_shape=_shape(file),
             train_examples=len(train["labels"]),
             test_examples=len(test["labels"]),
-            train_checksum=train.attrs["checksum"],
-            test_checksum=test.attrs["checksum"],
-            listed=file.attrs.get("listed", ""),
+            train_checksum=hdf5.attribute(train, "checksum", str),
+            test_checksum=hdf5.attribute(test, "checksum", str),
+            listed=hdf5.attribute(file, "listed", str) if "listed" in file.attrs else "",
         )
+
+
+def _classes(file):
+    """Return the class names in an open file, a list of str."""
+    classes = json.loads(file.attrs["classes"])
+    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
+        raise ValueError("classes is not a list of names")
+    return classes
 
 
 def _shape(file):
     """Return (channels, height, width) of the images in an open file."""
     if "paths" in file["train"]:
-        return (3, int(file.attrs["size"]), int(file.attrs["size"]))
+        return (3, *[hdf5.attribute(file, "size", int)] * 2)
     return tuple(int(size) for size in file["train"]["images"].shape[1:])

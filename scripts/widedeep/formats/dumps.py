@@ -152,12 +152,11 @@ class Dump:
         self.path = path
         self._file = hdf5.open_stamped(path, KIND, SCHEMA_VERSION, _REMEDY)
         with hdf5.explaining_damage(path, _REMEDY):
-            attributes = self._file.attrs
-            words = (attributes[name] for name in ("form", "model", "split", "data_checksum"))
+            words = (hdf5.attribute(self._file, name, str) for name in ("form", "model", "split", "data_checksum"))
             self.form, self.model, self.split, self.data_checksum = words
-            self.seed = int(attributes["seed"])
+            self.seed = hdf5.attribute(self._file, "seed", int)
             self.sample_ids = hdf5.values(self._file, "sample_ids", np.int64, (None, None))
-            self.layers = [_layer_info(name, group.attrs) for name, group in self._file["layers"].items()]
+            self.layers = [_layer_info(name, group) for name, group in self._file["layers"].items()]
             self._shapes = {layer.name: layer.shape for layer in self.layers}
             self._opened = {}
             if self.form not in FORMS or self.sample_ids.shape[1] < 4 or not len(self.sample_ids) or not self.layers:
@@ -267,6 +266,7 @@ def check_aligned(dumps):
             )
 
 
-def _layer_info(name, attributes):
-    shape = tuple(int(size) for size in attributes["shape"])
-    return LayerInfo(name, attributes["kind"], int(attributes["stage"]), int(attributes["block"]), shape)
+def _layer_info(name, group):
+    shape = tuple(int(size) for size in group.attrs["shape"])
+    stage, block = (hdf5.attribute(group, place, int) for place in ("stage", "block"))
+    return LayerInfo(name, hdf5.attribute(group, "kind", str), stage, block, shape)

@@ -6,10 +6,14 @@ import math
 from pathlib import Path
 
 import h5py
+import numpy as np
 
-from widedeep.formats import seals
+from widedeep.formats import foreign, seals
 from widedeep.runtime import files
-from widedeep.runtime.errors import UserError, first_line
+from widedeep.runtime.errors import MayBeWhole, UserError, first_line, shortened
+
+# Characters of an attribute's text, as of a path.
+_LONGEST = 4096
 
 
 @contextlib.contextmanager
@@ -78,6 +82,31 @@ def stamp(file, kind, schema_version):
     file.attrs["schema_version"] = schema_version
 
 
+def open_sealed(path, remedy, expected="a file of this workflow"):
+    """Open an HDF5 file of any kind for reading, after comparing its checksum.
+
+    It is opened without HDF5's lock, which not every file system has. A file that can be opened is never written again:
+    another one replaces it.
+
+    Args:
+        path: of the file.
+        remedy: what the user can do; the error ends with it.
+        expected: what it should be, as in foreign.OWN.
+
+    Returns:
+        h5py.File
+
+    Raises:
+        UserError: the file is missing or damaged.
+        MayBeWhole: the system does not read the file, or it is something else.
+    """
+    seals.check(path, remedy, expected)
+    if seals.start_of_content(path, remedy).startswith(b"PK"):
+        raise foreign.refusal(path, foreign.CHECKPOINT, expected, "scripts/train.py goes on from it")
+    with explaining_damage(path, remedy), files.explaining_unreadable(path, remedy):
+        return h5py.File(path, "r", locking=False)
+
+
 def open_stamped(path, kind, schema_version, remedy):
     """Open an HDF5 file for reading, after checking that it is undamaged and of the expected kind and version.
 
@@ -93,15 +122,17 @@ def open_stamped(path, kind, schema_version, remedy):
     Raises:
         UserError: the file is missing, damaged, or something else.
     """
-    seals.check(path, remedy)
-    with explaining_damage(path, remedy):
-        file = h5py.File(path, "r")
+    expected = foreign.OWN.get(kind, (f"a file of {kind}", ""))[0]
+    file = open_sealed(path, remedy, expected)
     with explaining_damage(path, remedy):
         found, version = file.attrs.get("kind"), file.attrs.get("schema_version")
-    if found != kind:
+    if not isinstance(found, str) or found != kind:
         file.close()
-        raise UserError(f"{path}: holds {first_line(found or 'something unknown')} where {kind} is expected; {remedy}.")
-    if version != schema_version:
+        if isinstance(found, str) and found in foreign.OWN:
+            what, takes = foreign.OWN[found]
+            raise foreign.refusal(path, what, expected, takes)
+        raise UserError(f"{path}: holds {shortened(found)} where {kind} is expected; {remedy}.")
+    if not isinstance(version, int | np.integer) or version != schema_version:
         file.close()
         raise UserError(
             f"{path}: has schema version {first_line(version)} where {schema_version} is expected; {remedy}."
@@ -128,6 +159,24 @@ def values(group, name, dtype, shape):
     return dataset.asstr()[:] if dtype is str else dataset[:]
 
 
+def attribute(holder, name, kind):
+    """Return an attribute of a file or group, after checking its type.
+
+    Args:
+        holder: h5py.File or h5py.Group.
+        name: of the attribute.
+        kind: int or str; a text must be one printable line of at most 4096 characters.
+
+    Raises:
+        ValueError, KeyError: the file is damaged; see explaining_damage.
+    """
+    value = holder.attrs[name]
+    right = isinstance(value, int | np.integer) if kind is int else isinstance(value, str)
+    if not right or (kind is str and not (value.isprintable() and len(value) <= _LONGEST)):
+        raise ValueError(f"{name} is {value!r}")
+    return kind(value)
+
+
 def checked(group, name, dtype, shape):
     """Return the h5py.Dataset itself, to be read in parts, after the same checks as `values`."""
     dataset = group[name]
@@ -146,6 +195,8 @@ def checked(group, name, dtype, shape):
 def explaining_damage(path, remedy):
     """Turn the exceptions of h5py and numpy on a truncated or altered file into a UserError; a UserError passes.
 
+    A file that the system does not read is not called damaged.
+
     Args:
         path: of the file.
         remedy: what the user can do; the error ends with it.
@@ -155,6 +206,8 @@ def explaining_damage(path, remedy):
     except UserError:
         raise
     except MemoryError as error:
-        raise UserError(f"{path}: does not fit into the free memory; run again where more is free.") from error
-    except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
+        raise MayBeWhole(f"{path}: does not fit into the free memory; run again where more is free.") from error
+    except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError, ArithmeticError) as error:
+        if isinstance(error, OSError):
+            files.check_was_read(path, error)
         raise UserError(f"{path}: is truncated or damaged ({first_line(error)}); {remedy}.") from error

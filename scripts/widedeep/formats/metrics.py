@@ -1,11 +1,12 @@
 """metrics.json of scripts/train.py: the configuration of one network, its final losses and accuracies."""
 
 import json
-from pathlib import Path
 
 from widedeep import names
+from widedeep.formats import foreign
 from widedeep.networks.families import configuration_title
-from widedeep.runtime.errors import UserError
+from widedeep.runtime import files
+from widedeep.runtime.errors import UserError, first_line
 
 _WORDS = ("model", "dataset", "family")
 
@@ -20,12 +21,15 @@ def read(paths):
     """
     metrics = {}
     for path in paths:
+        with files.reading(path, "train the network first (scripts/train.py)") as file:
+            text = file.read()
         try:
-            content = json.loads(Path(path).read_text())
+            content = json.loads(text)
             metrics[names.label(content["model"], content["seed"])] = content
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            foreign.check(path, "a JSON file", is_text=True)
             raise UserError(
-                f"{path}: is not a metrics.json of scripts/train.py ({error}); train the network again."
+                f"{path}: is not a metrics.json of scripts/train.py ({first_line(error)}); train the network again."
             ) from error
     return metrics
 

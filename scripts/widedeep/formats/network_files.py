@@ -43,7 +43,7 @@ def check_data(path, description, data_path):
     """
     stamp, remedy = (components.KIND, components.SCHEMA_VERSION), "compute it again (scripts/dump_activations.py)"
     with hdf5.open_stamped(path, *stamp, remedy) as file, hdf5.explaining_damage(path, remedy):
-        found = file.attrs["data_checksum"]
+        found = hdf5.attribute(file, "data_checksum", str)
     if found != description.test_checksum:
         raise UserError(
             f"{path}: was computed on images with checksum {found[:12]}, and those of {data_path} have "

@@ -82,7 +82,8 @@ def read_all(paths):
 
 def _read(path):
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, _REMEDY) as file, hdf5.explaining_damage(path, _REMEDY):
-        names = file.attrs["model"], int(file.attrs["seed"]), file.attrs["data_checksum"]
+        kinds = {"model": str, "seed": int, "data_checksum": str}
+        names = (hdf5.attribute(file, name, kind) for name, kind in kinds.items())
         labels = hdf5.values(file, "labels", np.int64, (None,))
         answers = hdf5.values(file, "log_probabilities", np.float32, (len(labels), None))
         if not answers.size:

@@ -7,8 +7,9 @@ CRC-32, which takes half a second a gigabyte. A seal detects damage, not attacks
 
 import os
 import zlib
-from pathlib import Path
 
+from widedeep.formats import foreign
+from widedeep.runtime import files
 from widedeep.runtime.errors import UserError
 
 SIZE = 512
@@ -25,35 +26,47 @@ def write(path):
         file.write(seal)
 
 
-def check(path, remedy):
+def check(path, remedy, expected="a file of this workflow"):
     """Refuse a file that has changed since it was sealed; a process reads an unchanged file only once.
 
     Args:
         path: of the file.
         remedy: what the user can do; the error ends with it.
+        expected: what it should be, as in foreign.OWN.
 
     Raises:
         UserError: the file is missing, truncated or damaged, or has no seal.
+        MayBeWhole: the system does not read the file, or it is something else.
     """
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such file; {remedy}.")
-    try:
-        with open(path, "rb", buffering=0) as file:
-            about = os.fstat(file.fileno())
-            identity = about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
-            if identity in _checked:
-                return
-            found = file.read(SIZE)
-            if not found.startswith(_START):
-                raise UserError(
-                    f"{path}: is truncated, damaged or of an older version (it does not begin with a checksum); "
-                    f"{remedy}."
-                )
-            if found != _seal_of(file):
-                raise UserError(f"{path}: is truncated or damaged (its checksum does not match); {remedy}.")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {remedy}.") from error
+    if files.is_folder(path):
+        foreign.check(path, expected)
+    with files.reading(path, remedy) as file:
+        about = os.fstat(file.fileno())
+        identity = about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+        if identity in _checked:
+            return
+        found = file.read(SIZE)
+        if found.startswith(foreign.HDF5):
+            raise UserError(
+                f"{path}: is an HDF5 file of another program, or of an older version (it does not begin with a "
+                f"checksum); {remedy}."
+            )
+        if not found.startswith(_START):
+            if not _START.startswith(found):
+                foreign.check(path, expected)
+            raise UserError(
+                f"{path}: is truncated, damaged or something else (it does not begin with a checksum); {remedy}."
+            )
+        if found != _seal_of(file):
+            raise UserError(f"{path}: is truncated or damaged (its checksum does not match); {remedy}.")
     _checked.add(identity)
+
+
+def start_of_content(path, remedy):
+    """Return the first bytes of what a sealed file holds, which tell HDF5 from a checkpoint; raises as `check`."""
+    with files.reading(path, remedy) as file:
+        file.seek(SIZE)
+        return file.read(8)
 
 
 def _seal_of(file):

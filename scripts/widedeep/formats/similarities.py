@@ -111,8 +111,10 @@ def read(path, name="/", measure=None):
     with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, remedy) as file, hdf5.explaining_damage(path, remedy):
         group = file[name]
         named = [measure] if measure else OF_FIGURES
-        first, second = (_read_side(group[side], group.attrs[side], named) for side in ("first", "second"))
-        sizes = int(group.attrs["minibatches"]), int(group.attrs["batch_size"])
+        first, second = (
+            _read_side(group[side], hdf5.attribute(group, side, str), named) for side in ("first", "second")
+        )
+        sizes = hdf5.attribute(group, "minibatches", int), hdf5.attribute(group, "batch_size", int)
         shape = (len(first.names), len(second.names))
         measures = {one: hdf5.values(group, one, np.float64, shape) for one in named}
         if first.label == second.label:
@@ -137,7 +139,7 @@ def _check_of_itself(measures):
 def names(path):
     """Return the names of the pairs in a file, as `seed1--seed2`; an empty list for a cka.h5."""
     remedy = "compute it again (scripts/compute_pairs.py)"
-    with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, remedy) as file:
+    with hdf5.open_stamped(path, KIND, SCHEMA_VERSION, remedy) as file, hdf5.explaining_damage(path, remedy):
         return [name for name in file if "--" in name]
 
 

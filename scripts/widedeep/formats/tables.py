@@ -1,9 +1,12 @@
 """The columns of a study's CSV tables, and checks of tables, pages and figures."""
 
+import io
 from pathlib import Path
 
+from widedeep.formats import foreign
 from widedeep.paper import FIGURES
-from widedeep.runtime.errors import UserError, first_line
+from widedeep.runtime import files
+from widedeep.runtime.errors import UserError, first_line, shortened
 
 # What is averaged over the pairs of two configurations.
 MEANS_OF_PAIRS = ("equal_depth", "best_inside", "best_outside")
@@ -59,7 +62,11 @@ def read(path, name=None):
     kinds = {word.rstrip("*?!"): word[-1] for word in COLUMNS[name or Path(path).name].split()}
     if [*table.columns] != [*kinds]:
         differing = next(iter(sorted({*table.columns} ^ {*kinds})), "another order")
-        raise UserError(f"{path}: has other columns than expected ({first_line(differing)}); {_REMEDY}.")
+        expected = name or Path(path).name
+        raise UserError(
+            f"{path}: has other columns than a {expected} of this version ({first_line(differing)}); give such a "
+            f"table, or {_REMEDY}."
+        )
     for name, kind in kinds.items():
         if kind == "*":
             continue
@@ -70,9 +77,9 @@ def read(path, name=None):
         unknown = table[name].isin(["", "nan"]) & (kind == "?")
         wrong = np.flatnonzero(~np.isfinite(numbers) & ~unknown)
         if len(wrong):
-            found = table[name][wrong[0]]
+            found = shortened(table[name][wrong[0]])
             raise UserError(
-                f"{path}: holds {found!r} in column {name}, line {wrong[0] + 2}, where a finite number is expected; "
+                f"{path}: holds '{found}' in column {name}, line {wrong[0] + 2}, where a finite number is expected; "
                 f"{_REMEDY}."
             )
         table[name] = numbers
@@ -84,7 +91,8 @@ def _truths(path, name, words):
     for line, word in enumerate(words, start=2):
         if word not in ("True", "False"):
             raise UserError(
-                f"{path}: holds {word!r} in column {name}, line {line}, where True or False is expected; {_REMEDY}."
+                f"{path}: holds '{shortened(word)}' in column {name}, line {line}, where True or False is "
+                f"expected; {_REMEDY}."
             )
     return words == "True"
 
@@ -104,18 +112,24 @@ def check(path):
 def _text(path):
     """Return the text of a file, which must end with a newline, as all files of the workflow do."""
     try:
-        text = Path(path).read_text()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; {_REMEDY}.") from None
-    except (OSError, UnicodeDecodeError) as error:
+        text = _content(path).decode()
+    except UnicodeDecodeError as error:
+        foreign.check(path, f"a {Path(path).suffix} file", is_text=True)
         raise UserError(f"{path}: cannot be read as text ({error}); {_REMEDY}.") from error
     if not text.endswith("\n") or "\0" in text:
         raise UserError(f"{path}: is empty, cut off, or not a text; {_REMEDY}.")
     return text
 
 
+def _content(path):
+    with files.reading(path, _REMEDY) as file:
+        return file.read()
+
+
 def _check_pdf(path):
-    content = Path(path).read_bytes()
+    content = _content(path)
+    if not content.startswith(b"%PDF-"):
+        foreign.check(path, "a PDF")
     if not content.startswith(b"%PDF-") or not content.rstrip().endswith(b"%%EOF"):
         raise UserError(f"{path}: is not a complete PDF; {_REMEDY}.")
 
@@ -123,8 +137,10 @@ def _check_pdf(path):
 def _check_png(path):
     from PIL import Image
 
+    content = io.BytesIO(_content(path))
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with Image.open(content, formats=["PNG"]) as image:
             image.verify()  # compares the checksum of each chunk
     except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path}: is not a complete PNG ({error}); {_REMEDY}.") from error
+        foreign.check(path, "an image (PNG)")
+        raise UserError(f"{path}: is not a complete PNG ({first_line(error)}); {_REMEDY}.") from error

@@ -4,6 +4,7 @@ import os
 
 from widedeep.data import catalogue
 from widedeep.data.catalogue import Images
+from widedeep.runtime import files
 from widedeep.runtime.errors import UserError
 
 # Stands for the user's own images until they are counted; larger than most data sets, so that estimates err upwards.
@@ -29,7 +30,7 @@ def images_of(study):
     listed_later = record and section.stream and not os.path.exists(path)
     if section.name in catalogue.WITH_SOURCES or listed_later:
         return Images.of(record, section.image_size)
-    if not os.path.exists(path):
+    if not files.is_there(path):
         raise UserError(
             f"{path}: no such file, and only it tells how many images {section.name} has; make it first with "
             f"`snakemake --cores 1 --configfile CONFIG {path}`."

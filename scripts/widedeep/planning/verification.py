@@ -10,7 +10,6 @@ import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 
@@ -26,7 +25,6 @@ from widedeep.formats import (
     hdf5,
     metrics,
     predictions,
-    seals,
     similarities,
     tables,
     weights,
@@ -37,7 +35,7 @@ from widedeep.names import Network
 from widedeep.networks.build import without_weights
 from widedeep.networks.layers import outputs
 from widedeep.runtime import files, provenance
-from widedeep.runtime.errors import UserError
+from widedeep.runtime.errors import MayBeWhole, UserError, first_line, printable, shortened
 from widedeep.study.jobs import jobs_of
 from widedeep.training.recipe import Recipe, settings_of
 
@@ -52,15 +50,23 @@ class Outcome:
 
     Attributes:
         wrong: dict from the expected path of each damaged, missing or inconsistent file to a sentence on it.
+        unread: dict from the expected path of each file that the system does not read, and that may be whole, to a
+            sentence on it.
         unmade: dict from each rule with jobs that have not run yet to (their number, number of all jobs of the rule).
         checked: dict from each kind of file to the number of files that were checked.
         unknown: number of files in the folder that no job of the config writes.
     """
 
     wrong: dict = field(default_factory=dict)
+    unread: dict = field(default_factory=dict)
     unmade: dict = field(default_factory=dict)
     checked: collections.Counter = field(default_factory=collections.Counter)
     unknown: int = 0
+
+    def add(self, problems):
+        """Add a dict from the expected path of each file that was refused to the UserError."""
+        for path, error in problems.items():
+            (self.unread if isinstance(error, MayBeWhole) else self.wrong)[path] = printable(str(error))
 
 
 def verify(folder, study):
@@ -83,16 +89,16 @@ def verify(folder, study):
     totals = collections.Counter(job.rule for job in jobs)
     unmade = collections.Counter()
     for job in jobs:
-        there = [path for path in job.writes if found.place(path).exists()]
-        if not there and not found.place(job.timing).exists():
+        there = [path for path in job.writes if files.is_there(found.place(path))]
+        if not there and not files.is_there(found.place(job.timing)):
             unmade[job.rule] += 1
             continue
         for path in there:
             outcome.checked[_kind(path)] += 1
-        outcome.wrong.update(found.problems(job))
+        outcome.add(found.problems(job))
     outcome.unmade = {rule: (count, totals[rule]) for rule, count in unmade.items()}
     if not unmade:
-        outcome.wrong.update(found.outdated_tables(outcome.wrong))
+        outcome.add(found.outdated_tables({*outcome.wrong, *outcome.unread}))
     known = {found.place(path) for job in jobs for path in job.writes}
     outcome.unknown = sum(
         path not in known
@@ -133,25 +139,25 @@ class _Results:
         return self.folder / path.removeprefix(self._results) if inside else self._root / path
 
     def problems(self, job):
-        """Check the files of a jobs.Job: dict from the expected path of each wrong file to a sentence on it."""
+        """Check the files of a jobs.Job: dict from the expected path of each refused file to the UserError."""
         wrong = {}
         recorded = {}
         of_job = job.outputs.get("provenance")
-        if of_job and self.place(of_job).exists():
+        if of_job and files.is_there(self.place(of_job)):
             try:
                 recorded = self._provenance(job)["outputs"]
             except UserError as error:
-                wrong[of_job] = str(error)
+                wrong[of_job] = error
         for output in job.writes:
             path = self.place(output)
             try:
-                if not path.exists():
+                if not files.is_there(path):
                     self._check_absent(path)
                 elif output not in wrong:
                     self._check_bytes(path, recorded)
                     self._check(job, path)
             except UserError as error:
-                wrong.setdefault(output, str(error))
+                wrong.setdefault(output, error)
         return wrong
 
     def _check_absent(self, path):
@@ -159,7 +165,9 @@ class _Results:
             raise UserError(f"{path}: is missing, and its job has run; {_REMEDY}.")
 
     def _check_bytes(self, path, recorded):
-        if path.name in recorded and (found := files.checksum(path)) != recorded[path.name]:
+        with files.reading(path, _REMEDY) as file:
+            found = files.checksum_of(file) if path.name in recorded else None
+        if found != recorded.get(path.name):
             raise UserError(
                 f"{path}: has checksum {found[:12]}, and {recorded[path.name][:12]} was recorded when it was written. "
                 f"It was altered or is of another run; {_REMEDY}."
@@ -251,8 +259,7 @@ class _Results:
     def _check_dump(self, path, network):
         """Check an activations.h5, pca.h5 or predictions.h5: its network and data, its layers, and every value."""
         remedy = "dump the activations again"
-        seals.check(path, remedy)
-        with hdf5.explaining_damage(path, remedy), h5py.File(path, "r") as file:
+        with hdf5.open_sealed(path, remedy) as file, hdf5.explaining_damage(path, remedy):
             named = {"model": str(network.configuration), "seed": network.seed, "split": "test"}
             origin = {**named, **self._checksum_of("test")}
             _compare(path, dict(file.attrs), origin)
@@ -281,7 +288,9 @@ class _Results:
         pairwise = measure is not None and kinds.named(measure).pairwise
         found = similarities.names(path) or ["/"]
         if {*found} != {*groups}:
-            raise UserError(f"{path}: holds the pairs {', '.join(found)}, and not {', '.join(groups)}; {_REMEDY}.")
+            raise UserError(
+                f"{path}: holds the pairs {shortened(', '.join(found))}, and not {', '.join(groups)}; {_REMEDY}."
+            )
         for name, pair in groups.items():
             comparison = similarities.read(path, name, measure)
             sides = comparison.first, comparison.second
@@ -305,7 +314,9 @@ class _Results:
     def _compare_layers(self, path, found, configuration, only_outputs=False):
         if self._data and (wanted := self._layers(configuration, only_outputs)) != found:
             differing = next((name for name in [*wanted, *found] if (name in wanted) != (name in found)), "their order")
-            raise UserError(f"{path}: holds other layers than {configuration} has ({differing}); {_REMEDY}.")
+            raise UserError(
+                f"{path}: holds other layers than {configuration} has ({first_line(differing)}); {_REMEDY}."
+            )
 
     @functools.cache  # noqa: B019 (one study a program)
     def _layers(self, configuration, only_outputs):
@@ -317,7 +328,7 @@ class _Results:
         """Check that the tables of all networks hold those of the config; the result is as that of `problems`.
 
         Args:
-            wrong: paths that are wrong already, and are left out.
+            wrong: set of paths that were refused already, and are left out.
         """
         networks = {*map(str, self.study.networks)}
         found = {}
@@ -325,11 +336,16 @@ class _Results:
             output = self._results + name
             if output in wrong:
                 continue
-            table = tables.read(self.place(output))
+            try:
+                table = tables.read(self.place(output))
+            except UserError as error:
+                found[output] = error
+                continue
             listed = {names.label(model, int(seed)) for model, seed in zip(table.model, table.seed, strict=True)}
             if other := sorted(listed ^ networks):
-                found[output] = (
-                    f"{self.place(output)}: differs from the config in {len(other)} networks, as {other[0]}; {_REMEDY}."
+                found[output] = UserError(
+                    f"{self.place(output)}: differs from the config in {len(other)} networks, as "
+                    f"{first_line(other[0])}; {_REMEDY}."
                 )
         return found
 
@@ -371,4 +387,5 @@ def _compare(path, found, wanted):
     """
     for key, value in wanted.items():
         if key not in found or found[key] != value:
-            raise UserError(f"{path}: has {key} {found.get(key, 'no value')} where {value} is expected; {_REMEDY}.")
+            has = shortened(found.get(key, "no value"))
+            raise UserError(f"{path}: has {key} {has} where {value} is expected; {_REMEDY}.")

@@ -7,6 +7,8 @@ again, ends it with `stopped: ...`.
 import os
 from dataclasses import dataclass
 
+from widedeep.runtime.errors import printable
+
 _ERROR, _STOPPED = "error: ", "stopped: "
 _TRACEBACK, _INTERRUPTED = "Traceback (most recent call last)", "KeyboardInterrupt"
 # Bytes at the end of a log that are read.
@@ -15,7 +17,7 @@ _TAIL = 20_000
 
 def error_line(error):
     """Return the last line of a program that ends with a UserError."""
-    return f"{_ERROR}{error}"
+    return f"{_ERROR}{printable(str(error))}"
 
 
 def stopped_line(sentence):

@@ -9,6 +9,13 @@ class UserError(ValueError):
     """
 
 
+class MayBeWhole(UserError):
+    """A file that the system does not read, as without permission, or that is another one than the expected one.
+
+    Such a file may be whole and needed, so its message advises neither to delete it nor to make it again.
+    """
+
+
 def lacks_memory(error):
     """Return whether an exception reports too little main memory."""
     # torch raises a plain RuntimeError with this text.
@@ -16,16 +23,26 @@ def lacks_memory(error):
 
 
 def first_line(error):
-    """Return the first line of an exception's or a value's text; its type if the text is empty."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """Return the `shortened` first line of an exception's or a value's text; its type if the text is empty."""
+    return shortened((str(error).splitlines() or [type(error).__name__])[0])
 
 
-def shortened(text):
-    """Return the text on one line, cut after 200 characters."""
-    line = " ".join(text.split())
+def shortened(value):
+    """Return the text of a value on one line, as `printable`, cut after 200 characters."""
+    line = printable(" ".join(str(value).split()))
     return line if len(line) <= 200 else f"{line[:200]}..."
 
 
 def named(path):
-    """Return a path on one line, with line breaks and other control characters escaped."""
-    return str(path) if str(path).isprintable() else repr(str(path))
+    """Return a path as `printable`."""
+    return printable(str(path))
+
+
+def printable(text):
+    """Return a text with escapes in place of characters that a terminal obeys or cannot show, as the end of a line.
+
+    A file of someone else may hold any text, and a message must stay one line whatever it quotes.
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )

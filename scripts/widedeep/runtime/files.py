@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and what to say of files that cannot be written or read."""
 
 import contextlib
 import csv
@@ -8,10 +8,12 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
+import stat
 from pathlib import Path
 
-from widedeep.runtime.errors import UserError
+from widedeep.runtime.errors import MayBeWhole, UserError
 
 _MENDABLE = {
     errno.ENOSPC: "the disk is full; make room and run again",
@@ -23,6 +25,19 @@ _MENDABLE = {
     errno.EEXIST: "a part of the path is a file where a folder is expected; move it away",
 }
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_MISSING = {errno.ENOENT, errno.ENOTDIR}
+# What the user can do about a file that the system does not read; for other errors, _SEE_SYSTEM.
+_READABLE_AGAIN = {
+    errno.EACCES: "change the permissions and run again",
+    errno.EPERM: "change the permissions and run again",
+    errno.EMFILE: "raise the limit of open files (ulimit -n) and run again",
+    errno.ENFILE: "close other programs and run again",
+    errno.ESTALE: "run again, and mount its file system anew if that does not help",
+    errno.ELOOP: "let its symbolic links lead to a file",
+}
+_SEE_SYSTEM = "check its disk or file server and run again"
+# Errors that HDF5 also gets from positions and sizes in damaged files.
+_OF_DAMAGE = {errno.EINVAL, errno.EFAULT, errno.EFBIG, errno.EOVERFLOW}
 
 
 @contextlib.contextmanager
@@ -91,17 +106,99 @@ def explaining_os_errors(path, only=frozenset(_MENDABLE)):
     try:
         yield
     except OSError as error:
-        # HDF5 reports the system's error number inside its message.
-        code = error.errno or next((code for code in _MENDABLE if f"errno = {code}," in str(error)), None)
+        code = _number(error)
         if code not in only:
             raise
         raise UserError(f"{path}: cannot be written: {_MENDABLE[code]}.") from error
 
 
+def _number(error):
+    """Return the system's number (errno) of an OSError, or None; HDF5 reports it inside its message."""
+    told = re.search(r"\berrno = (\d+)", str(error))
+    return int(told[1]) if told and int(told[1]) not in _OF_DAMAGE else None if told else error.errno
+
+
+@contextlib.contextmanager
+def reading(path, remedy):
+    """Open a file for reading, unbuffered; errors of the system in the block are explained.
+
+    Args:
+        path: of the file.
+        remedy: what the user can do if there is no such file; that error ends with it.
+
+    Yields:
+        binary file
+
+    Raises:
+        UserError: there is no such file.
+        MayBeWhole: it is a folder, or the system does not read it.
+    """
+    with explaining_unreadable(path, remedy):
+        # A pipe would wait for a writer.
+        if not stat.S_ISREG(mode := os.stat(path).st_mode):
+            found = "a folder" if stat.S_ISDIR(mode) else "a device or pipe"
+            raise MayBeWhole(f"{path}: is {found} where a file is expected; give a file, or move it away.")
+        with open(path, "rb", buffering=0) as file:
+            yield file
+
+
+@contextlib.contextmanager
+def explaining_unreadable(path, remedy):
+    """Turn an OSError on a missing file, or on one that the system does not read, into a UserError; others pass.
+
+    Args:
+        path: of the file.
+        remedy: what the user can do if there is no such file; that error ends with it.
+
+    Raises:
+        UserError: there is no such file.
+        MayBeWhole: the system does not read the file.
+    """
+    try:
+        yield
+    except OSError as error:
+        if _number(error) in _MISSING:
+            raise UserError(f"{path}: no such file; {remedy}.") from None
+        check_was_read(path, error)
+        raise
+
+
+def check_was_read(path, error):
+    """Raise MayBeWhole if an OSError was raised because the system does not read the file at `path`.
+
+    The libraries that read files raise an OSError for damaged content too, which has no number.
+    """
+    number = _number(error)
+    if number and number not in _MISSING:
+        action = _READABLE_AGAIN.get(number, _SEE_SYSTEM)
+        raise MayBeWhole(
+            f"{path}: cannot be read ({os.strerror(number)}), which does not mean that it is damaged; {action}."
+        ) from error
+
+
+def is_folder(path):
+    """Return whether there is a folder at a path."""
+    return os.path.isdir(path)
+
+
+def is_there(path):
+    """Return whether there is anything at a path, also where the system does not tell what."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.errno not in _MISSING
+    return True
+
+
 def checksum(path):
     """Return the SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return checksum_of(file)
+
+
+def checksum_of(file):
+    """Return the SHA-256 of an open binary file, in hexadecimal."""
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path, value):

@@ -114,12 +114,12 @@ def read(path):
         UserError: the file is missing, damaged, something else, or of another version.
     """
     remedy = "make it again with the stage that wrote it"
+    with files.reading(path, remedy) as file:
+        text = file.read()
     try:
-        content = json.loads(Path(path).read_text())
+        content = json.loads(text)
         kind, version = content["kind"], content["schema_version"]
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; {remedy}.") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: is not a provenance file ({type(error).__name__}); {remedy}.") from error
     if kind != KIND:
         raise UserError(f"{path}: holds {first_line(kind)} where {KIND} is expected; {remedy}.")
@@ -128,18 +128,35 @@ def read(path):
             f"{path}: has schema version {first_line(version)} where {SCHEMA_VERSION} is expected; {remedy}."
         )
     _check_kinds(path, content, _KINDS, remedy)
-    for attempt in content["attempts"] or [{}]:
-        _check_kinds(path, attempt, _KINDS_OF_ATTEMPTS, remedy)
+    _check_kinds(path, content["outputs"], dict.fromkeys(content["outputs"], str), remedy)
+    check_attempts(path, content["attempts"] or [{}], remedy)
     return content
+
+
+def check_attempts(path, attempts, remedy):
+    """Refuse records of attempts in a file that lack an entry, or whose entry is of another type.
+
+    Args:
+        path: of the file.
+        attempts: what it holds in place of a list of Attempt.so_far().
+        remedy: what the user can do; the error ends with it.
+
+    Raises:
+        UserError: a record is refused.
+    """
+    if not isinstance(attempts, list):
+        raise UserError(f"{path}: holds a value of type {type(attempts).__name__} for attempts; {remedy}.")
+    for attempt in attempts:
+        _check_kinds(path, attempt, _KINDS_OF_ATTEMPTS, remedy)
 
 
 def _check_kinds(path, content, kinds, remedy):
     for key, kind in kinds.items():
         if not isinstance(content, dict) or key not in content:
-            raise UserError(f"{path}: lacks {key}; {remedy}.")
+            raise UserError(f"{path}: lacks {first_line(key)}; {remedy}.")
         if not isinstance(content[key], kind):
             found = type(content[key]).__name__
-            raise UserError(f"{path}: holds a value of type {found} for {key}; {remedy}.")
+            raise UserError(f"{path}: holds a value of type {found} for {first_line(key)}; {remedy}.")
 
 
 def commit_of(folder):

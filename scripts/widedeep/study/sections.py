@@ -10,16 +10,16 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from widedeep.analysis.convergence_options import ConvergenceOptions
-from widedeep.names import Configuration
+from widedeep.names import DEEPEST, WIDEST, Configuration
 from widedeep.runtime.options import Options, unique
 
 # No digits: the depth follows the family's name.
 FAMILY = r"^[a-z]+(_[a-z]+)*$"
 
 
-Depth = Annotated[int, Field(ge=1, le=10_000)]
+Depth = Annotated[int, Field(ge=1, le=DEEPEST)]
 # torch corrupts memory in trainings of fewer than 8 channels, which a width of 0.5 has.
-Width = Annotated[float, Field(ge=0.5, le=1000)]
+Width = Annotated[float, Field(ge=0.5, le=WIDEST)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Seed = Annotated[int, Field(ge=0, le=1_000_000_000)]
 FamilyName = Annotated[str, Field(pattern=FAMILY, max_length=100)]

