@@ -14,6 +14,7 @@ from widedeep.data import catalogue
 from widedeep.networks import families
 from widedeep.runtime import options
 from widedeep.runtime.errors import UserError, shortened
+from widedeep.study import places
 from widedeep.study.config import Dataset, Study
 from widedeep.study.drawings import compared
 from widedeep.study.sections import comparable
@@ -26,6 +27,9 @@ LARGEST = 100_000
 def read(path):
     """Read and check the config in a file.
 
+    Args:
+        path: of the file; the workflow's own configs have the same name in every folder, as config/demo.yaml.
+
     Returns:
         config.Study
 
@@ -33,7 +37,7 @@ def read(path):
         UserError: the file cannot be read, is not YAML, or is not the config of a study.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.safe_load(Path(places.shipped(path)).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise UserError(f"{path}: cannot be read ({reason}); give the path of a config.") from error
