@@ -19,9 +19,7 @@ from widedeep.study import places
 def parse(argv):
     parser = command.parser(__doc__)
     parser.add_argument("--configfile", default=places.DEMO, help="config of the study (default: the demo)")
-    args = command.start(parser, argv)
-    args.configfile = places.shipped(args.configfile)
-    return args
+    return command.start(parser, argv)
 
 
 def main(argv=None):

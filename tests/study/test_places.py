@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from widedeep.study import places
+from widedeep.study import checks, places
 
 
 def test_a_shipped_file_is_found_from_anywhere_and_ones_own_comes_first(tmp_path, monkeypatch):
@@ -22,3 +22,8 @@ def test_snakemake_is_told_of_the_snakefile_only_elsewhere(tmp_path, monkeypatch
     monkeypatch.chdir(places.WORKFLOW)
     words = places.snakemake_options("mine.yaml", places.PROFILE)
     assert words == ["--configfile", "mine.yaml", "--profile", places.PROFILE]
+
+
+def test_a_shipped_config_is_read_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert checks.read(places.DEMO).study == "demo"

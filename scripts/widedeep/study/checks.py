@@ -12,7 +12,7 @@ from widedeep.data import catalogue
 from widedeep.networks import families
 from widedeep.runtime import options
 from widedeep.runtime.errors import UserError, shortened
-from widedeep.study import reading
+from widedeep.study import places, reading
 from widedeep.study.config import Dataset, Study
 from widedeep.study.drawings import compared
 from widedeep.study.sections import comparable
@@ -25,13 +25,16 @@ LARGEST = 100_000
 def read(path):
     """Read and check the config in a file.
 
+    Args:
+        path: of the file; the workflow's own configs have the same name in every folder, as config/demo.yaml.
+
     Returns:
         config.Study
 
     Raises:
         UserError: see reading.content; or the file is not the config of a study.
     """
-    content = reading.content(path)
+    content = reading.content(places.shipped(path))
     if _is_larger(content, LARGEST):
         raise UserError(f"{path}: has more than {LARGEST} entries; shorten it, see config/demo.yaml.")
     try:
