@@ -121,10 +121,10 @@ def test_too_many_open_files_are_not_called_damage(tmp_path):
 
 
 def test_images_of_a_folder_that_are_not_read_are_not_called_damaged(tmp_path):
-    folder = tmp_path / "images/a"
-    folder.mkdir(parents=True)
-    for number in range(10):
-        Image.new("RGB", (8, 8)).save(folder / f"{number}.png")
+    for folder in (tmp_path / "images/a", tmp_path / "images/b"):
+        folder.mkdir(parents=True)
+        for number in range(10):
+            Image.new("RGB", (8, 8), (20 * number, 0, 0)).save(folder / f"{number}.png")
     (folder / "3.png").unlink()
     (folder / "3.png").symlink_to("/proc/self/mem")
     assert "3.png: cannot be read (Input/output error)" in refused(folders.image_folder, tmp_path / "images", 8)
