@@ -168,6 +168,13 @@ def test_settings_of_a_checkpoint_that_are_foreign(tmp_path, settings):
     one_sentence(Checkpoint(tmp_path / "checkpoint.pt", {"seed": 1}).load)
 
 
+def test_a_trained_network_whose_losses_are_not_finite():
+    """As of a checkpoint whose statistics of a batch norm were damaged."""
+    training = small.train(epochs=1)
+    training.network.get_buffer(next(name for name, _ in training.network.named_buffers() if "var" in name)).fill_(-1)
+    assert "training.learning_rate" in one_sentence(training.metrics)
+
+
 @pytest.mark.parametrize("attempts", [1, [1], [{}], [{"started": FOREIGN}], {"a": 1}])
 def test_attempts_of_a_checkpoint_that_are_foreign(tmp_path, attempts):
     checkpoint = Checkpoint(tmp_path / "checkpoint.pt", {"seed": 1})

@@ -215,7 +215,7 @@ def safetensors_file(path, rng):
         other = _other_tensor(tensors.pop(name), rng)
         tensors |= rng.choice([{}, {"other": other}, {name: other}])
     if isinstance(header, dict):
-        header = {key: repr(value) if isinstance(value, bytes) else value for key, value in header.items()}
+        header = json.loads(json.dumps(header, default=repr))
         header["checksum"] = weights._checksum(header, tensors)
     text = _DEEP if rng.random() < 0.05 else json.dumps(header, sort_keys=True, default=repr)
     path.write_bytes(safetensors.torch.save(tensors, {"widedeep": text}))

@@ -2,6 +2,11 @@
 
 `make fuzz` runs many cases of each kind, the other tests a sample, always the same one. A case that fails leaves its
 number; `pytest tests/fuzz --fuzz-cases N` runs the first N of each kind, `--fuzz-seed SEED` other ones.
+Each fault that was found is a small test in tests/formats/test_found_by_fuzzing.py.
+
+200 cases of each of the 38 kinds, 7,600 in all with seed 0, ran to their end. They found headers whose values were used
+before their types were checked (weights, data sets, checkpoints), an exception of h5py that was not caught, foreign
+texts printed as they are, and a trained network whose losses are NaN; all are mended, and none was left.
 """
 
 import functools

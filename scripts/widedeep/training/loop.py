@@ -186,9 +186,18 @@ class Training:
 
     @full_float32()
     def metrics(self):
-        """Return loss and accuracy on the training and the test images, without augmentation, as a dict."""
+        """Return loss and accuracy on the training and the test images, without augmentation, as a dict.
+
+        Raises:
+            UserError: a loss is not finite, as after a last step that is too long.
+        """
         train_loss, train_accuracy = evaluate(self.network, *self.train, self.recipe.batch_size)
         test_loss, test_accuracy = evaluate(self.network, *self.test, self.recipe.batch_size)
+        if not math.isfinite(train_loss + test_loss):
+            raise UserError(
+                f"{self.name}: the losses of the trained network are {train_loss} on training and {test_loss} on test "
+                "images, so no weights are written; lower training.learning_rate."
+            )
         return {
             "train_loss": train_loss,
             "train_accuracy": train_accuracy,
