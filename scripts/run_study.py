@@ -27,9 +27,6 @@ from widedeep.study import places
 
 # Snakemake's locks of this folder; those of a Snakemake that was killed remain.
 LOCKS = Path(".snakemake", "locks")
-# After Ctrl-C Snakemake is told once more, since Python's asyncio loses a SIGINT that comes as a task ends. SIGTERM
-# makes it start no further job; one that has heard the first signal is ending already.
-SECONDS_TO_HEAR = 4
 # Failed jobs whose logs are printed, and lines of each log.
 FAILURES_TOLD, LINES_TOLD = 5, 20
 
@@ -141,7 +138,7 @@ def follow(snakemake, log, study, until=None):
         # With a process group of their own, Snakemake and its jobs can be told to stop without this process.
         group = None if until is None else 0
         process = subprocess.Popen(snakemake, stdout=written, stderr=subprocess.STDOUT, process_group=group)
-        line, told, interrupted, watched = StatusLine(), 0, 0, Watched(study.places.events, began)
+        line, told, interrupted, watched = StatusLine(), 0, False, Watched(study.places.events, began)
         while True:
             try:
                 ended = process.poll() is not None
@@ -152,13 +149,9 @@ def follow(snakemake, log, study, until=None):
                 if until is not None and time.monotonic() > until and seen and seen.jobs:
                     told += 1
                     tell_to_stop(process, told)
-                elif interrupted and seen and seen.jobs:
-                    interrupted += 1
-                    if interrupted == SECONDS_TO_HEAR:
-                        process.terminate()
                 time.sleep(1)
             except KeyboardInterrupt:
-                interrupted = interrupted or 1
+                interrupted = True
                 if group is not None:  # else Snakemake receives the signal too, and ends its jobs
                     os.killpg(process.pid, signal.SIGINT)
                 line.show("stopping: trainings write their checkpoints")
