@@ -139,19 +139,32 @@ ESTIMATORS = {
 
 
 def reference(model, inputs, names):
-    """The Reference of a network on a list of minibatches, from the definitions, a pair of layers at a time."""
-    unbiased, biased = np.empty((2, len(inputs), len(names), len(names)))
-    for minibatch, part in enumerate(inputs):
-        grams = [_gram(layer.double().numpy()) for layer in features(model, part, names)]
-        hollow = [gram - np.diag(np.diag(gram)) for gram in grams]
-        for i in range(len(names)):
+    """The Reference of a network on a list of minibatches."""
+    layers = (features(model, part, names) for part in inputs)
+    return reference_of([gram(layer.double().numpy()) for layer in of_minibatch] for of_minibatch in layers)
+
+
+def reference_of(grams):
+    """The Reference from the definitions, a pair of layers at a time.
+
+    Args:
+        grams: iterable of minibatches, a list of the layers' Gram matrices each.
+    """
+    found = {"unbiased": [], "biased": []}
+    for layers in grams:
+        hollow = [one - np.diag(np.diag(one)) for one in layers]
+        unbiased, biased = np.empty((2, len(layers), len(layers)))
+        for i in range(len(layers)):
             for j in range(i + 1):
-                unbiased[minibatch, i, j] = unbiased[minibatch, j, i] = _hsic1(hollow[i], hollow[j])
-                biased[minibatch, i, j] = biased[minibatch, j, i] = np.vdot(grams[i], grams[j])
-    return Reference(unbiased, biased)
+                unbiased[i, j] = unbiased[j, i] = _hsic1(hollow[i], hollow[j])
+                biased[i, j] = biased[j, i] = np.vdot(layers[i], layers[j])
+        found["unbiased"].append(unbiased)
+        found["biased"].append(biased)
+    return Reference(**{name: np.stack(matrices) for name, matrices in found.items()})
 
 
-def _gram(x):
+def gram(x):
+    """Gram matrix of centred features, (n, n), from (n, p) float64."""
     x = x - x.mean(axis=0)
     return x @ x.T
 
