@@ -62,6 +62,11 @@ def parse(argv):
     machine.add_argument(
         "--at-once", type=command.positive_int, default=8, help="most networks side by side (default: 8)"
     )
+    machine.add_argument(
+        "--wait-in-queue",
+        action="store_true",
+        help="a Slurm job goes back to the queue while another one trains its network beside its own",
+    )
     command.add_workers(machine)
     return command.start(parser, argv)
 
@@ -84,7 +89,9 @@ def main(argv=None):
         members = members[:1]
     # The first of several processes takes the locks; the others wait for it in torch.
     first = process.is_first()
-    lock = companions.claimed(members, args.at_once, stop) if first else contextlib.nullcontext((False, members))
+    lock = contextlib.nullcontext((False, members))
+    if first:
+        lock = companions.claimed(members, args.at_once, stop, args.wait_in_queue)
     try:
         with lock as (waited, held), distributed.group(device) as group:
             return train(args, held, recipe, checkpoints, description, group, stop, attempt, waited)

@@ -11,7 +11,8 @@ import study
 import yaml
 
 FAMILY = '''
-"""CIFAR ResNets that wait at every training step as long as the file step_seconds says: time, and no other bits."""
+"""CIFAR ResNets that wait at every training step as long as the file step_seconds says, and as long as there is a file
+hold: time, and no other bits."""
 
 import time
 from pathlib import Path
@@ -24,7 +25,13 @@ def build(depth, width, classes, channels, batchnorm_momentum):
 
     seconds = float(Path("step_seconds").read_text())
     network = CifarResNet(depth, width, classes, channels, residual=True, batchnorm_momentum=batchnorm_momentum)
-    network.register_forward_pre_hook(lambda module, _: time.sleep(seconds * module.training))
+
+    def wait(module, _):
+        time.sleep(seconds * module.training)
+        while module.training and Path("hold").exists():
+            time.sleep(0.1)
+
+    network.register_forward_pre_hook(wait)
     return network
 '''
 CONFIG = {
@@ -40,7 +47,8 @@ CONFIG = {
     },
     "dumps": {"batch_size": 64, "passes": 1},
 }
-NETWORK = "results/slow/models/digits-slow8-w1-f100/seed1"
+MODEL = "digits-slow8-w1-f100"
+NETWORK = f"results/slow/models/{MODEL}/seed1"
 TRAINED = f"{NETWORK}/model.safetensors"
 STEPS = 110  # 10 epochs of 1,437 images in batches of 128
 PROFILE = "workflow/profiles/slurm"
@@ -71,14 +79,15 @@ def impatient(profile):
 
 
 class SlowStudy(ClusterStudy):
-    """The study of CONFIG; its training takes `seconds`."""
+    """The study of CONFIG; each training takes `seconds`."""
 
     @classmethod
-    def new(cls, folder, seconds, **training):
+    def new(cls, folder, seconds, seeds=(1,), **training):
         made = super().new(folder)
         (folder / "scripts/families/slow.py").write_text(FAMILY)
         (folder / "step_seconds").write_text(str(seconds / STEPS))
-        content = {**CONFIG, "training": {**CONFIG["training"], **training}}
+        grid = [{**CONFIG["grid"][0], "seeds": list(seeds)}]
+        content = {**CONFIG, "grid": grid, "training": {**CONFIG["training"], **training}}
         (folder / study.CONFIG).write_text(yaml.safe_dump(content))
         return made
 
@@ -102,9 +111,13 @@ class SlowStudy(ClusterStudy):
                 command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT, env=study.environment()
             )
 
-    def story(self):
-        """What the training printed in all its attempts."""
-        path = self.results / "logs/digits-slow8-w1-f100/seed1/train.log"
+    def of_seed(self, seed):
+        """The folder of a network."""
+        return self.network.with_name(f"seed{seed}")
+
+    def story(self, seed=1):
+        """What the training of a seed printed in all its attempts."""
+        path = self.results / f"logs/{MODEL}/seed{seed}/train.log"
         return path.read_text() if path.exists() else ""
 
     def step(self):
@@ -132,14 +145,15 @@ class SlowStudy(ClusterStudy):
         """The Slurm numbers of the trainings that Snakemake submitted, in their order."""
         return re.findall(r"submitted with SLURM jobid (\d+) \(log: \S*/rule_train/", self.log.read_text())
 
-    def attempts(self):
-        """The attempts in the training's provenance, oldest first."""
-        return json.loads((self.network / "provenance.json").read_text())["attempts"]
+    def attempts(self, seed=1):
+        """The attempts in the provenance of a training, oldest first."""
+        return json.loads((self.of_seed(seed) / "provenance.json").read_text())["attempts"]
 
 
-def assert_equal_results(one, other, names=("model.safetensors", "history.csv", "metrics.json")):
-    """Files of two runs' networks are equal, byte by byte."""
-    assert [name for name in names if (one.network / name).read_bytes() != (other.network / name).read_bytes()] == []
+def assert_equal_results(one, other, names=("model.safetensors", "history.csv", "metrics.json"), seed=1):
+    """Files of a network in two runs are equal, byte by byte."""
+    first, second = one.of_seed(seed), other.of_seed(seed)
+    assert [name for name in names if (first / name).read_bytes() != (second / name).read_bytes()] == []
 
 
 def assert_one_after_the_other(attempts):

@@ -3,6 +3,7 @@
 One file, since `make test` gives a file to one process, and a machine has one place for a cluster's configuration.
 """
 
+import contextlib
 import re
 import signal
 
@@ -10,7 +11,7 @@ import cluster as slurm
 import pytest
 import slow
 
-# Each takes one to three minutes, so CI runs the first three alone; `make test-slurm` runs all.
+# Each takes one to three minutes, so CI runs the first four alone; `make test-slurm` runs all.
 long = pytest.mark.long
 
 
@@ -24,13 +25,14 @@ def undisturbed(cluster, tmp_path_factory):  # noqa: ARG001 (no cluster, no reas
 
 @pytest.fixture
 def start(cluster, tmp_path):  # noqa: ARG001
-    """Start the study on the cluster: seconds of training, a change of its profile, keys of `training`."""
+    """Start the study on the cluster: seconds of training, changes of its profile and its code, keys of `training`."""
     running = []
 
-    def started(seconds, change=lambda _: None, **training):
-        made = slow.SlowStudy.new(tmp_path, seconds, **training)
+    def started(seconds, change=lambda _: None, prepare=lambda _: None, seeds=(1,), **training):
+        made = slow.SlowStudy.new(tmp_path, seconds, seeds, **training)
         made.edit_profile(change)
-        running.append(made.start(slow.TRAINED))
+        prepare(made)
+        running.append(made.start(*trained(seeds)))
         return made, running[0]
 
     yield started
@@ -93,6 +95,35 @@ def test_snakemake_is_killed_and_its_jobs_go_on(undisturbed, start):
     assert study.jobs_of_dry_run() == {}
 
 
+def test_seeds_share_a_job_whose_node_dies(cluster, start, tmp_path_factory):
+    """The other jobs wait in the queue and not on GPUs, and each network learns what it learns alone."""
+    seeds = (1, 2, 3)
+
+    def share(study):
+        study.edit("scripts/widedeep/training/companions.py", 'SHARED = ("cuda",)', 'SHARED = ("cpu",)')
+        (study.folder / "hold").touch()
+
+    study, process = start(20, prepare=share, seeds=seeds, checkpoint_minutes=0.05)
+    slurm.wait_until(lambda: len(behind_others()) == 2, 180, "two jobs wait in the queue for the third")
+    (shared,) = set(behind_others().values())
+    assert {shared, *behind_others()} == set(study.training_jobs())
+    (study.folder / "hold").unlink()
+    study.wait_for_step(30)
+    with died(cluster, slurm.run("squeue", "-h", "-j", shared, "-o", "%N").strip()):
+        release_until_running(shared)
+        slurm.wait_until(lambda: slurm.release() or process.poll() is not None, 400, "the study has ended")
+    study.finish(process)
+    assert len(study.training_jobs()) == 3  # Snakemake noticed nothing
+    stories = [study.story(seed) for seed in seeds]
+    assert sorted(story.count("test accuracy") for story in stories) == [0, 0, 3]
+    assert sorted("is trained already" in story for story in stories) == [False, True, True]
+    alone = slow.SlowStudy.new(tmp_path_factory.mktemp("alone"), 0, seeds)
+    alone.snakemake(*trained(seeds))
+    for seed in seeds:
+        assert [attempt["slurm_job"] for attempt in study.attempts(seed)] == [shared, shared]
+        slow.assert_equal_results(study, alone, seed=seed)
+
+
 @long
 def test_scancel(cluster, undisturbed, start):
     study, process = start(40)
@@ -136,15 +167,9 @@ def test_a_node_dies(cluster, undisturbed, start):
     study, process = start(40, checkpoint_minutes=0.05)
     study.wait_for_step(30)
     (number,) = study.training_jobs()
-    node = slurm.run("squeue", "-h", "-j", number, "-o", "%N").strip()
-    cluster.kill_node(node)
-    try:
-        slurm.wait_until(lambda: cluster.state_of(node) == "down", 120, f"{node} is down")
+    with died(cluster, slurm.run("squeue", "-h", "-j", number, "-o", "%N").strip()):
         release_until_running(number)
         study.finish(process)
-    finally:
-        cluster.start_node(node)
-        slurm.wait_until(lambda: cluster.state_of(node) in ("idle", "mix", "alloc"), 60, f"{node} is back")
     assert study.training_jobs() == [number]
     assert "stopped by" not in study.story()  # it had no time to say anything
     assert len(study.attempts()) == 2
@@ -163,6 +188,28 @@ def test_interrupting_snakemake_stops_its_jobs_and_loses_nothing(undisturbed, st
     study.finish(study.start(slow.TRAINED))
     assert len(study.attempts()) == 2
     slow.assert_equal_results(study, undisturbed)
+
+
+def trained(seeds):
+    return [slow.TRAINED.replace("seed1", f"seed{seed}") for seed in seeds]
+
+
+@contextlib.contextmanager
+def died(cluster, node):
+    """A node is dead, and Slurm knows, until the block ends."""
+    cluster.kill_node(node)
+    try:
+        slurm.wait_until(lambda: cluster.state_of(node) == "down", 120, f"{node} is down")
+        yield
+    finally:
+        cluster.start_node(node)
+        slurm.wait_until(lambda: cluster.state_of(node) in ("idle", "mix", "alloc"), 60, f"{node} is back")
+
+
+def behind_others():
+    """dict from each job that waits until another one has ended to that one."""
+    lines = slurm.run("squeue", "-h", "-t", "PENDING", "-o", "%A %E", check=False)
+    return dict(re.findall(r"(\d+) afterany:(\d+)", lines))
 
 
 def states():

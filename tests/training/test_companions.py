@@ -1,6 +1,7 @@
 """Several seeds trained in the process of one of them: real processes, which share the CPU as if it were a GPU."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -62,10 +63,10 @@ def words(data, folder, seed, beside, *more):
     return [*map(str, [*places, *network, *recipe, *others, *more])]
 
 
-def start(data, folder, seed, beside, *more, code=""):
+def start(data, folder, seed, beside, *more, code="", **variables):
     command = [sys.executable, "-c", SHARING + code + RUN, *words(data, folder, seed, beside, *more)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, text=True, **pipes)
+    return subprocess.Popen(command, text=True, env={**os.environ, **variables}, **pipes)
 
 
 def train(*args, **options):
@@ -156,6 +157,66 @@ def test_two_jobs_that_start_together_train_all_once(data, alone, tmp_path):
     assert (first.returncode, second.returncode) == (0, 0)
     assert said == f"{tmp_path}/seed2: is trained already.\n"
     assert_same(tmp_path, alone, 1, 2)
+
+
+@pytest.fixture
+def scontrol(tmp_path):
+    """PATH with a program of this name, which notes what it is told, and the file of its notes."""
+    program, told = tmp_path / "bin/scontrol", tmp_path / "told"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" >> {told}\n[ ! -e {tmp_path}/refuses ] || {{ echo no >&2; exit 1; }}\n')
+    program.chmod(0o755)
+    return f"{program.parent}{os.pathsep}{os.environ['PATH']}", told
+
+
+def test_a_slurm_job_waits_in_the_queue_for_one_that_trains_its_network(data, alone, tmp_path, scontrol):
+    path, told = scontrol
+    with start(data, tmp_path, 1, [2], code=PAUSING, SLURM_JOB_ID="11") as first:
+        assert first.stdout.readline() == "working\n"
+        with start(data, tmp_path, 2, [1], "--wait-in-queue", SLURM_JOB_ID="12", PATH=path) as second:
+            assert second.stdout.readline() == (
+                "Slurm job 11 does this work too: job 12 goes back to the queue until it has ended.\n"
+            )
+            assert "another process writes this" in second.stdout.readline()
+            second.send_signal(signal.SIGTERM)  # as Slurm does
+            said, _ = second.communicate()
+        first.communicate()
+    assert told.read_text() == "requeue 12\nupdate JobId=12 Dependency=afterany:11\n"
+    assert (first.returncode, second.returncode) == (0, 75)
+    assert said == "stopped: SIGTERM, before the training began; start it again.\n"
+    status, said, _ = train(data, tmp_path, 2, [1], "--wait-in-queue", SLURM_JOB_ID="12", PATH=path)
+    assert (status, said) == (0, f"{tmp_path}/seed2: is trained already.\n")
+    assert_same(tmp_path, alone, 1, 2)
+
+
+def test_a_slurm_job_that_is_not_taken_back_waits_where_it_is(data, alone, tmp_path, scontrol):
+    path, told = scontrol
+    (tmp_path / "refuses").touch()
+    with start(data, tmp_path, 1, [2], code=PAUSING, SLURM_JOB_ID="11") as first:
+        assert first.stdout.readline() == "working\n"
+        with start(data, tmp_path, 2, [1], "--wait-in-queue", SLURM_JOB_ID="12", PATH=path) as second:
+            second.stdout.readline()
+            assert second.stdout.readline() == "Slurm refuses (no): waiting here until it has ended.\n"
+            assert "another process writes this" in second.stdout.readline()
+            first.communicate()
+            said, _ = second.communicate()
+    assert told.read_text() == "requeue 12\n"
+    assert (first.returncode, second.returncode, said) == (0, 0, f"{tmp_path}/seed2: is trained already.\n")
+    assert_same(tmp_path, alone, 1, 2)
+
+
+@pytest.mark.parametrize(("first_job", "second_job"), [("11", "11"), ("", "12"), ("11", "")])
+def test_only_another_slurm_job_is_followed_in_the_queue(data, tmp_path, scontrol, first_job, second_job):
+    """Not the own one, as where a whole study runs in one."""
+    path, told = scontrol
+    with start(data, tmp_path, 1, [2], code=PAUSING, SLURM_JOB_ID=first_job) as first:
+        assert first.stdout.readline() == "working\n"
+        with start(data, tmp_path, 2, [1], "--wait-in-queue", SLURM_JOB_ID=second_job, PATH=path) as second:
+            assert "another process writes this" in second.stdout.readline()
+            first.communicate()
+            second.communicate()
+    assert second.returncode == 0
+    assert not told.exists()
 
 
 def test_one_that_fails_harms_no_other(data, alone, tmp_path):

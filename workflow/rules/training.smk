@@ -20,6 +20,8 @@ rule train:
         processes=processes(STUDY.training.gpus),
         # For the same reason: one more seed must not train the others again.
         beside=lambda wildcards: commands.beside_options(STUDY, network_of(wildcards)),
+        # What a job does while another one trains its network: profiles of clusters say so.
+        waiting="",
     params:
         timing=PLACES.timing(f"{ANY}/train"),
         folder=subpath(output.model, parent=True),
@@ -34,4 +36,4 @@ rule train:
     shell:
         "exec {resources.program} --data {input.data} {params.network} {params.recipe}"
         " --checkpoint-minutes {resources.checkpoint_minutes} --progress {params.progress}"
-        " {resources.processes} {resources.beside} --timing {params.timing} --out {params.folder} >> {params.log_of_all_attempts} 2> {log}"
+        " {resources.processes} {resources.beside} {resources.waiting} --timing {params.timing} --out {params.folder} >> {params.log_of_all_attempts} 2> {log}"

@@ -58,18 +58,32 @@ def only_writer(paths, stop=None):
 
 
 @contextlib.contextmanager
-def writer_if_free(paths):
+def writer_if_free(paths, note=""):
     """Hold the lock of a job as `only_writer` does, if no other process holds it.
+
+    Args:
+        paths: see `only_writer`.
+        note: text that `note_of` returns to others while this process holds the lock.
 
     Yields:
         bool: whether this process holds it; never on a file system without locks.
     """
-    with _attempt(paths) as locked:
+    with _attempt(paths, note) as locked:
         yield bool(locked)
 
 
+def note_of(written):
+    """The note of the process that holds the lock of the job whose first file is `written`, or an empty text.
+
+    Never call it with that lock held: the system takes a lock away from who closes the file elsewhere.
+    """
+    with contextlib.suppress(OSError):
+        return path_of(written).read_text()
+    return ""
+
+
 @contextlib.contextmanager
-def _attempt(paths):
+def _attempt(paths, note=""):
     """Try once to take the lock of a job; yields what `_is_locked` returns, and releases it in the end."""
     first = Path(paths[0])
     missing = [folder for folder in first.parents if not folder.exists()]
@@ -84,6 +98,9 @@ def _attempt(paths):
             stack.close()  # the process that held this lock has just removed the file
         if locked:
             stack.callback(_remove, path_of(first), missing)
+            file.truncate(0)  # the note of a process that was killed
+            file.write(note)
+            file.flush()
             for path in paths:
                 files.remove_unfinished(path)
         yield locked

@@ -25,7 +25,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from widedeep.runtime import files
+from widedeep.runtime import files, slurm
 from widedeep.runtime.errors import UserError, first_line
 
 KIND = "provenance"
@@ -73,7 +73,7 @@ class Attempt:
             "started": self._started.isoformat(timespec="seconds").replace("+00:00", "Z"),
             "seconds": round(time.monotonic() - self._clock, 3),
             "host": socket.gethostname(),
-            "slurm_job": os.environ.get("SLURM_JOB_ID"),
+            "slurm_job": slurm.job_number() or None,
             "device": self.device,
             **self._code,
         }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from widedeep.names import Network
-from widedeep.runtime import files, locking, provenance
+from widedeep.runtime import files, locking, provenance, slurm
 from widedeep.runtime.errors import UserError
 from widedeep.training.recipe import Recipe
 
@@ -66,13 +66,14 @@ def seed_of(folder):
 
 
 @contextlib.contextmanager
-def claimed(members, at_once, stop):
+def claimed(members, at_once, stop, wait_in_queue=False):
     """Hold the lock of a training, and those of others to train beside it; only the own one is waited for.
 
     Args:
         members: list of Member, the own one first.
         at_once: most trainings to hold.
         stop: interruption.StopSignal that ends the waiting.
+        wait_in_queue: whether a Slurm job goes back to the queue while another one trains its network beside its own.
 
     Yields:
         (bool: whether this process had to wait for another one with its training, list of the Members that it holds)
@@ -80,7 +81,7 @@ def claimed(members, at_once, stop):
     Raises:
         Interrupted, UserError: see locking.only_writer.
     """
-    own, others = members[0], members[1:]
+    own, others, job = members[0], members[1:], slurm.job_number()
     with contextlib.ExitStack() as held:
         if not others:
             yield held.enter_context(locking.only_writer(own.written, stop)), [own]
@@ -92,10 +93,12 @@ def claimed(members, at_once, stop):
                 chosen.append(own)
                 for other in others:
                     if len(chosen) < at_once and _is_wanted(other):
-                        chosen += [other] * held.enter_context(locking.writer_if_free(other.written))
+                        chosen += [other] * held.enter_context(locking.writer_if_free(other.written, job))
         if chosen:
             yield False, chosen
         else:
+            if wait_in_queue and (holder := locking.note_of(own.written[0])):
+                slurm.queue_behind(holder)
             yield held.enter_context(locking.only_writer(own.written, stop)), [own]
 
 
