@@ -24,6 +24,8 @@ _NUMBERS = 3
 _OF_SPREAD = 0.05
 # ... or of their size: rounding, which differs with the number of examples, in float32 and in half precision.
 _ROUNDING, _ROUNDING_OF_HALF = 1e-4, 0.03
+# Smaller norms are taken in float64, since the squares leave the range of float32.
+_LEAST_NORM = 1e-15
 
 
 @dataclass(frozen=True)
@@ -209,9 +211,13 @@ def _look(tensor, axis, numbers):
     Returns:
         ((rows, _NUMBERS) float64 inner products, their rounding)
     """
-    rows = tracing.features(tensor.movedim(axis, 0)).cpu().nan_to_num(0, 0, 0)
+    rows = tracing.features(tensor.movedim(axis, 0)).cpu()
+    norms = torch.linalg.vector_norm(rows, dim=1)
+    if not (norms.isfinite() & (norms > _LEAST_NORM)).all():  # the squares may be out of range, or values not finite
+        rows = rows.nan_to_num(0, 0, 0)
+        norms = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
     of_type = _ROUNDING_OF_HALF if tensor.dtype in (torch.float16, torch.bfloat16) else _ROUNDING
-    rounding = of_type * torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64).max().item()
+    rounding = of_type * norms.max().item()
     with torch.autocast("cpu", enabled=False):  # the network may run under one
         return (rows @ numbers(rows.shape[1]).to(rows.dtype)).double(), rounding
 
