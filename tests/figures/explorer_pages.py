@@ -157,7 +157,7 @@ class Page:
 
     def wait(self, script):
         """Wait until an expression holds; the page's policy forbids what Playwright does for that."""
-        for _ in range(300):
+        for _ in range(2400):
             if self.run(script):
                 return
             self.page.wait_for_timeout(50)

@@ -43,6 +43,30 @@ def drawn(values, *more):
     return figure, figure.axes[0]
 
 
+@pytest.mark.parametrize("layers", [49, 385, 574])
+def test_each_layer_has_its_stripe_in_every_file(tmp_path, layers):
+    """As wide as the others, beside a network of another depth, and beside the lines between stages."""
+    panels = []
+    for count in (11, layers):
+        stages = side([1 + 3 * layer // count for layer in range(count)])
+        across = np.arange(count)[None].repeat(count, 0) % 2
+        panels += [heatmaps.Panel("row", "title", values, stages, stages) for values in (across, across.T)]
+    figure = heatmaps.draw_heatmaps(panels, "gray")
+    style.save(figure, pd.DataFrame(), [str(tmp_path / "figure.pdf"), str(tmp_path / "figure.png")])
+    image = plt.imread(tmp_path / "figure.png")[::-1, :, 0]  # from below
+    for axis, panel in zip(figure.axes, panels, strict=False):
+        count, box = len(panel.values), axis.get_position()
+        corners = np.round(np.array([box.p0, box.p1]) * image.shape[::-1]).astype(int)
+        cells = image[corners[0, 1] : corners[1, 1], corners[0, 0] : corners[1, 0]]
+        (height, width) = cells.shape
+        assert height == width
+        assert width % count == 0
+        of_layers = np.median(cells.reshape(count, width // count, count, width // count), axis=(1, 3))
+        np.testing.assert_array_equal(of_layers > 0.5, panel.values > 0.5)
+    assert f"/Width {layers}".encode() in (tmp_path / "figure.pdf").read_bytes()
+    plt.close(figure)
+
+
 def test_a_heatmap_has_layer_0_at_the_lower_left_and_a_scale_from_0_to_1():
     values = np.random.default_rng(0).random((11, 11))
     figure, axis = drawn(values)

@@ -4,8 +4,8 @@ import os
 import tempfile
 
 import cluster as slurm
+import held
 import pytest
-import slow
 
 
 @pytest.fixture(scope="session")
@@ -26,4 +26,4 @@ def cluster():
 
 @pytest.fixture
 def on_cluster(cluster, tmp_path):  # noqa: ARG001 (it must run)
-    return slow.ClusterStudy.new(tmp_path)
+    return held.ClusterStudy.new(tmp_path)

@@ -8,8 +8,8 @@ import re
 import signal
 
 import cluster as slurm
+import held
 import pytest
-import slow
 
 # Each takes one to three minutes, so CI runs the first four alone; `make test-slurm` runs all.
 long = pytest.mark.long
@@ -18,18 +18,19 @@ long = pytest.mark.long
 @pytest.fixture(scope="module")
 def undisturbed(cluster, tmp_path_factory):  # noqa: ARG001 (no cluster, no reason to run it)
     """The study as it ends without a cluster, and without waiting."""
-    made = slow.SlowStudy.new(tmp_path_factory.mktemp("undisturbed"), seconds=0)
+    made = held.HeldStudy.new(tmp_path_factory.mktemp("undisturbed"))
     made.run_study()
     return made
 
 
 @pytest.fixture
 def start(cluster, tmp_path):  # noqa: ARG001
-    """Start the study on the cluster: seconds of training, changes of its profile and its code, keys of `training`."""
+    """Start the study on the cluster, to be held: changes of its profile and its code, keys of `training`."""
     running = []
 
-    def started(seconds, change=lambda _: None, prepare=lambda _: None, seeds=(1,), **training):
-        made = slow.SlowStudy.new(tmp_path, seconds, seeds, **training)
+    def started(change=lambda _: None, prepare=lambda _: None, seeds=(1,), **training):
+        made = held.HeldStudy.new(tmp_path, seeds, **training)
+        made.hold()
         made.edit_profile(change)
         prepare(made)
         running.append(made.start(*trained(seeds)))
@@ -48,7 +49,7 @@ def start(cluster, tmp_path):  # noqa: ARG001
 def test_a_study_runs_to_its_report(cluster, on_cluster):
     """Through the profile that users get."""
     before = len(cluster.ended())
-    on_cluster.run_study("--profile", slow.PROFILE)
+    on_cluster.run_study("--profile", held.PROFILE)
     assert (on_cluster.results / "report.html").exists()
     ended = cluster.ended()[before:]
     assert all("JobState=COMPLETED" in line for line in ended)
@@ -62,36 +63,42 @@ def test_time_limit(cluster, undisturbed, start):
     def one_minute_more_each_attempt(profile):
         profile["set-resources"]["train"] |= {"runtime": "attempt", "slurm_extra": "'--signal=TERM@10'"}
 
-    study, process = start(75, one_minute_more_each_attempt)
+    study, process = start(one_minute_more_each_attempt)
+    study.wait_until_held()
+    (first,) = study.training_jobs()
+    slurm.wait_until(lambda: first not in {number for number, _, _ in slurm.jobs()}, 180, "the job has ended")
+    study.release()
     study.finish(process)
     first, second = study.training_jobs()
     assert "JobState=FAILED" in cluster.ended_as(first)  # told in time: not TIMEOUT
     assert "JobState=COMPLETED" in cluster.ended_as(second)
     assert "stopped: SIGTERM" in study.story()  # the log of both attempts
     assert [attempt["slurm_job"] for attempt in study.attempts()] == [first, second]
-    slow.assert_one_after_the_other(study.attempts())
-    slow.assert_equal_results(study, undisturbed)
+    held.assert_one_after_the_other(study.attempts())
+    held.assert_equal_results(study, undisturbed)
 
 
 def test_snakemake_is_killed_and_its_jobs_go_on(undisturbed, start):
-    study, process = start(75)
-    study.wait_for_step(10)
+    study, process = start()
+    study.wait_until_held()
     process.kill()
     process.wait()
-    locked = study.run_study("--profile", slow.PROFILE, check=False)
+    locked = study.run_study("--profile", held.PROFILE, check=False)
     assert locked.returncode == 1
     assert "scancel --name" in locked.stderr
     unlock = next(line for line in locked.stderr.splitlines() if line.endswith("--unlock"))
     study.snakemake(*unlock.split()[1:])
     # Without scancel: the training of before still runs when the new Snakemake submits it again.
-    assert study.step() < slow.STEPS
-    study.finish(study.start())
+    process = study.start()
+    waits = "another process writes this; waiting until it has ended."
+    slurm.wait_until(lambda: waits in study.story(), 180, f"the second training waits; {study.said()}")
+    study.release()
+    study.finish(process)
     first, _ = study.training_jobs()
-    assert "another process writes this; waiting until it has ended." in study.story()
     assert ": is trained already." in study.story()
     assert [attempt["slurm_job"] for attempt in study.attempts()] == [first]
-    slow.assert_equal_results(study, undisturbed)
-    slow.assert_equal_results(study, undisturbed, ["activations.h5", "pca.h5", "predictions.h5", "cka.h5"])
+    held.assert_equal_results(study, undisturbed)
+    held.assert_equal_results(study, undisturbed, ["activations.h5", "pca.h5", "predictions.h5", "cka.h5"])
     assert study.jobs_of_dry_run() == {}
 
 
@@ -101,15 +108,14 @@ def test_seeds_share_a_job_whose_node_dies(cluster, start, tmp_path_factory):
 
     def share(study):
         study.edit("scripts/widedeep/training/companions.py", 'SHARED = ("cuda",)', 'SHARED = ("cpu",)')
-        (study.folder / "hold").touch()
 
-    study, process = start(20, prepare=share, seeds=seeds, checkpoint_minutes=0.05)
+    study, process = start(prepare=share, seeds=seeds, checkpoint_minutes=0)
     slurm.wait_until(lambda: len(behind_others()) == 2, 180, "two jobs wait in the queue for the third")
     (shared,) = set(behind_others().values())
     assert {shared, *behind_others()} == set(study.training_jobs())
-    (study.folder / "hold").unlink()
-    study.wait_for_step(30)
+    study.wait_until_held()
     with died(cluster, slurm.run("squeue", "-h", "-j", shared, "-o", "%N").strip()):
+        study.release()
         release_until_running(shared)
         slurm.wait_until(lambda: slurm.release() or process.poll() is not None, 400, "the study has ended")
     study.finish(process)
@@ -117,27 +123,28 @@ def test_seeds_share_a_job_whose_node_dies(cluster, start, tmp_path_factory):
     stories = [study.story(seed) for seed in seeds]
     assert sorted(story.count("test accuracy") for story in stories) == [0, 0, 3]
     assert sorted("is trained already" in story for story in stories) == [False, True, True]
-    alone = slow.SlowStudy.new(tmp_path_factory.mktemp("alone"), 0, seeds)
+    alone = held.HeldStudy.new(tmp_path_factory.mktemp("alone"), seeds)
     alone.snakemake(*trained(seeds))
     for seed in seeds:
         assert [attempt["slurm_job"] for attempt in study.attempts(seed)] == [shared, shared]
-        slow.assert_equal_results(study, alone, seed=seed)
+        held.assert_equal_results(study, alone, seed=seed)
 
 
 @long
 def test_scancel(cluster, undisturbed, start):
-    study, process = start(40)
-    study.wait_for_step(20)
+    study, process = start()
+    study.wait_until_held()
     (number,) = study.training_jobs()
     slurm.run("scancel", number)
+    study.release()
     study.finish(process)
     assert "stopped: SIGTERM" in study.story()
     assert "'CANCELLED'" in study.log.read_text()
     assert [attempt["slurm_job"] for attempt in study.attempts()] == study.training_jobs()
     limits = [re.search(r"TimeLimit=(\d+)", cluster.ended_as(number))[1] for number in study.training_jobs()]
     assert int(limits[1]) == 2 * int(limits[0])  # as the workflow asks for a second attempt
-    slow.assert_one_after_the_other(study.attempts())
-    slow.assert_equal_results(study, undisturbed)
+    held.assert_one_after_the_other(study.attempts())
+    held.assert_equal_results(study, undisturbed)
 
 
 @long
@@ -145,53 +152,55 @@ def test_preemption(undisturbed, start):
     def in_spot(profile):
         profile["default-resources"]["slurm_partition"] = "spot"
 
-    study, process = start(40, in_spot)
-    study.wait_for_step(20)
+    study, process = start(in_spot)
+    study.wait_until_held()
     (number,) = study.training_jobs()
     other = slurm.run(
         "sbatch", "--parsable", "-p", "main", "-N", 2, "--exclusive", "-o", "/dev/null", "--wrap", "sleep 5"
     )
     slurm.wait_until(lambda: (number, "PENDING") in states(), 60, f"job {number} is back in the queue for {other}")
     slurm.wait_until(lambda: other.strip() not in {job for job, _ in states()}, 60, f"job {other} has ended")
+    study.release()
     release_until_running(number)
     study.finish(process)
     assert study.training_jobs() == [number]  # Snakemake noticed nothing
     assert "stopped: SIGTERM" in study.story()
     assert [attempt["slurm_job"] for attempt in study.attempts()] == [number, number]
-    slow.assert_one_after_the_other(study.attempts())
-    slow.assert_equal_results(study, undisturbed)
+    held.assert_one_after_the_other(study.attempts())
+    held.assert_equal_results(study, undisturbed)
 
 
 @long
 def test_a_node_dies(cluster, undisturbed, start):
-    study, process = start(40, checkpoint_minutes=0.05)
-    study.wait_for_step(30)
+    study, process = start(checkpoint_minutes=0)
+    study.wait_until_held()
     (number,) = study.training_jobs()
     with died(cluster, slurm.run("squeue", "-h", "-j", number, "-o", "%N").strip()):
+        study.release()
         release_until_running(number)
         study.finish(process)
     assert study.training_jobs() == [number]
     assert "stopped by" not in study.story()  # it had no time to say anything
     assert len(study.attempts()) == 2
-    assert study.attempts()[0]["seconds"] > 3
-    slow.assert_equal_results(study, undisturbed)
+    held.assert_equal_results(study, undisturbed)
 
 
 @long
 def test_interrupting_snakemake_stops_its_jobs_and_loses_nothing(undisturbed, start):
-    study, process = start(40)
-    study.wait_for_step(20)
+    study, process = start()
+    study.wait_until_held()
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 1
     slurm.wait_until(lambda: not slurm.jobs(), 30, "the training has ended")
     assert "stopped: SIGTERM" in study.story()
-    study.finish(study.start(slow.TRAINED))
+    study.release()
+    study.finish(study.start(held.TRAINED))
     assert len(study.attempts()) == 2
-    slow.assert_equal_results(study, undisturbed)
+    held.assert_equal_results(study, undisturbed)
 
 
 def trained(seeds):
-    return [slow.TRAINED.replace("seed1", f"seed{seed}") for seed in seeds]
+    return [held.TRAINED.replace("seed1", f"seed{seed}") for seed in seeds]
 
 
 @contextlib.contextmanager

@@ -82,7 +82,7 @@ def draw_panel(axis, panel, colours, lowest=0):
     # figure for each panel to see whether labels overlap.
     values = np.ma.masked_invalid(panel.values)
     place = (0, values.shape[1], 0, values.shape[0])
-    look = {"aspect": "auto", "interpolation": "nearest", "cmap": colours}
+    look = {"aspect": "auto", "interpolation": "none", "cmap": colours}
     image = axis.imshow(values, vmin=lowest, vmax=1, origin="lower", extent=place, **look)
     axis.set_box_aspect(1)  # also where the two networks differ in depth
     axis.patch.set(**style.HATCHED)
@@ -94,7 +94,7 @@ def draw_panel(axis, panel, colours, lowest=0):
         axis.add_patch(Rectangle((start, start), length, length, fill=False, edgecolor="black", linewidth=1.8))
         axis.add_patch(Rectangle((start, start), length, length, fill=False, edgecolor=_OUTLINE, linewidth=1.1))
     for spine in axis.spines.values():
-        spine.set(visible=True, linewidth=0.5)
+        spine.set(visible=True, linewidth=style.width_of_lines(0.5, max(values.shape)))
     return image
 
 

@@ -157,6 +157,6 @@ def _draw_pictures(place, pictures):
         axis.set_axis_off()
     for axis, (words, image) in zip(axes, pictures, strict=False):
         pixels = image.transpose(1, 2, 0) if len(image) == 3 else image[0]
-        axis.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axis.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="none")
         axis.set_title(style.as_it_is(words), fontsize=6)
         axis.set_axis_off()

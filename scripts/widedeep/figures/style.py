@@ -12,6 +12,10 @@ from widedeep.runtime.errors import UserError  # noqa: E402
 
 _PANEL_INCHES = 2.3
 _ROW_INCHES = _PANEL_INCHES + 0.75
+# Pixels an inch of a PNG: the first with which heatmaps keep this share of their size, or else the largest share.
+_RESOLUTIONS, _KEPT = range(200, 601, 4), 0.97
+# Fonts that can be edited in a PDF, as publishers ask.
+plt.rcParams["pdf.fonttype"] = 42
 # Background of a panel, visible where values are undefined.
 HATCHED = {"facecolor": "0.9", "edgecolor": "0.5", "hatch": "////", "linewidth": 0}
 # Colours of curves that the colour-blind can tell apart.
@@ -29,6 +33,7 @@ def save(figure, table, paths):
     # Lay out once for all files: with many panels that takes as long as drawing them.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
+    dpi = _with_whole_pixels(figure)
     for path in paths:
         with files.replacing(path) as unfinished:
             if path.endswith(".csv"):
@@ -36,7 +41,38 @@ def save(figure, table, paths):
             else:
                 # Without a date the same values give the same file.
                 date = {"CreationDate": None} if path.endswith(".pdf") else {}
-                figure.savefig(unfinished, dpi=200, metadata=date)
+                figure.savefig(unfinished, dpi=dpi, metadata=date)
+
+
+def _with_whole_pixels(figure):
+    """Shrink the images of a figure until each cell has a whole number of pixels; return the resolution for that.
+
+    Otherwise some layers of a heatmap would be drawn wider than others, or not at all.
+
+    Args:
+        figure: matplotlib Figure that is laid out.
+    """
+    images = [image for axis in figure.axes for image in axis.images]
+    figure.draw_without_rendering()  # places of axes with an aspect
+    inches = [np.array(image.axes.get_window_extent().size) / figure.dpi for image in images]
+    cells = [np.array(image.get_array().shape[1::-1]) for image in images]
+    each = {dpi: [size * dpi // count for size, count in zip(inches, cells, strict=True)] for dpi in _RESOLUTIONS}
+
+    def share_kept(dpi):
+        return min(
+            (pixels * count / (size * dpi)).min() for pixels, count, size in zip(each[dpi], cells, inches, strict=True)
+        )
+
+    dpi = max(each, key=lambda dpi: min(share_kept(dpi), _KEPT)) if images else _RESOLUTIONS[0]
+    whole = np.round(figure.get_size_inches() * dpi)
+    figure.set_size_inches(whole / dpi)
+    for image, pixels, count in zip(images, each[dpi], cells, strict=True):
+        place = image.axes.get_position()
+        size = np.maximum(pixels, 1) * count
+        corner = np.round((place.p0 + place.p1) / 2 * whole - size / 2)
+        image.axes.set_box_aspect(None)
+        image.axes.set_position([*(corner / whole), *(size / whole)])
+    return dpi
 
 
 def as_it_is(name):
@@ -90,6 +126,11 @@ def stage_borders(stages):
     return [position for position in range(1, len(stages)) if stages[position] != stages[position - 1]]
 
 
+def width_of_lines(widest, layers):
+    """Width in points of lines on a heatmap of so many layers, of which they hide none; at most `widest`."""
+    return min(widest, 0.2 * 72 * _PANEL_INCHES / layers)
+
+
 def label_layers(axis, which, stages, label):
     """Name the stages on a layer axis, mark their borders, and number their first layers with small ticks.
 
@@ -100,9 +141,10 @@ def label_layers(axis, which, stages, label):
         label: name of the network, "" for none.
     """
     line = axis.axvline if which == "x" else axis.axhline
+    wide = width_of_lines(0.7, len(stages))
     for border in stage_borders(stages):
-        line(border, color="white", linewidth=0.7, alpha=0.9)
-        line(border, color="black", linewidth=0.35, linestyle=(0, (2, 2)))
+        line(border, color="white", linewidth=wide, alpha=0.9)
+        line(border, color="black", linewidth=wide / 2, linestyle=(0, (2, 2)))
     one_axis = axis.xaxis if which == "x" else axis.yaxis
     numbered = np.array(stages)
     across = {"rotation": 90, "va": "center"} if which == "y" else {"rotation": 0}

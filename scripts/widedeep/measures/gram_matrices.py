@@ -28,10 +28,10 @@ LEAST = 2.0**-460
 # Features multiplied at once as they are: so many for each example, in these bounds. The fewer, the smaller are sums of
 # one sign in float32, and their rounding errors; these matter less where there are more examples.
 _FEATURES_FOR_EACH, _FEWEST, _MOST = 16, 512, 4096
-# Entries of the products of parts of the features that are multiplied in one call: 2 MB in float32 fit the cache.
-_ENTRIES = 1 << 19
-# Parts whose rounding errors count as independent, and the share of the features that is multiplied to try.
-_INDEPENDENT, _TRIED = 8, 1 / 16
+# Parts of the features that are multiplied in one call, and entries of their products: 2 MB in float32 fit the cache.
+_PARTS, _ENTRIES = 8, 1 << 19
+# Share of the features that is multiplied first, which is in vain if means are large.
+_TRIED = 1 / 16
 # Features centred at once: 256 examples x 4,000 features x 4 bytes fit the cache, where rows of 4,096 collide.
 _CENTRED_AT_ONCE = 4000
 
@@ -238,19 +238,19 @@ def _add_as_they_are(x, exponent, gram, squared_norms):
     """
     n, features = x.shape
     at_once = min(max(_FEATURES_FOR_EACH * n, _FEWEST), _MOST)
-    # Few parts first, since they are in vain if means are large.
-    done, most = 0, min(int(_TRIED * features / at_once), _INDEPENDENT)
+    at_most = min(max(_ENTRIES // n**2, 1), _PARTS)
+    done, most = 0, min(int(_TRIED * features / at_once), at_most)
     while done < features:
         parts = max(min(most, (features - done) // at_once), 1)
         chosen = _scaled(x[:, done : done + parts * at_once], exponent)
         stacked = chosen.reshape(n, parts, -1).transpose(1, 0, 2)  # (parts, n, at_once), a view
         product = (stacked @ stacked.mT).sum(axis=0, dtype=np.float64)  # numpy calls BLAS syrk for each part
-        if not _means_are_small(product, min(parts, _INDEPENDENT)):
+        if not _means_are_small(product, parts):
             break
         gram += product
         squared_norms += product.diagonal()
         done += chosen.shape[1]
-        most = _ENTRIES // n**2
+        most = at_most
     return done
 
 
@@ -264,7 +264,7 @@ def _means_are_small(product, parts):
 
     Args:
         product: (n, n) float64, the sum of the products of several parts.
-        parts: number of parts, as far as their rounding errors count as independent.
+        parts: number of parts; their rounding errors are independent.
     """
     n, diagonal = len(product), product.diagonal()
     rows = product.sum(axis=0) - diagonal

@@ -1,4 +1,4 @@
-"""A study of one network that trains for a minute on any machine, to be interrupted on a cluster."""
+"""A study whose trainings can be held still, to be interrupted on a cluster."""
 
 import datetime
 import json
@@ -11,9 +11,9 @@ import study
 import yaml
 
 FAMILY = '''
-"""CIFAR ResNets that wait at every training step as long as the file step_seconds says, and as long as there is a file
-hold: time, and no other bits."""
+"""CIFAR ResNets that wait at their 21st training step while there is a file hold, unless they are told to stop."""
 
+import signal
 import time
 from pathlib import Path
 
@@ -23,21 +23,23 @@ from widedeep.networks.depths import blocks_per_stage as check_depth  # noqa: F4
 def build(depth, width, classes, channels, batchnorm_momentum):
     from widedeep.networks.cifar_resnet import CifarResNet
 
-    seconds = float(Path("step_seconds").read_text())
-    network = CifarResNet(depth, width, classes, channels, residual=True, batchnorm_momentum=batchnorm_momentum)
+    steps = []
 
-    def wait(module, _):
-        time.sleep(seconds * module.training)
-        while module.training and Path("hold").exists():
+    def hold(module, _):
+        steps.append(module.training)
+        stop = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+        while sum(steps) > 20 and Path("hold").exists() and not (stop and stop.name):
+            Path("held").touch()
             time.sleep(0.1)
 
-    network.register_forward_pre_hook(wait)
+    network = CifarResNet(depth, width, classes, channels, residual=True, batchnorm_momentum=batchnorm_momentum)
+    network.register_forward_pre_hook(hold)
     return network
 '''
 CONFIG = {
-    "study": "slow",
+    "study": "held",
     "dataset": {"name": "digits"},
-    "grid": [{"family": "slow", "depths": [8], "widths": [1], "seeds": [1]}],
+    "grid": [{"family": "held", "depths": [8], "widths": [1], "seeds": [1]}],
     "training": {
         "epochs": 10,
         "batch_size": 128,
@@ -47,10 +49,9 @@ CONFIG = {
     },
     "dumps": {"batch_size": 64, "passes": 1},
 }
-MODEL = "digits-slow8-w1-f100"
-NETWORK = f"results/slow/models/{MODEL}/seed1"
+MODEL = "digits-held8-w1-f100"
+NETWORK = f"results/held/models/{MODEL}/seed1"
 TRAINED = f"{NETWORK}/model.safetensors"
-STEPS = 110  # 10 epochs of 1,437 images in batches of 128
 PROFILE = "workflow/profiles/slurm"
 
 
@@ -78,14 +79,13 @@ def impatient(profile):
             resources["slurm_extra"] = "'--signal=TERM@20'"
 
 
-class SlowStudy(ClusterStudy):
-    """The study of CONFIG; each training takes `seconds`."""
+class HeldStudy(ClusterStudy):
+    """The study of CONFIG."""
 
     @classmethod
-    def new(cls, folder, seconds, seeds=(1,), **training):
+    def new(cls, folder, seeds=(1,), **training):
         made = super().new(folder)
-        (folder / "scripts/families/slow.py").write_text(FAMILY)
-        (folder / "step_seconds").write_text(str(seconds / STEPS))
+        (folder / "scripts/families/held.py").write_text(FAMILY)
         grid = [{**CONFIG["grid"][0], "seeds": list(seeds)}]
         content = {**CONFIG, "grid": grid, "training": {**CONFIG["training"], **training}}
         (folder / study.CONFIG).write_text(yaml.safe_dump(content))
@@ -93,7 +93,7 @@ class SlowStudy(ClusterStudy):
 
     @property
     def results(self):
-        return self.folder / "results/slow"
+        return self.folder / "results/held"
 
     @property
     def network(self):
@@ -120,16 +120,15 @@ class SlowStudy(ClusterStudy):
         path = self.results / f"logs/{MODEL}/seed{seed}/train.log"
         return path.read_text() if path.exists() else ""
 
-    def step(self):
-        """At which step the training is, as its progress file says; -1 before there is one."""
-        try:
-            now = json.loads((self.network / "progress.json").read_text())
-        except (OSError, ValueError):
-            return -1
-        return (now["epoch"] - 1) * (STEPS // CONFIG["training"]["epochs"]) + now["step"]
+    def hold(self):
+        """Hold trainings at their 21st step, until they are released."""
+        (self.folder / "hold").touch()
 
-    def wait_for_step(self, step, seconds=120):
-        slurm.wait_until(lambda: self.step() >= step, seconds, f"step {step}; {self.said()}")
+    def release(self):
+        (self.folder / "hold").unlink()
+
+    def wait_until_held(self, seconds=180):
+        slurm.wait_until((self.folder / "held").exists, seconds, f"a training is held; {self.said()}")
 
     def finish(self, process, seconds=400):
         """Wait for Snakemake, which must end well."""
