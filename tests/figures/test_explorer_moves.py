@@ -75,6 +75,7 @@ def test_another_seed_keeps_the_pin_and_another_network_has_it_at_equal_depth(sh
 
 
 def drag(page, start, end):
+    page.run("scrollTo(0, 0)")
     page.page.mouse.move(*page.point(*start))
     page.page.mouse.down()
     page.page.mouse.move(*page.point(*end), steps=5)
