@@ -3,7 +3,8 @@
 # make cifar10-sixpercent   the paper's figure 2 at 6 % of CIFAR-10 in full, an affair of hours for one GPU
 # make he-2016    ResNet-20 to -110 on all of CIFAR-10, beside the accuracies of He et al. (2016), for one GPU
 # make cifar10-gpu MINUTES=120   as much of the paper's grid as fits into these minutes on one GPU; again: goes on
-# make test       set up and run all tests
+# make test       set up and run the tests, but for those that run whole studies
+# make test-studies   the tests that run whole studies, a minute or more each
 # make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
 # make test-gpu   what only a GPU does: its tests, then the milliseconds of its training steps
 # make fuzz       damaged and hostile files, CASES=100 of each of 38 kinds; SEED=1 for other ones
@@ -29,7 +30,7 @@ ifneq ($(shell d="$${XDG_CACHE_HOME:-$$HOME/.cache}"; mkdir -p "$$d" 2> /dev/nul
 export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: study cifar10-small cifar10-sixpercent he-2016 cifar10-gpu explorer test test-slurm test-gpu fuzz lint reference progress unlock checked
+.PHONY: study cifar10-small cifar10-sixpercent he-2016 cifar10-gpu explorer test test-studies test-slurm test-gpu fuzz lint reference progress unlock checked
 
 study: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" python scripts/run_study.py --configfile "$(CONFIG)"
@@ -51,6 +52,9 @@ explorer: checked
 
 test: $(VENV)/developing
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-studies: $(VENV)/developing
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest -n 2 -m whole
 
 test-slurm: $(VENV)/developing
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest -m "long or not long" tests/slurm

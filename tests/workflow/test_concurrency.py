@@ -53,6 +53,7 @@ def held(torn):
         yield stack
 
 
+@pytest.mark.whole
 def test_a_second_run_of_a_study_waits_and_finds_all_done(torn, held, finished):
     # One core: while the held job waits no other ends, whose files another Snakemake would call incomplete.
     with start(torn, *RUN_STUDY, "--cores", "1") as first, held:
@@ -74,6 +75,7 @@ def test_a_second_run_of_a_study_waits_and_finds_all_done(torn, held, finished):
     assert differences(torn, finished) == []
 
 
+@pytest.mark.whole
 def test_two_snakemakes_that_do_not_look_at_locks_leave_what_one_leaves(torn, held, finished):
     """They take each other's files away before they make them anew, so jobs may fail; no file is half there."""
     with start(torn, *SNAKEMAKE, "--nolock", "--keep-going") as first, held:

@@ -121,6 +121,7 @@ def test_a_module_on_github_is_checked_out(elsewhere, tmp_path):
     assert (elsewhere / DATA).exists()
 
 
+@pytest.mark.whole
 def test_programs_of_the_terminal_start_anywhere(code, elsewhere):
     one_network = {"depths": [8], "widths": [1], "seeds": [1]}
     config = yaml.safe_load((elsewhere / study.CONFIG).read_text())

@@ -73,6 +73,7 @@ def fails_in_sentences(made, *options):
     return result.stderr
 
 
+@pytest.mark.whole
 def test_a_full_disk_stops_trainings_dumps_and_figures_and_costs_nothing_else(copied, finished, mounted):
     mounted(copied.results, 0)
     # A dump is made again where what is made of it is missing.
@@ -126,6 +127,7 @@ def start_training(made, *options):
     return subprocess.Popen(words, cwd=made.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.whole
 def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(copied, mounted):
     one = copied.folder / "results/one"
     names = ("model.safetensors", "history.csv", "metrics.json")

@@ -46,6 +46,7 @@ def interrupt_when(made, path, target):
     return running.wait(PATIENCE)
 
 
+@pytest.mark.whole
 def test_an_interrupted_study_goes_on_from_its_checkpoint_to_the_table(small):
     table = f"{RESULTS}/figures/B.md"
     deepest = folders(small)[110]

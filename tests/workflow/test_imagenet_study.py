@@ -3,11 +3,13 @@
 import re
 
 import pandas as pd
+import pytest
 import study
 import yaml
 from test_streaming import write_images
 
 
+@pytest.mark.whole
 def test_a_folder_of_images_is_streamed_to_the_report(tmp_path):
     made = study.Study.new(tmp_path)
     write_images(tmp_path / "images", train=16, test=8)

@@ -182,6 +182,7 @@ def _stage(process):
         return "ended"
 
 
+@pytest.mark.whole
 def test_killed_twenty_times_it_ends_like_an_undisturbed_run(finished, tmp_path):
     rng = random.Random(SEED)
     kills = [("job", number) for number in JOB_KILLS]

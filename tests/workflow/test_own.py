@@ -3,6 +3,7 @@
 import re
 
 import pandas as pd
+import pytest
 import study
 import yaml
 from test_own_file import BARS
@@ -28,6 +29,7 @@ CONFIG = {
 }
 
 
+@pytest.mark.whole
 def test_a_family_and_a_data_set_of_one_file_each_run_to_the_report(tmp_path):
     made = study.Study.new(tmp_path)
     (tmp_path / "scripts/datasets").mkdir()

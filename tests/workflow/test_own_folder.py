@@ -43,6 +43,7 @@ def planned(photos):
     return study.jobs_in(said.stdout + said.stderr)
 
 
+@pytest.mark.whole
 def test_what_changes_in_a_folder_is_noticed_and_what_does_not_fit_it_refused(photos):
     folder = photos.folder / "images"
     photos.edit_config(lambda config: config["dumps"].update(batch_size=17))

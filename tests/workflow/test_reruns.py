@@ -232,6 +232,7 @@ def test_a_caption_remakes_the_report_and_nothing_else(copied):
     assert "In the third section" in (copied.results / "report.html").read_text()
 
 
+@pytest.mark.whole
 def test_one_seed_more_runs_to_the_end_and_leaves_the_old_files_alone(copied):
     old = {path: path.stat().st_mtime_ns for path in copied.results.glob("models/**/*") if path.is_file()}
     old |= {path: path.stat().st_mtime_ns for path in copied.results.glob("pairs/**/*.h5")}
@@ -242,6 +243,7 @@ def test_one_seed_more_runs_to_the_end_and_leaves_the_old_files_alone(copied):
     assert copied.jobs_of_dry_run() == {}
 
 
+@pytest.mark.whole
 def test_one_depth_less_deletes_nothing_and_runs_what_aggregates(copied):
     before = {path: path.stat().st_mtime_ns for path in copied.results.rglob("*") if path.is_file()}
     remove_depth(copied)

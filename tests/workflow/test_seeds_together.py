@@ -34,6 +34,7 @@ def folders(made):
     return sorted(path.name for path in (made.results / f"models/{MODEL}").iterdir())
 
 
+@pytest.mark.whole
 def test_seeds_that_are_there_are_outputs_of_no_job_again(shared):
     assert train(shared, [1, 2, 3]) == 3
     trained = {seed: trainings_in(shared, seed) for seed in (1, 2, 3)}

@@ -98,6 +98,7 @@ def small_part():
     return content
 
 
+@pytest.mark.whole
 def test_a_small_part_runs_on_the_cpu_to_its_figures_and_findings(tmp_path):
     made = study.Study.new(tmp_path)
     content = small_part()

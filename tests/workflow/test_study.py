@@ -100,6 +100,7 @@ def test_the_user_is_told_where_the_results_are(finished):
     assert "of 49 jobs" in said
 
 
+@pytest.mark.whole
 def test_snakemake_looks_at_the_waiting_jobs_when_one_ends_and_not_all_the_time(copied):
     for path in copied.results.glob("figures/fig*"):
         path.unlink()
@@ -165,6 +166,7 @@ def test_an_error_in_one_network_is_shown_and_stops_no_other(copied):
     assert (folder / "checkpoint.pt").exists()
 
 
+@pytest.mark.whole
 def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
     """The trainings save checkpoints, Snakemake unlocks the folder, the next run ends like an undisturbed one."""
     made = study.Study.new(tmp_path)

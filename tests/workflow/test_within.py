@@ -65,6 +65,7 @@ def depths_of(path):
     return [entry["depths"] for entry in yaml.safe_load(path.read_text())["grid"]]
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("folder")
 def test_it_trains_in_the_plans_order_is_cut_goes_on_and_ends_with_a_report(monkeypatch, capsys):
     follow, analysed = run_study.follow, []
