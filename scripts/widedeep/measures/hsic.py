@@ -101,4 +101,5 @@ def self_hsic(grams):
     traces, rows = grams.squared_norms, (grams.row_sums**2).sum(axis=1)
     totals = grams.row_sums.sum(axis=1) ** 2 / ((n - 1) * (n - 2))
     terms = 2 * traces + totals - 2 / (n - 2) * rows
-    return (terms + 1j * rounding_of(2 * traces, np.float32)) / (n * (n - 3))
+    bound = rounding_of(2 * traces, np.float32)
+    return terms / (n * (n - 3)) + 1j * (bound / (n * (n - 3)))
