@@ -7,7 +7,7 @@
 # make test-studies   the tests that run whole studies, a minute or more each
 # make test-slurm   all that start a real Slurm, the long ones too (as root, where it is installed)
 # make test-gpu   what only a GPU does: its tests, then the milliseconds of its training steps
-# make fuzz       damaged and hostile files, CASES=100 of each of 38 kinds; SEED=1 for other ones
+# make fuzz       damaged and hostile files, texts and arrays, CASES=100 of each of 58 kinds; SEED=1 for other ones
 # make lint       ruff, snakefmt, snakemake --lint
 # make reference  the config's schema and docs/reference/, after a change of an option or a measure
 # make explorer   results/STUDY/explorer.html, to look instead of read; `make` makes it too

@@ -20,8 +20,14 @@ settings.register_profile("reproducible", derandomize=True, deadline=None, max_e
 settings.load_profile("reproducible")
 
 
+# Damaged files of each kind where no one asks for more.
+FUZZ_CASES = 3
+
+
 def pytest_addoption(parser):
-    parser.addoption("--fuzz-cases", type=int, default=3, metavar="N", help="damaged files of each kind (tests/fuzz)")
+    parser.addoption(
+        "--fuzz-cases", type=int, default=FUZZ_CASES, metavar="N", help="damaged files of each kind (tests/fuzz)"
+    )
     parser.addoption("--fuzz-seed", type=int, default=0, metavar="SEED", help="of these damages (default: 0)")
     parser.addoption(
         "--unvisited-errors", action="store_true", help="list the places that raise a UserError and did not; with -n 0"
@@ -50,6 +56,11 @@ def pytest_configure(config):
 
 
 def pytest_terminal_summary(terminalreporter, config):
+    if config.getoption("--fuzz-cases") > FUZZ_CASES:
+        for report in terminalreporter.getreports("passed"):
+            for ended in (value for name, value in report.user_properties if name == "ended"):
+                counts = ", ".join(f"{number} {ending}" for ending, number in ended.items())
+                terminalreporter.write_line(f"{report.nodeid.partition('::')[2]}: {counts}")
     if not config.getoption("--unvisited-errors"):
         return
     for path in sorted(Path("scripts").resolve().rglob("*.py")):
@@ -70,6 +81,14 @@ def fuzz_cases(request):
 def fuzz_seed(request):
     """Start of the names of a test's random streams; each seed gives other damages."""
     return request.config.getoption("--fuzz-seed")
+
+
+@pytest.fixture
+def ended(record_property):
+    """How many cases of a kind ended in which way, for the test to count; a run of many cases shows it at its end."""
+    counts = dict.fromkeys(("result", "sentence", "killed"), 0)
+    record_property("ended", counts)
+    return counts
 
 
 def pytest_collection_modifyitems(items):

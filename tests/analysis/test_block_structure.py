@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import oracles
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -209,6 +210,32 @@ def test_a_wrong_matrix_is_refused():
     holed[3, 9] = holed[9, 3] = np.nan
     with pytest.raises(UserError, match="3 and 9"):
         find_block(holed, labels(20))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "blocks", "words"),
+    [
+        (np.ma.masked_less(with_block(20, 5, 15), 0.5), labels(20), "masked"),
+        (with_block(20, 5, 15) + 0j, labels(20), "complex128"),
+        (with_block(20, 5, 15).astype(str), labels(20), "<U"),
+        (None, labels(20), "NoneType"),
+        ([[1, 2], [1]], [0, 1], "no array"),
+        (100 * with_block(20, 5, 15), labels(20), "layers 0 and 1 .*above 1"),
+        (with_block(20, 5, 15), None, "one NoneType"),
+        (with_block(20, 5, 15), dict.fromkeys(range(20), 0), "one dict"),
+        (with_block(20, 5, 15), [[0]] * 20, r"layer 0 is \[0\]"),
+        (with_block(20, 5, 15), [0] * 19 + [float("nan")], "layer 19 is nan"),
+    ],
+)
+def test_what_is_no_matrix_or_no_labels_is_named(matrix, blocks, words):
+    with pytest.raises(UserError, match=words):
+        find_block(matrix, blocks)
+
+
+@pytest.mark.parametrize("form", [torch.tensor, lambda cka: torch.tensor(cka, requires_grad=True), np.ndarray.tolist])
+def test_a_matrix_may_be_a_tensor_or_a_list_and_the_labels_any_iterable(form):
+    cka = with_block(20, 5, 15)
+    assert find_block(form(cka), iter(labels(20))) == find_block(cka, labels(20))
 
 
 def test_the_layers_of_a_block():

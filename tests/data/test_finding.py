@@ -160,6 +160,16 @@ def broken_link(folder):
     (folder / "a/x.png").symlink_to(folder / "none")
 
 
+def broken_link_for_a_class(folder):
+    fill(folder)
+    (folder / "c").symlink_to(folder / "unmounted")
+
+
+def links_in_a_circle(folder):
+    fill(folder)
+    (folder / "a/x.png").symlink_to("x.png")
+
+
 def pipe(folder):
     fill(folder)
     os.mkfifo(folder / "a/x.png")
@@ -185,6 +195,8 @@ REFUSED = {
     "unread formats alone": (heic_alone, r"images/a: has no image \(5 files \.heic\); .*\.png"),
     "test images without classes": (images_without_classes, "images/test: has images and no folder for each class"),
     "broken link": (broken_link, r"images/a/x\.png: .*link.*missing"),
+    "broken link for a class": (broken_link_for_a_class, r"images/c: .*link.*missing"),
+    "links in a circle": (links_in_a_circle, r"images/a/x\.png: .*link.*missing"),
     "pipe": (pipe, r"images/a/x\.png: is no file"),
     "all the same": (all_the_same, "images: all images are the same"),
 }

@@ -164,6 +164,27 @@ def test_a_folder_that_is_missing_empty_or_too_small_is_refused(tmp_path):
         own(tmp_path / "images", tmp_path / "d.h5")
 
 
+def test_images_that_do_not_fit_into_memory_are_refused(tmp_path):
+    for name in "ab":
+        for number in range(5):
+            picture(tmp_path / f"{name}/{number}.png", (ord(name), number, 0))
+    with pytest.raises(UserError, match=r"8 images of 9999999 x 9999999 pixels .* memory.*image_size.*stream"):
+        folders.image_folder(tmp_path, 9_999_999)
+
+
+def test_a_folder_whose_path_no_file_of_ours_can_hold_is_refused(tmp_path):
+    """A line of a data set's file must be printable; a space of U+00A0 is not."""
+    for name in "ab":
+        for number in range(5):
+            picture(tmp_path / f"my\u00a0images/{name}/{number}.png", (ord(name), number, 0))
+    words = ["--dataset", "own", "--folder", tmp_path / "my\u00a0images", "--image-size", 8, "--out"]
+    with pytest.raises(UserError, match=r"my\\xa0images: .*not printable"):
+        small_archives.run([*words, tmp_path / "d.h5", "--stream"])
+    assert not (tmp_path / "d.h5").exists()
+    small_archives.run([*words, tmp_path / "d.h5"])
+    assert len(loading.read(tmp_path / "d.h5", "train").labels) == 8
+
+
 def test_the_checksum_of_a_folder_depends_on_names_and_sizes_alone(tmp_path):
     for number in range(5):
         picture(tmp_path / f"images/a/{number}.png", "red")

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from widedeep.data import pictures, streaming
-from widedeep.runtime.errors import UserError
+from widedeep.runtime.errors import MayBeWhole, UserError
 
 # Dark left, bright right; no row or column equals another one.
 GREY = (np.arange(12)[None] * 20 + np.arange(6)[:, None]).astype(np.uint8)
@@ -121,6 +121,7 @@ REFUSED = {
     "12 bits in 16": (grey(pixels=GREY.astype(np.uint16) * 16), "16 bits.* 4096.*8 bits"),
     "8 bits in 16": (grey("TIFF", GREY.astype(np.uint16)), "16 bits.* 4096.*8 bits"),
     "12 bits in 16, colour": (png((COLOUR.astype(">u2") * 16).astype(">u2"), 2), "16 bits.* 4096.*8 bits"),
+    "signed values": (grey("TIFF", tiffinfo={339: 2}), "signed.*8 bits"),
     "32 bits": (grey("TIFF", GREY.astype(np.int32)), "32 bits.*8 bits"),
     "floating point": (grey("TIFF", GREY / np.float32(255)), "32 bits.*8 bits"),
     "floating point map": (grey("PPM", GREY / np.float32(255)), "32 bits.*8 bits"),
@@ -159,6 +160,28 @@ def test_what_cannot_be_told_is_refused_by_name(tmp_path, case):
     with pytest.raises(UserError, match=rf"x\.png: .*{words}.*\.$") as refusal:
         pictures.rgb(tmp_path / "x.png")
     assert "\n" not in str(refusal.value)
+
+
+def test_an_image_larger_than_memory_is_named_and_not_called_damaged(tmp_path, monkeypatch):
+    (tmp_path / "x.png").write_bytes(colour())
+
+    def fail(_image):
+        raise MemoryError
+
+    monkeypatch.setattr(pictures, "_converted", fail)
+    with pytest.raises(MayBeWhole, match=r"x\.png: does not fit into the free memory"):
+        pictures.rgb(tmp_path / "x.png")
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_said_beside_the_sentence(tmp_path, monkeypatch):
+    """Pillow warns of images that are larger than this number of pixels."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
+    (tmp_path / "x.png").write_bytes(colour())
+    assert pictures.rgb(tmp_path / "x.png").size == (12, 6)
+    (tmp_path / "x.png").write_bytes(colour()[:-40])
+    with pytest.raises(UserError, match=r"x\.png: "):
+        pictures.rgb(tmp_path / "x.png")
 
 
 def test_what_is_no_file_is_named(tmp_path):

@@ -48,6 +48,11 @@ class Outcome(NamedTuple):
         """Whether it ended well without errors, or with one sentence and status 1."""
         return self.status == 0 or (self.status == 1 and bool(_SENTENCE.fullmatch(self.said)))
 
+    @property
+    def ending(self):
+        """`result`, `sentence` or `killed`, by a signal."""
+        return "killed" if self.status < 0 else "sentence" if self.status else "result"
+
 
 def run(main, folder):
     """Run a stage's `main()` as its program does, in a fork of this process.

@@ -263,6 +263,8 @@ class OfTwelve(nn.Module):
         (lambda: similarity(network(), data(), measures=None), "measures: names none"),
         (lambda: similarity(network(), None), "data is a NoneType"),
         (lambda: similarity(network(), data(), measures=()), "measures: names none"),
+        (lambda: similarity(network(), data(), measures=3), "measures: names none"),
+        (lambda: similarity(network(), data(), layers=3), "layers: holds a int"),
     ],
 )
 def test_what_is_refused_is_named(call, words):

@@ -47,6 +47,14 @@ def test_numbers_are_accepted_with_their_values(name):
     assert cka.cka(Y, given, 32) == pytest.approx(expected, abs=1e-7)
 
 
+@pytest.mark.parametrize("dtype", ["g", "G"])
+@pytest.mark.filterwarnings("error")
+def test_values_beyond_float64_are_undefined_without_a_warning(dtype):
+    stream = cka.MinibatchCKA()
+    stream.add([Y, X.astype(dtype) * np.longdouble("1e400")])
+    assert stream.result().undefined_first == ["", cka.NOT_FINITE]
+
+
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128, np.clongdouble, ">c8"])
 @pytest.mark.parametrize("library", [np.asarray, lambda x: torch.tensor(np.asarray(x, x.dtype.newbyteorder("=")))])
 def test_the_gram_matrix_of_complex_features_is_the_real_part(dtype, library):
@@ -72,7 +80,17 @@ def test_types_keep_their_precision(given, precision):
     assert arrays.real(np.ones((4, 2), given)).dtype == precision
 
 
+class Deleted:
+    """As the arrays of a library that frees them."""
+
+    def __array__(self, *_words, **_more):
+        raise RuntimeError("Array has been deleted")
+
+
 REFUSED = {
+    "an integer that float64 does not hold": ([[10**400, 1]] * 64, "integer"),
+    "a deleted array": (Deleted(), "deleted"),
+    "a tensor without values": (torch.zeros(64, 5, device="meta"), "float32 on meta"),
     "masked": (np.ma.masked_less(X, 0), "masked"),
     "strings": (X.astype(str), "<U"),
     "bytes": (X.astype("S"), r"\|S"),

@@ -1,6 +1,7 @@
 """Data as users have them, as the arguments of a network."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -101,7 +102,38 @@ def test_few_examples_are_one_minibatch_and_iterables_stay_as_they_are():
     assert batches.batches_of(loader) is loader
 
 
-@pytest.mark.parametrize("data", ["photos", 3, None])
+@pytest.mark.parametrize("dtype", [">f4", ">f8", "g", ">i4", ">c8", "G"])
+@pytest.mark.filterwarnings("error")
+def test_arrays_of_any_type_that_torch_lacks_keep_their_values(dtype):
+    array = IMAGES.numpy().astype(dtype)
+    array.setflags(write=False)
+    (found,) = inputs(array, dtype=torch.float64).args
+    assert np.array_equal(found.numpy(), array)
+
+
+@pytest.mark.parametrize(
+    ("batch", "words"),
+    [
+        (np.ma.masked_less(IMAGES.numpy(), 3), "masked"),
+        (torch.zeros(6, 4, device="meta"), "meta"),
+    ],
+)
+def test_a_batch_whose_values_are_not_all_there_is_refused(batch, words):
+    with pytest.raises(UserError, match=words):
+        inputs(batch)
+
+
+def test_sparse_tensors_whose_rows_torch_does_not_take_are_refused():
+    for data in (IMAGES.to_sparse(), {"x": IMAGES.to_sparse()}):
+        with pytest.raises(UserError, match=r"sparse tensor, \(6, 4\).*to_dense"):
+            batches.batches_of(data)
+    with pytest.raises(UserError, match="sparse"):
+        inputs({"x": IMAGES, "links": torch.eye(6).to_sparse()}, "x, links").some(slice(2))
+    other = inputs({"x": IMAGES, "links": torch.eye(9).to_sparse()}, "x, links").some(slice(2))
+    assert other.kwargs["links"].shape == (9, 9)
+
+
+@pytest.mark.parametrize("data", ["photos", b"photos", memoryview(b"photos"), 3, None, pd.DataFrame({"x": [1.0]})])
 def test_what_is_no_data_is_refused(data):
     with pytest.raises(UserError, match="data is a"):
         batches.batches_of(data)

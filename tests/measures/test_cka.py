@@ -172,6 +172,24 @@ def test_rounding_is_not_taken_for_a_cka_where_one_example_alone_differs(n, dtyp
     assert result.values[0, 3] == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("far", [1e2, 1e9])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_of_one_minibatch_is_not_taken_for_similarity_beside_smaller_ones(dtype, far):
+    """One example is so far from the others that nothing is known of these; the sums of the others do not help."""
+    x, y = (layer.astype(dtype) for layer in related(3, 48, 5, 5))
+    x[5] *= dtype(far)
+    stream = cka.MinibatchCKA()
+    for part in (slice(0, 16), slice(16, 32), slice(32, 48)):
+        stream.add([x[part], y[part]])
+    result = stream.result()
+    if far > 1e6:
+        assert result.undefined_first == [cka.CONSTANT, ""]
+        assert np.isnan(result.values[0]).all()
+    else:
+        expected = oracles.minibatch_cka(x.astype(float), y.astype(float), 16)
+        assert result.values[0, 1] == pytest.approx(expected, abs=1e-6)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", CONSTANT)
 def test_a_constant_layer_has_no_cka_and_the_result_says_why(name, dtype):

@@ -1,5 +1,8 @@
 """A result as a table, a picture, a file and in a notebook."""
 
+import io
+import zipfile
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -10,7 +13,7 @@ import pytest  # noqa: E402
 from widedeep.measures.cka import Similarity  # noqa: E402
 from widedeep.measures.result import LayerSimilarity  # noqa: E402
 from widedeep.networks.layers import LayerOutput  # noqa: E402
-from widedeep.runtime.errors import UserError  # noqa: E402
+from widedeep.runtime.errors import MayBeWhole, UserError  # noqa: E402
 
 
 @pytest.fixture
@@ -81,6 +84,31 @@ def test_other_files_are_refused(result, tmp_path):
             LayerSimilarity.load(tmp_path / name)
     with pytest.raises(UserError, match=r"missing\.npz"):
         LayerSimilarity.load(tmp_path / "missing.npz")
+
+
+def with_values(source, path, content):
+    """A file with other bytes for the values of CKA."""
+    with zipfile.ZipFile(source) as file, zipfile.ZipFile(path, "w") as other:
+        for name in file.namelist():
+            other.writestr(name, content if name == "values/cka.npy" else file.read(name))
+    return path
+
+
+def test_values_of_another_shape_or_type_are_refused(result, tmp_path):
+    result.save(tmp_path / "a.npz")
+    for values in (np.zeros((3, 2)), np.zeros((2, 3), int), np.zeros((2, 3), "U1")):
+        content = io.BytesIO()
+        np.save(content, values)
+        with pytest.raises(UserError, match=r"b\.npz: is no file that LayerSimilarity\.save wrote"):
+            LayerSimilarity.load(with_values(tmp_path / "a.npz", tmp_path / "b.npz", content.getvalue()))
+
+
+def test_values_that_claim_more_than_memory_are_not_called_damaged(result, tmp_path):
+    result.save(tmp_path / "a.npz")
+    content = io.BytesIO()
+    np.lib.format.write_array_header_2_0(content, {"descr": "<f8", "fortran_order": False, "shape": (1 << 45, 1 << 10)})
+    with pytest.raises(MayBeWhole, match=r"b\.npz: does not fit into the free memory"):
+        LayerSimilarity.load(with_values(tmp_path / "a.npz", tmp_path / "b.npz", content.getvalue()))
 
 
 def test_a_measure_that_was_not_computed_is_refused(result):

@@ -18,14 +18,15 @@ person labelled by eye (docs/method.md).
     (10, 30, 0.5, True)
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from widedeep.runtime.errors import UserError
+from widedeep.measures import arrays
+from widedeep.runtime.errors import UserError, first_line
 
 # A range is a block if its contrast is at least this, in right angles.
 LEAST_CONTRAST = 0.06
@@ -35,6 +36,8 @@ LEAST_SIZE = 0.25
 FEWEST_RESIDUAL_BLOCKS = 3
 # A CKA above this counts as this: of two layers that are nearly equal the angle is mostly noise.
 _HIGHEST_CKA = 0.98
+# CKA is at most 1, and no rounding makes it this large.
+_IMPOSSIBLE = 1.5
 # What most pairs of a range reach is one of these levels, 0, 0.005 to 0.995, and most are four of five.
 _LEVELS = np.arange(200) / 200
 _MOST = (4, 5)
@@ -81,17 +84,14 @@ def find_block(cka: ArrayLike, blocks: Sequence[Hashable] | np.ndarray) -> Block
         Block; None if no range of a quarter of the layers or more, and not of all, is in three residual blocks
 
     Raises:
-        UserError: the matrix is not square or not symmetric, the labels are not one per layer, or a pair of defined
-            layers has no value.
+        UserError: the matrix is not square, not symmetric, or not of numbers from -1 to 1; the labels are no list,
+            not one per layer, not hashable, or NaN; or a pair of defined layers has no value.
     """
-    cka = np.asarray(cka, np.float64)
-    if len(blocks) != len(cka):
-        raise UserError(f"there are {len(blocks)} labels of residual blocks for {len(cka)} layers; give one per layer.")
     kept, values = _defined(cka)
+    labels = _labels(blocks, len(cka), kept)
     layers = len(kept)
     if layers < 2:
         return None
-    labels = [blocks[layer] for layer in kept]
     ordinal = np.cumsum([0, *(one != other for one, other in zip(labels, labels[1:], strict=False))])
     contrasts = _contrasts(_angles(values))
     first, last = np.indices((layers, layers))
@@ -245,11 +245,31 @@ def equal_depth(first, second):
     return np.rint(np.linspace(0, second - 1, first)).astype(int)
 
 
+def _labels(blocks, layers, kept):
+    """The labels of the residual blocks of the layers that are kept, a list; checks those of all layers."""
+    if isinstance(blocks, Mapping) or not isinstance(blocks, Iterable):
+        raise UserError(f"labels of residual blocks are given as one {type(blocks).__name__}; give a list of them.")
+    labels = list(blocks)
+    if len(labels) != layers:
+        raise UserError(f"there are {len(labels)} labels of residual blocks for {layers} layers; give one per layer.")
+    for layer, label in enumerate(labels):
+        if not isinstance(label, Hashable) or label != label:
+            raise UserError(
+                f"the label of the residual block of layer {layer} is {first_line(label)}; give a number or text."
+            )
+    return [labels[layer] for layer in kept]
+
+
 def _defined(values):
     """(indices of the layers that are defined, (kept, kept) values symmetrised): checks the matrix first."""
-    values = np.asarray(values, np.float64)
+    if isinstance(values, np.ndarray) and values.shape == (0, 0):
+        return np.zeros(0, int), np.zeros((0, 0))
+    values = arrays.checked(values, "the matrix")
     if values.ndim != 2 or values.shape[0] != values.shape[1]:
         raise UserError(f"the matrix has shape {values.shape}; give that of a network with itself, (layers, layers).")
+    if values.dtype.kind == "c":
+        raise UserError(f"the matrix holds values of type {values.dtype}; give real numbers.")
+    values = arrays.real(values).astype(np.float64)
     pairs = np.isfinite(values) & ~np.eye(len(values), dtype=bool)
     kept = np.flatnonzero((pairs | pairs.T).any(axis=1))
     values = values[np.ix_(kept, kept)]
@@ -260,6 +280,10 @@ def _defined(values):
             f"layers {first} and {second} have no value, though each has one with another layer; leave one of them out."
         )
     np.fill_diagonal(values, 1)
+    impossible = np.argwhere(np.abs(values) > _IMPOSSIBLE)
+    if len(impossible):
+        first, second = kept[impossible[0]]
+        raise UserError(f"layers {first} and {second} have a value above 1 or below -1; give a matrix of CKA.")
     lopsided = np.argwhere(np.abs(values - values.T) > 0.001)
     if len(lopsided):
         first, second = kept[lopsided[0]]

@@ -123,16 +123,37 @@ def _entries(folder, left_out):
     """Return the (folders, files) in a folder, sorted lists of Path, without hidden and system entries."""
     try:
         with os.scandir(folder) as entries:
-            found = sorted((entry.name, entry.is_dir(), entry.is_file()) for entry in entries)
+            found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise UserError(f"{named(folder)}: cannot be listed ({error.strerror}); repair or remove it.") from error
-    visible = [entry for entry in found if not entry[0].startswith(".") and entry[0].lower() not in SYSTEM]
+    visible = [entry for entry in found if not entry.name.startswith(".") and entry.name.lower() not in SYSTEM]
     left_out["hidden or system entries"] += len(found) - len(visible)
-    for name, is_folder, is_file in visible:
-        _check_name(folder / name)
-        if not is_folder and not is_file and Path(name).suffix.lower() in SUFFIXES:
-            raise UserError(f"{named(folder / name)}: is no file, or a link to a file that is missing; remove it.")
-    return tuple([folder / name for name, is_folder, _ in visible if is_folder == wanted] for wanted in (True, False))
+    folders, files = [], []
+    for entry in visible:
+        path = folder / entry.name
+        _check_name(path)
+        (folders if _is_folder(entry, path) else files).append(path)
+    return folders, files
+
+
+def _is_folder(entry, path):
+    """Return whether an entry of os.scandir is a folder, or a link to one, and not a file.
+
+    Raises:
+        UserError: it is a link that leads nowhere, which may stand for a class, or it has the name of an image and is
+            no file.
+    """
+    try:
+        if entry.is_dir() or entry.is_file():
+            return entry.is_dir()
+        leads_nowhere = entry.is_symlink()
+    except OSError:  # as of links in a circle
+        leads_nowhere = True
+    if leads_nowhere:
+        raise UserError(f"{named(path)}: is a link to a file or folder that is missing; repair or remove the link.")
+    if _is_image(path):
+        raise UserError(f"{named(path)}: is no file; remove it.")
+    return False
 
 
 def _check_name(path):

@@ -28,7 +28,7 @@ def image_folder(folder, size):
         (train, test, classes): two dataset.Split, and the list of class names
 
     Raises:
-        UserError: see finding.find; or an image cannot be read.
+        UserError: see finding.find; or an image cannot be read, or all together do not fit into the free memory.
     """
     train, test, classes = listing(folder)
     splits = [_read_images(folder, samples, size) for samples in (train, test)]
@@ -122,7 +122,13 @@ def _mixed(samples):
 def _read_images(folder, samples, size):
     from PIL import Image, ImageOps
 
-    images = np.empty((len(samples), 3, size, size), np.uint8)
+    try:
+        images = np.empty((len(samples), 3, size, size), np.uint8)
+    except MemoryError:
+        raise UserError(
+            f"{named(folder)}: {len(samples)} images of {size} x {size} pixels do not fit into the free memory; give "
+            "a smaller image_size, or set stream."
+        ) from None
     for image, pixels in zip(images, decoded(folder, samples), strict=True):
         fitted = ImageOps.fit(Image.fromarray(pixels), (size, size), Image.Resampling.BILINEAR)
         image[:] = np.asarray(fitted).transpose(2, 0, 1)

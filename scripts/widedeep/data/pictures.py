@@ -1,10 +1,12 @@
 """Decodes an image file to 8-bit RGB as viewers show it, or refuses it in one sentence that names the file."""
 
+import warnings
+
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from widedeep.runtime import files
-from widedeep.runtime.errors import UserError, named, shortened
+from widedeep.runtime.errors import MayBeWhole, UserError, named, shortened
 
 # Formats by content, whatever the file is called. Pillow reads more; EPS among them starts another program.
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF", "AVIF")
@@ -28,12 +30,16 @@ def rgb(path):
     Raises:
         UserError: the file cannot be read, is no image of FORMATS, is damaged, holds several images, or its values have
             no agreed range, as those of 32 bits.
+        MayBeWhole: it does not fit into the free memory.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        # Pillow warns of oddities beside the image, as its metadata, and of what it refuses afterwards.
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
             return _converted(image)
     except MemoryError:
-        raise
+        raise MayBeWhole(
+            f"{named(path)}: does not fit into the free memory; run again where more is free, or give a smaller image."
+        ) from None
     except UserError as error:
         raise UserError(f"{named(path)}: {error}") from None
     except Exception as error:  # in damaged files Pillow meets IndexError, struct.error, RuntimeError and more
@@ -59,6 +65,8 @@ def _converted(image):
     if "transparency" in image.info and (has_16_bits or raw_mode in ("L;2", "L;4")):
         # Pillow compares the transparent value with values that it has scaled already.
         raise UserError(f"has a transparent colour and is not of 8 bits a channel; {_CONVERT}.")
+    if image.format == "TIFF" and image.mode == "L" and 2 in image.tag_v2.get(339, ()):  # SampleFormat
+        raise UserError(f"has signed values, for which no range is agreed; {_CONVERT}.")
     image.load()
     upright = ImageOps.exif_transpose(image)
     if upright.mode == "F" or (upright.mode == "I" and image.format != "PPM"):

@@ -20,7 +20,7 @@ import numpy as np
 
 from widedeep.formats import hdf5
 from widedeep.runtime import files
-from widedeep.runtime.errors import UserError
+from widedeep.runtime.errors import UserError, named
 
 KIND = "dataset"
 SCHEMA_VERSION = 2
@@ -142,10 +142,15 @@ def write_listing(path, name, folder, size, train, test, classes):
         size: side in pixels of the crops that networks see.
         train, test: lists of (path relative to the folder, label).
         classes: list of class names; labels count from 0 in their order.
+
+    Raises:
+        UserError: the path of the folder has a character that is not printable.
     """
+    places = {"folder": str(Path(folder).absolute()), "size": size}
+    if not places["folder"].isprintable():  # which hdf5.attribute reads from no file
+        raise UserError(f"{named(places['folder'])}: has a character that is not printable; rename the folder.")
     with hdf5.creating(path) as file:
         hdf5.stamp(file, KIND, SCHEMA_VERSION)
-        places = {"folder": str(Path(folder).absolute()), "size": size}
         file.attrs.update({"name": name, "classes": json.dumps(list(classes)), "source": "folder", **places})
         for split_name, samples in (("train", train), ("test", test)):
             group = file.create_group(split_name)

@@ -22,8 +22,7 @@ def checked(values, name):
     Raises:
         UserError: it is masked, sparse, ragged, a scalar, empty, or holds something else than numbers.
     """
-    if np.ma.isMaskedArray(values):
-        raise UserError(f"{name} is a masked array, whose hidden values would count; give .filled(...) or rows.")
+    refuse_masked(values, name)
     if hasattr(values, "toarray"):
         raise UserError(f"{name} is a sparse {type(values).__name__}; give an array, as .toarray() makes it.")
     torch = sys.modules.get("torch")  # it is loaded where there is a tensor
@@ -31,7 +30,9 @@ def checked(values, name):
         values = _of_tensor(values, name)
     try:
         array = np.asarray(values)
-    except (TypeError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # other libraries convert their arrays, and raise what they like
         raise UserError(
             f"{name} is no array: {first_line(error)}; give (n, ...) numbers with as many for each example."
         ) from None
@@ -43,6 +44,17 @@ def checked(values, name):
         raise UserError(f"{name} has shape {array.shape}, which holds no values; give examples with features.")
     _check_numbers(array, name)
     return array
+
+
+def refuse_masked(values, name):
+    """Refuse a masked array, whose mask numpy's functions and torch ignore.
+
+    Args:
+        values: of any type.
+        name: of the argument, for messages.
+    """
+    if np.ma.isMaskedArray(values):
+        raise UserError(f"{name} is a masked array, whose hidden values would count; give .filled(...) or rows.")
 
 
 def checked_layers(layers):
@@ -75,12 +87,13 @@ def real(array, name="the layer"):
         UserError: it holds something else than numbers.
     """
     _check_numbers(array, name)
-    if array.dtype.kind == "c":
-        narrow = array.dtype.itemsize <= 8
-        array = np.ascontiguousarray(array, dtype=np.complex64 if narrow else np.complex128)[..., None]
-        array = array.view(np.float32 if narrow else np.float64)  # (n, ..., 2)
-    narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
-    return array.astype(np.float32 if narrow else np.float64, copy=False)
+    with np.errstate(over="ignore"):  # of types wider than float64; results say that a layer with infinity is undefined
+        if array.dtype.kind == "c":
+            narrow = array.dtype.itemsize <= 8
+            array = np.ascontiguousarray(array, dtype=np.complex64 if narrow else np.complex128)[..., None]
+            array = array.view(np.float32 if narrow else np.float64)  # (n, ..., 2)
+        narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+        return array.astype(np.float32 if narrow else np.float64, copy=False)
 
 
 def _of_tensor(tensor, name):
@@ -89,7 +102,11 @@ def _of_tensor(tensor, name):
 
     if not tensor.ndim:
         raise UserError(f"{name} is a single number; give an array, (n, ...), with a row an example.")
-    return tracing.features(tensor.detach()).cpu().numpy()
+    try:
+        return tracing.features(tensor.detach()).cpu().numpy()
+    except (RuntimeError, TypeError) as error:  # as of quantized tensors, and of those on the device meta
+        what = f"a tensor of {str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
+        raise UserError(f"{name} is {what}, which cannot be read: {first_line(error)}; give numbers.") from error
 
 
 def _of_objects(array, name):
@@ -99,7 +116,10 @@ def _of_objects(array, name):
         raise UserError(
             f"{name} holds a {type(others[0]).__name__} ({first_line(others[0])}); give an array of numbers."
         )
-    return array.astype(np.float64)
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise UserError(f"{name} holds an integer that float64 does not; give smaller numbers.") from None
 
 
 def _check_numbers(array, name):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from widedeep.measures import arrays
 from widedeep.runtime.errors import UserError, first_line
 
 # Examples per minibatch where the data are not yet in batches (paper, section 3).
@@ -37,7 +38,10 @@ class Inputs:
 
         def cut(value):
             has_rows = (isinstance(value, torch.Tensor) and value.ndim) or isinstance(value, list | tuple)
-            return value[examples] if has_rows and len(value) == self.n else value
+            if not has_rows or len(value) != self.n:
+                return value
+            _refuse_sparse(value)
+            return value[examples]
 
         kwargs = {name: cut(value) for name, value in self.kwargs.items()}
         return Inputs(tuple(map(cut, self.args)), kwargs, len(range(self.n)[examples]))
@@ -61,6 +65,8 @@ def batches_of(data):
     is_iterable = isinstance(data, torch.utils.data.IterableDataset)
     if isinstance(data, torch.utils.data.Dataset) and not is_iterable:
         return torch.utils.data.DataLoader(data, BATCH_SIZE)
+    for value in data.values() if isinstance(data, Mapping) else [data]:
+        _refuse_sparse(value)
     if isinstance(data, torch.Tensor | np.ndarray):
         return _Cut(len(data) if data.ndim else 0, lambda part: data[part])
     if isinstance(data, Mapping):
@@ -71,7 +77,9 @@ def batches_of(data):
                 "the same examples, or an iterable of such minibatches."
             )
         return _Cut(*lengths, lambda part: {k: v[part] if getattr(v, "ndim", 0) else v for k, v in data.items()})
-    if isinstance(data, str | bytes) or not isinstance(data, Iterable):
+    # Iterable too are texts and bytes, and tables, over the names of their columns.
+    is_other = isinstance(data, str | bytes | bytearray | memoryview) or hasattr(data, "to_numpy")
+    if is_other or not isinstance(data, Iterable):
         raise UserError(
             f"data is {_text(data)}; give minibatches, as a DataLoader or a list of tensors, or one tensor of all "
             "examples."
@@ -191,11 +199,28 @@ def _copy(value):
 def _tensor(value, device, dtype):
     """An array or tensor as a tensor on the device; anything else as it is."""
     if isinstance(value, np.ndarray):
+        arrays.refuse_masked(value, "a minibatch")
         if value.dtype.kind not in "fiubc":
             raise UserError(f"a minibatch holds an array of {value.dtype}; give numbers.")
-        value = torch.from_numpy(np.ascontiguousarray(value))
+        value = torch.from_numpy(np.require(value, _of_torch(value.dtype), ["C", "W"]))
         value = value.to(dtype) if value.is_floating_point() else value
-    return value.to(device) if isinstance(value, torch.Tensor) else value
+    if not isinstance(value, torch.Tensor):
+        return value
+    if value.is_meta:
+        raise UserError(f"a minibatch holds a tensor on the device meta, {_text(value)}; give one with values.")
+    return value.to(device)
+
+
+def _of_torch(dtype):
+    """Return numpy's type that torch has too: of the machine's byte order, and no wider than float64."""
+    widest = {"f": "f8", "c": "c16"}.get(dtype.kind, dtype)
+    return np.dtype(widest) if dtype.itemsize > np.dtype(widest).itemsize else dtype.newbyteorder("=")
+
+
+def _refuse_sparse(value):
+    """Refuse a sparse tensor, of which torch takes no rows."""
+    if isinstance(value, torch.Tensor) and value.layout != torch.strided:
+        raise UserError(f"data holds a sparse tensor, {_text(value)}; give .to_dense() of it.")
 
 
 def _text(value):

@@ -120,11 +120,11 @@ class MinibatchCKA:
     more weight, and its estimate is noisier. Drop it, as the paper does.
     """
 
-    minibatches: int = 0
-    _first_minibatch: str = field(default="", repr=False)
-    _cross: np.ndarray = field(default=0.0, repr=False)
-    _first: np.ndarray = field(default=0.0, repr=False)
-    _second: np.ndarray = field(default=0.0, repr=False)
+    minibatches: int = field(default=0, init=False)
+    _first_minibatch: str = field(default="", init=False, repr=False)
+    _cross: np.ndarray = field(default=0.0, init=False, repr=False)
+    _first: np.ndarray = field(default=0.0, init=False, repr=False)
+    _second: np.ndarray = field(default=0.0, init=False, repr=False)
 
     def add(self, first: Sequence[ArrayLike], second: Sequence[ArrayLike] | None = None) -> None:
         """Add one minibatch.
@@ -177,13 +177,15 @@ def ratio(cross, first, second, minibatches, undefined=None):
 
     Args:
         cross: (layers of first, layers of second) sums for pairs of layers.
-        first, second: (layers,) sums for each layer with itself.
+        first, second: (layers,) sums for each layer with itself; the imaginary parts, if any, are bounds of their
+            rounding errors, and a layer whose sum is not above its bound is undefined.
         minibatches: number of minibatches in the sums.
         undefined: reason to give for all undefined layers; None gives those of CKA.
 
     Returns:
         Similarity
     """
+    first, second = (np.where(sums.real <= sums.imag, 0.0, sums.real) for sums in (first, second))
     undefined_first, undefined_second = _undefined(first, undefined), _undefined(second, undefined)
     with np.errstate(divide="ignore", invalid="ignore"):
         values = cross / np.sqrt(first)[:, None] / np.sqrt(second)

@@ -18,6 +18,8 @@ The other two terms are small products of the same kind.
 Equivalently, HSIC_1 is the inner product of the U-centred Gram matrices, divided by n (n - 3) (Szekely and Rizzo 2014).
 """
 
+import math
+
 import numpy as np
 
 from widedeep.measures import arrays
@@ -38,12 +40,18 @@ def hsic1(k, l):  # noqa: E741 (the paper's names)
         float
 
     Raises:
-        UserError: n < 4; the shapes differ; or one is not square, not symmetric, not real, or not finite.
+        UserError: n < 4; the shapes differ; one is not square, not symmetric, not real, or not finite; or they are so
+            large that products of them are not finite.
     """
     k, l = _checked(k, "k"), _checked(l, "l")  # noqa: E741
     if k.shape != l.shape:
         raise UserError(f"the Gram matrices have shapes {k.shape} and {l.shape}; CKA needs the same examples in both.")
-    return float(cross_hsic(Grams(packed(k)[None], len(k)), Grams(packed(l)[None], len(l)))[0, 0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = float(cross_hsic(Grams(packed(k)[None], len(k)), Grams(packed(l)[None], len(l)))[0, 0])
+    if not math.isfinite(found):
+        largest = " and ".join(f"{abs(gram).max():.3g}" for gram in (k, l))
+        raise UserError(f"k and l hold values up to {largest}, whose products leave float64; scale the features down.")
+    return found
 
 
 def _checked(gram, name):
@@ -51,10 +59,12 @@ def _checked(gram, name):
     gram = arrays.checked(gram, name)
     if gram.ndim != 2 or len(gram) != gram.shape[1] or gram.dtype.kind == "c":
         raise UserError(f"{name} is {gram.dtype} of shape {gram.shape}; give a real Gram matrix, (n, n), as x @ x.T.")
-    gram = gram.astype(np.float64)
+    gram = arrays.real(gram).astype(np.float64)
     if not np.isfinite(gram).all():
         raise UserError(f"{name} holds NaN or infinity; give a Gram matrix of finite features.")
-    if abs(gram - gram.T).max() > _ASYMMETRY * abs(gram).max():
+    with np.errstate(over="ignore"):
+        asymmetry = abs(gram - gram.T).max()
+    if asymmetry > _ASYMMETRY * abs(gram).max():
         raise UserError(f"{name} is not symmetric; give a Gram matrix, as x @ x.T.")
     return gram
 
@@ -81,13 +91,15 @@ def cross_hsic(first, second):
 
 
 def self_hsic(grams):
-    """HSIC_1 of every layer with itself, (layers,) float64; exactly zero where only rounding errors are left.
+    """HSIC_1 of every layer with itself, and as imaginary part the bound of its rounding error, (layers,) complex128.
 
     HSIC_1 is zero for a layer that differs on one example only, as a nearly dead ReLU does, and for a layer whose
-    examples are all orthogonal. The rounding error of the Gram matrix would then look like a CKA.
+    examples are all orthogonal. The rounding error of the Gram matrix would then look like a CKA, also beside other
+    minibatches: so sums over minibatches are compared with the sums of the bounds (cka.ratio).
     """
     n = grams.n
     traces, rows = grams.squared_norms, (grams.row_sums**2).sum(axis=1)
     totals = grams.row_sums.sum(axis=1) ** 2 / ((n - 1) * (n - 2))
     terms = 2 * traces + totals - 2 / (n - 2) * rows
-    return terms * (terms > rounding_of(2 * traces, np.float32)) / (n * (n - 3))
+    bound = rounding_of(2 * traces, np.float32)
+    return terms / (n * (n - 3)) + 1j * (bound / (n * (n - 3)))

@@ -75,7 +75,8 @@ def layer_similarity(
             network is in training mode, scripted or traced; a network does not take the data, or has no layer that all
             minibatches share; a pattern matches no module; a measure or a device is unknown.
     """
-    patterns = [layers] if isinstance(layers, str) else layers
+    several = isinstance(layers, Iterable) and not isinstance(layers, str)
+    patterns = None if layers is None else list(layers) if several else [layers]
     chosen = _named(measures)
     networks = {"the network": network} if second is None else {"the network": network, "the second network": second}
     similarity, recorders, n, dropped = Accumulator(chosen), [], 0, 0
@@ -131,8 +132,8 @@ def layer_cka(first: torch.nn.Module, batches: Iterable, second: torch.nn.Module
 
 def _named(measures):
     """The measure.Measures of their names."""
-    names = [measures] if isinstance(measures, str) else list(measures or [])
-    if not names:
+    names = [measures] if isinstance(measures, str) else measures
+    if not isinstance(names, Iterable) or not (names := list(names)):
         raise UserError("measures: names none; give at least one, as 'cka'.")
     return [kinds.named(name) for name in names]
 

@@ -69,8 +69,9 @@ class Measure:
             anything else with slices of layers.
         cross: function of two such values that returns (layers of first, layers of second) float64. Swapping them must
             transpose the result. Both may be one object.
-        own: function of such a value that returns (layers,) float64, the diagonal of `cross` of the value with itself;
-            without `finish`, NaN where a layer is undefined.
+        own: function of such a value that returns (layers,) float64, the diagonal of `cross` of the value with itself,
+            or complex128 with bounds of the rounding errors as imaginary parts, for `finish`; without `finish`, NaN
+            where a layer is undefined.
         finish: function that takes the sum of `cross`, the sums of `own` for the first and the second network, and the
             number of minibatches, and returns a cka.Similarity.
         pairwise: whether each pair of layers costs a matrix decomposition. The workflow then compares the outputs of

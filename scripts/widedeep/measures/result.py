@@ -13,7 +13,7 @@ import numpy as np
 from widedeep.measures.cka import Similarity
 from widedeep.networks.layers import LayerOutput
 from widedeep.runtime import files
-from widedeep.runtime.errors import UserError
+from widedeep.runtime.errors import MayBeWhole, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,6 +133,7 @@ class LayerSimilarity:
 
         Raises:
             UserError: the file is missing, or none that `save` wrote.
+            MayBeWhole: it does not fit into the free memory.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -148,10 +149,14 @@ class LayerSimilarity:
                 [LayerOutput(layer["name"], layer["kind"], tuple(layer["shape"])) for layer in said[side]]
                 for side in ("first", "second")
             )
+            if any(found.shape != (len(first), len(second)) or found.dtype != float for found in values.values()):
+                raise ValueError("values of another shape or type")
             sizes = said["minibatches"], said["batch_size"], said["dropped"]
             return cls(measures, first, second, said["left_out"], said["left_out_second"], *sizes)
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        except MemoryError:
+            raise MayBeWhole(f"{path}: does not fit into the free memory; read it where more is free.") from None
         # What zipfile, zlib and numpy raise on other files and on damaged ones.
         except (ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError, *_DAMAGED) as error:
             raise UserError(

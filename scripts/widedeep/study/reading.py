@@ -13,6 +13,8 @@ from widedeep.runtime.errors import UserError, shortened
 
 _PREFIX = "tag:yaml.org,2002:"
 _PLAIN = frozenset({"null", "bool", "int", "float", "str", "seq", "map", "merge"})
+# Which types YAML gives to texts without a tag.
+_TYPES = yaml.resolver.Resolver()
 
 
 def content(path):
@@ -90,7 +92,7 @@ def _check(node, keys, outer, seen):
     tag = node.tag.removeprefix(_PREFIX)
     if tag == "timestamp":
         raise _refusal(node, keys, f"{node.value} is a date in YAML; put it into quotes")
-    if tag not in _PLAIN:
+    if tag not in _PLAIN or (isinstance(node, yaml.ScalarNode) and node.tag != _type_of(node)):
         raise _refusal(node, keys, f"has the tag {node.tag}, and configs have none; remove it")
     inner = (*outer, node)
     if isinstance(node, yaml.SequenceNode):
@@ -104,11 +106,16 @@ def _check(node, keys, outer, seen):
         _check_number(node, keys)
 
 
+def _type_of(node):
+    """Return the tag that YAML gives to a scalar as it is written: text in quotes or in a block is text."""
+    return _TYPES.resolve(yaml.ScalarNode, node.value, (not node.style, True))
+
+
 def _check_keys(node, keys):
     lines = {}
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode) or key.tag not in (f"{_PREFIX}str", f"{_PREFIX}merge"):
-            shown = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
+            shown = (key.value or "nothing") if isinstance(key, yaml.ScalarNode) else "a list or mapping"
             raise _refusal(key, keys, f"{shown} is a key and no text in YAML; put it into quotes")
         if key.value in lines:
             raise _refusal(
