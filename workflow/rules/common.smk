@@ -34,6 +34,8 @@ def folder_of_code():
 
 
 SCRIPTS = folder_of_code() / "scripts"
+if {"{", "}"} & {*str(SCRIPTS)}:
+    raise WorkflowError(f"{SCRIPTS.parent}: Snakemake takes braces in this path for wildcards; rename the folder.")
 sys.path.insert(0, str(SCRIPTS))
 
 from widedeep.data import catalogue
