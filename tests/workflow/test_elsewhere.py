@@ -107,6 +107,18 @@ def test_braces_in_the_path_of_the_code_are_one_sentence(elsewhere, tmp_path):
     assert "Traceback" not in said
 
 
+def test_data_and_results_may_be_links_to_another_disk(code, elsewhere, tmp_path):
+    for name in ("data", "results"):
+        (tmp_path / name).mkdir()
+        (elsewhere / name).symlink_to(tmp_path / name)
+    study.write_one_network(elsewhere / study.CONFIG)
+    words = [code / "scripts/run_study.py", "--configfile", study.CONFIG]
+    run(elsewhere, *words)
+    assert (elsewhere / "results").is_symlink()
+    assert (tmp_path / "results/tiny/report.html").exists()
+    assert "Nothing to do" in run(elsewhere, *words)
+
+
 def test_the_default_is_the_demo_of_the_workflow(code, elsewhere):
     options = ["--snakefile", str(code / "Snakefile"), "--cores", "2", "-n", DATA]
     status, said = study.SERVER.snakemake(elsewhere, options)
