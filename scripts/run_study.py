@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from widedeep.runtime import command, environment, events, files, locking
+from widedeep.runtime import command, endings, environment, events, files, locking
 from widedeep.runtime.interruption import STOPPED
 from widedeep.runtime.units import duration
 from widedeep.study import places
@@ -224,8 +224,8 @@ def tell_failures(study, configfile):
             lines = Path(state.log).read_text(errors="replace").rstrip().splitlines()
             what = f"the last {LINES_TOLD} lines of" if len(lines) > LINES_TOLD else "its log:"
             sys.stderr.write("\n".join([*lines[-LINES_TOLD:], f"({what} {state.log})\n"]))
-        else:
-            sys.stderr.write("It left no log; it was killed, perhaps for its memory or its time.\n")
+        if not endings.read_log(state.log).has_error:
+            sys.stderr.write("It tells no error: it was killed, perhaps for its memory or its time.\n")
     if len(failed) > FAILURES_TOLD:
         script = places.from_here(places.WORKFLOW / "scripts/progress.py")
         listing = shlex.join(["python", script, "--configfile", str(configfile)])

@@ -1,6 +1,10 @@
 """Training curves: what is drawn and tabled is each network's history, and of no other network."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -64,3 +68,20 @@ def test_the_history_of_another_network_is_refused(files):
         plot_training.table_of(swapped, known)
     with pytest.raises(UserError, match="--history: 2 .* 3 .*--metrics"):
         plot_training.table_of(swapped[:2], known)
+
+
+def test_settings_of_a_users_matplotlib_change_no_bit(files, tmp_path):
+    """A drawing that asks for LaTeX, where there may be none, is that of a user without settings."""
+    drawn = []
+    for settings in ("", "text.usetex: True\nlines.linewidth: 20\n"):
+        (tmp_path / "matplotlibrc").write_text(settings)
+        out = [str(tmp_path / f"training.{end}") for end in ("pdf", "png", "csv")]
+        words = [sys.executable, Path("scripts/plot_training.py").resolve(), "--history", *files["history"]]
+        subprocess.run(
+            [*words, "--metrics", *files["metrics"], "--out", *out],
+            cwd=tmp_path,
+            check=True,
+            env={**os.environ, "MPLBACKEND": "tkagg"},
+        )
+        drawn.append([Path(path).read_bytes() for path in out])
+    assert drawn[0] == drawn[1]

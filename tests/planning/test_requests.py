@@ -48,6 +48,9 @@ class Requests:
     def memory(self, job, attempt=1):
         return requests.megabytes(self._costs, job, attempt)
 
+    def likely(self, job):
+        return requests.likely_megabytes(self._costs, job)
+
     def minutes(self, job, attempt=1, on_gpu=False):
         return requests.minutes(self._costs, job, attempt, on_gpu)
 
@@ -157,6 +160,16 @@ def test_jobs_that_draw_ask_for_what_any_program_needs():
     (job,) = (job for job in jobs_of(of.study) if job.rule == "accuracy_table")
     assert (of.memory(job), of.memory(job, 2)) == (2000, 4000)
     assert of.minutes(job) == 10
+
+
+def test_on_one_machine_jobs_count_without_the_margin_of_a_request():
+    """With it a laptop would run fewer jobs at a time than it has memory for."""
+    of = Requests()
+    asked = {job.rule: (of.likely(job), of.memory(job)) for job in jobs_of(of.study)}
+    assert {"train", "accuracy_table"} <= asked.keys()
+    for rule, (likely, requested) in asked.items():
+        assert 0 < likely <= requested / 1.49, rule
+    assert of.likely(of.job("train", SMALL)) < of.likely(of.job("train", WIDE))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_each_failed_job_is_told_with_its_log(results, capsys):
     said = capsys.readouterr().err
     parts = said.split("\nfailed: ")
     assert [part.splitlines()[0] for part in parts[1:]] == [EIGHT, first, second]
-    assert "no log" in parts[1]
+    assert "killed" in parts[1]
     for name, part in zip((first, second), parts[2:], strict=True):
         assert part.splitlines()[1:] == [
             f"line 1 of {name}",
@@ -60,6 +60,17 @@ def test_each_failed_job_is_told_with_its_log(results, capsys):
             f"error: {name} went wrong.",
             f"(its log: {results.jobs[name].log})",
         ]
+
+
+def test_of_a_job_that_was_killed_it_is_said_though_it_left_a_log(results, capsys):
+    """As where memory ran out: the log ends with what went well."""
+    log = results.jobs[EIGHT].log
+    results.write(log, "epoch 1 of 10\n")
+    results.events(("started", EIGHT), ("failed", EIGHT))
+    assert run_study.tell_failures(results.study, CONFIG)
+    told = capsys.readouterr().err.splitlines()[1:]
+    assert told[:3] == [f"failed: {EIGHT}", "epoch 1 of 10", f"(its log: {log})"]
+    assert "killed" in told[3]
 
 
 def test_of_a_long_log_the_end_is_told(results, capsys):

@@ -111,6 +111,27 @@ def test_mistakes_give_one_sentence_and_status_1(words, named, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ["run_study.py"],
+        ["run_within.py", "--minutes", "1", "--configfile", DEMO],
+        ["check_config.py", DEMO],
+        ["plan.py", "--configfile", DEMO],
+        ["progress.py", "--configfile", DEMO],
+        ["verify.py", "results/demo", "--configfile", DEMO],
+    ],
+    ids=lambda words: words[0],
+)
+def test_at_a_terminal_a_python_without_the_packages_is_one_sentence(words, tmp_path):
+    script, *rest = words
+    without_packages = "-S"
+    result = run(without_packages, Path("scripts", script).resolve(), *rest, cwd=tmp_path)
+    assert result.returncode == 1
+    assert re.fullmatch(rf"error: {sys.executable}: .* no package \w+; .*\.venv/bin.*\n", result.stderr)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
     ("old", "new"),
     [
         ("study: demo", "study: ../../elsewhere"),

@@ -46,6 +46,14 @@ def write_cifar10(path, train=300, test=40):
     dataset.write(path, "cifar10", split(train, 0), split(test, 1), [f"class {label}" for label in range(10)], "a test")
 
 
+def write_one_network(path):
+    """Write the config of the tiny study with one network and no figures."""
+    config = yaml.safe_load((ROOT / "tests/workflow/tiny.yaml").read_text())
+    del config["figures"], config["measures"]
+    config["grid"] = [{"depths": [8], "widths": [1], "seeds": [1]}]
+    Path(path).write_text(yaml.safe_dump(config))
+
+
 class Study:
     """The workflow in `folder`, run by real commands."""
 

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 import study
-import yaml
 
 MODULE = """
 configfile: "tiny.yaml"
@@ -96,6 +95,30 @@ def test_a_finished_study_is_up_to_date_however_it_is_asked_for(finished, code, 
         assert (folder / "report.html").exists()  # Snakemake fails where it finds no caption
 
 
+def test_braces_in_the_path_of_the_code_are_one_sentence(elsewhere, tmp_path):
+    """Snakemake itself takes them for wildcards, in the middle of its work."""
+    folder = tmp_path / "{code}"
+    folder.mkdir()
+    study.Study.new(folder)
+    options = ["--snakefile", str(folder / "Snakefile"), "--configfile", study.CONFIG, "--cores", "2", "-n"]
+    status, said = study.SERVER.snakemake(elsewhere, options)
+    assert status == 1
+    assert f"{folder}: " in said
+    assert "Traceback" not in said
+
+
+def test_data_and_results_may_be_links_to_another_disk(code, elsewhere, tmp_path):
+    for name in ("data", "results"):
+        (tmp_path / name).mkdir()
+        (elsewhere / name).symlink_to(tmp_path / name)
+    study.write_one_network(elsewhere / study.CONFIG)
+    words = [code / "scripts/run_study.py", "--configfile", study.CONFIG]
+    run(elsewhere, *words)
+    assert (elsewhere / "results").is_symlink()
+    assert (tmp_path / "results/tiny/report.html").exists()
+    assert "Nothing to do" in run(elsewhere, *words)
+
+
 def test_the_default_is_the_demo_of_the_workflow(code, elsewhere):
     options = ["--snakefile", str(code / "Snakefile"), "--cores", "2", "-n", DATA]
     status, said = study.SERVER.snakemake(elsewhere, options)
@@ -123,10 +146,7 @@ def test_a_module_on_github_is_checked_out(elsewhere, tmp_path):
 
 @pytest.mark.whole
 def test_programs_of_the_terminal_start_anywhere(code, elsewhere):
-    one_network = {"depths": [8], "widths": [1], "seeds": [1]}
-    config = yaml.safe_load((elsewhere / study.CONFIG).read_text())
-    del config["figures"], config["measures"]
-    (elsewhere / "one.yaml").write_text(yaml.safe_dump({**config, "grid": [one_network]}))
+    study.write_one_network(elsewhere / "one.yaml")
     said = run(elsewhere, code / "scripts/run_study.py", "--configfile", "one.yaml", "--cores", "2")
     assert "Finished." in said
     assert (elsewhere / "results/tiny/report.html").exists()

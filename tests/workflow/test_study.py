@@ -13,6 +13,12 @@ import pytest
 import study
 
 from widedeep.formats import similarities, weights
+from widedeep.planning import requests
+from widedeep.planning.costs import Costs
+from widedeep.planning.images import expected_images
+from widedeep.planning.sizes import estimated
+from widedeep.study import checks
+from widedeep.study.jobs import jobs_of
 
 SIZES = ("8-w1", "14-w1", "8-w2")
 NETWORKS = [f"digits-resnet{size}-f100/seed{seed}" for size in SIZES for seed in (1, 2)]
@@ -205,3 +211,14 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
     log = (made.results / "logs/digits-resnet8-w1-f100/seed1/train.log").read_text()
     assert "stopped: SIGINT" in log
     assert "test accuracy" in log
+
+
+def test_no_job_took_more_memory_than_jobs_at_a_time_are_counted_with(finished):
+    made = checks.read(finished.folder / study.CONFIG)
+    costs = Costs(made, expected_images(made), estimated)
+    peaks = {
+        job.name: (pd.read_csv(finished.folder / job.timing, sep="\t").max_rss[0] * 2**20 / 1e6, job)
+        for job in jobs_of(made)
+    }
+    assert len(peaks) > 40
+    assert {name: peak for name, (peak, job) in peaks.items() if peak > requests.likely_megabytes(costs, job)} == {}

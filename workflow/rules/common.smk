@@ -34,6 +34,8 @@ def folder_of_code():
 
 
 SCRIPTS = folder_of_code() / "scripts"
+if {"{", "}"} & {*str(SCRIPTS)}:
+    raise WorkflowError(f"{SCRIPTS.parent}: Snakemake takes braces in this path for wildcards; rename the folder.")
 sys.path.insert(0, str(SCRIPTS))
 
 from widedeep.data import catalogue
@@ -77,6 +79,8 @@ MEASURES = measure_name(ANY, "{measure}")
 WORKERS = STUDY.dataset.workers
 THREADS = 1 + WORKERS
 TRAINING_THREADS = STUDY.training.gpus + WORKERS
+# Whether jobs go to a cluster; Snakemake does not know its executor yet, but only then a number of jobs.
+ON_CLUSTER = workflow.global_resources["_nodes"].value is not None
 PRIORITIES = commands.training_priorities(STUDY)
 
 
@@ -203,10 +207,11 @@ def costs():
 
 
 def memory(rule):
-    """Megabytes that a job of a rule asks for, as a resource."""
+    """Megabytes of a job of a rule, as a resource: what it asks a cluster for; on one machine what it is likely to take."""
 
     def resource(wildcards, attempt):
-        return requests.megabytes(costs(), job_of(wildcards, rule), attempt)
+        job = job_of(wildcards, rule)
+        return requests.megabytes(costs(), job, attempt) if ON_CLUSTER else requests.likely_megabytes(costs(), job)
 
     return resource
 
@@ -271,6 +276,11 @@ if workflow.is_main_process and (not workflow.dryrun or events.ELSEWHERE in os.e
 if workflow.is_main_process and limits.cores() < available_cpu_count() == workflow.global_resources["_cores"].value:
     logger.info(f"Cores by the quota of the cgroup: {limits.cores()}")
     workflow.global_resources["_cores"] = limits.cores()
+
+# Jobs that run here at a time share the memory that is free now; one that may need more runs alone. A limit that the user
+# gives stays. Not 0, with which jobs count as if they took none.
+if workflow.is_main_process and not ON_CLUSTER and limits.free_memory() is not None:
+    workflow.global_resources.setdefault("mem_mb", max(1, limits.free_memory() // 10**6))
 
 # What takes seconds, or depends on data that may be there: where the study is planned, not in the process of each job.
 if workflow.is_main_process:

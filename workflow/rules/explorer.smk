@@ -10,6 +10,7 @@ rule explorer:
     threads: 1
     resources:
         program=program("make_explorer.py"),
+        mem_mb=memory("explorer"),
     params:
         timing=JOB["explorer"].timing,
         arguments=verbatim(JOB["explorer"].arguments),

@@ -15,6 +15,7 @@ rule summarise:
     threads: 1
     resources:
         program=program("summarise.py"),
+        mem_mb=memory("summarise"),
     params:
         timing=JOB["summarise"].timing,
         networks=verbatim(JOB["summarise"].arguments),
@@ -49,6 +50,7 @@ rule summarise_pairs:
     threads: 1
     resources:
         program=program("summarise_pairs.py"),
+        mem_mb=memory("summarise_pairs"),
     params:
         timing=JOB["summarise_pairs"].timing,
         pairs=verbatim(JOB["summarise_pairs"].arguments),
@@ -80,6 +82,7 @@ rule findings:
     threads: 1
     resources:
         program=program("decide_findings.py"),
+        mem_mb=memory("findings"),
     params:
         timing=JOB["findings"].timing,
         tables=JOB["findings"].arguments,
@@ -110,6 +113,7 @@ rule provenance:
     threads: 1
     resources:
         program=program("tabulate_provenance.py"),
+        mem_mb=memory("provenance"),
     params:
         timing=JOB["provenance"].timing,
         networks=verbatim(JOB["provenance"].arguments),

@@ -3,6 +3,8 @@
 import matplotlib
 
 matplotlib.use("Agg")
+# Not those of a user's matplotlibrc, with which figures would look different, or ask for LaTeX.
+matplotlib.rcdefaults()
 
 import matplotlib.pyplot as plt  # noqa: E402 (the backend must be chosen first)
 import numpy as np  # noqa: E402

@@ -125,6 +125,8 @@ class Costs:
         if job.rule == "compute_pairs":
             first, second = self.pairs_read(job)
             return self._comparison_memory(first if first == second else first + second)
+        if job.rule == "explorer":
+            return _TORCH_PROCESS
         return self._convergence_memory(*one_seed("A")(self.study)) if job.rule == "cka_convergence" else None
 
     def training_memory(self, network):

@@ -80,7 +80,10 @@ def release():
 
 
 def run(main):
-    """Call `main()` and exit with the status that it returns; a UserError is printed as one sentence, with status 1."""
+    """Call `main()` and exit with the status that it returns.
+
+    A UserError is printed as one sentence, with status 1, and so is a package that is not installed.
+    """
     environment.use_utf8()
     try:
         # Files explain their own errors, so only the printed output is left to explain here.
@@ -96,6 +99,11 @@ def run(main):
     except UserError as error:
         sys.stdout = None  # Python would try again to write what is left in its buffer
         sys.exit(endings.error_line(error))  # printed to stderr, with status 1
+    except ModuleNotFoundError as error:
+        if error.name.startswith("widedeep"):
+            raise
+        remedy = "use that of the environment (`make` makes it in .venv/bin), or install requirements.txt."
+        sys.exit(endings.error_line(f"{sys.executable}: this Python has no package {error.name}; {remedy}"))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:
