@@ -22,19 +22,26 @@ chmod 755 .venv/bin/python
 [ "$*" ] || echo {said}
 [ "$*" != "{failing}" ]
 """
-ALL = ["make .venv/installed", "make lint VENV=../lint", "make ", "make ", "make test"]
+ALL = ["make .venv/installed", "make lint VENV=../lint", "make ", "make ", "make test", "make test-studies"]
 
 
 @pytest.fixture
-def ci(tmp_path):
-    """A function that runs CI in a small repository; it returns the exit status and the calls of make."""
-    repository, programs = tmp_path / "a repository", tmp_path / "bin"
+def repository(tmp_path):
+    """A small repository."""
+    repository = tmp_path / "a repository"
     (repository / ".ci").mkdir(parents=True)
     for name in (".ci/run", "README.md"):
         shutil.copy2(name, repository / name)
     git = ["git", "-C", repository, "-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "init.defaultBranch=main"]
     for words in (["init"], ["add", "."], ["commit", "-m", "all"]):
         subprocess.run([*git, *words], check=True, capture_output=True)
+    return repository
+
+
+@pytest.fixture
+def ci(tmp_path, repository):
+    """A function that runs CI in the repository; it returns the exit status and the calls of make."""
+    programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("chromedriver", "slurmctld", "cc"):  # nothing is to be installed
         (programs / name).symlink_to(shutil.which("true"))
@@ -61,6 +68,12 @@ def test_it_runs_lint_then_the_commands_of_the_readme_then_the_tests(ci, tmp_pat
     assert not folder.exists()
 
 
+def test_it_runs_where_git_knows_nothing_of_the_files(ci, repository):
+    shutil.rmtree(repository / ".git")
+    assert ci() == (0, ALL)
+    assert not (repository / ".git").exists()
+
+
 def test_it_has_the_environment_of_a_new_user(ci, tmp_path):
     ci()
     lines = (tmp_path / "notes.environment").read_text().splitlines()
@@ -69,7 +82,8 @@ def test_it_has_the_environment_of_a_new_user(ci, tmp_path):
     assert variables["PIP_NO_CACHE_DIR"] == "1"
     assert variables["HOME"] != str(tmp_path)
     set_by_shells = {"PWD", "OLDPWD", "SHLVL", "_"}
-    assert {name for name in variables if not name.startswith("PIP_")} <= {"PATH", "HOME", *set_by_shells}
+    left = {name for name in variables if not name.startswith(("PIP_", "GIT_CONFIG_"))}
+    assert left <= {"PATH", "HOME", *set_by_shells}
 
 
 @pytest.mark.parametrize(("failing", "calls"), [("lint VENV=../lint", 2), ("", 3), ("test", 5)])
