@@ -10,36 +10,10 @@ import cluster as slurm
 import study
 import yaml
 
-FAMILY = '''
-"""CIFAR ResNets that wait at their 21st training step while there is a file hold, unless they are told to stop."""
-
-import signal
-import time
-from pathlib import Path
-
-from widedeep.networks.depths import blocks_per_stage as check_depth  # noqa: F401
-
-
-def build(depth, width, classes, channels, batchnorm_momentum):
-    from widedeep.networks.cifar_resnet import CifarResNet
-
-    steps = []
-
-    def hold(module, _):
-        steps.append(module.training)
-        stop = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-        while sum(steps) > 20 and Path("hold").exists() and not (stop and stop.name):
-            Path("held").touch()
-            time.sleep(0.1)
-
-    network = CifarResNet(depth, width, classes, channels, residual=True, batchnorm_momentum=batchnorm_momentum)
-    network.register_forward_pre_hook(hold)
-    return network
-'''
 CONFIG = {
     "study": "held",
     "dataset": {"name": "digits"},
-    "grid": [{"family": "held", "depths": [8], "widths": [1], "seeds": [1]}],
+    "grid": [{"depths": [8], "widths": [1], "seeds": [1]}],
     "training": {
         "epochs": 10,
         "batch_size": 128,
@@ -49,7 +23,7 @@ CONFIG = {
     },
     "dumps": {"batch_size": 64, "passes": 1},
 }
-MODEL = "digits-held8-w1-f100"
+MODEL = "digits-resnet8-w1-f100"
 NETWORK = f"results/held/models/{MODEL}/seed1"
 TRAINED = f"{NETWORK}/model.safetensors"
 PROFILE = "workflow/profiles/slurm"
@@ -85,7 +59,6 @@ class HeldStudy(ClusterStudy):
     @classmethod
     def new(cls, folder, seeds=(1,), **training):
         made = super().new(folder)
-        (folder / "scripts/families/held.py").write_text(FAMILY)
         grid = [{**CONFIG["grid"][0], "seeds": list(seeds)}]
         content = {**CONFIG, "grid": grid, "training": {**CONFIG["training"], **training}}
         (folder / study.CONFIG).write_text(yaml.safe_dump(content))
@@ -120,15 +93,8 @@ class HeldStudy(ClusterStudy):
         path = self.results / f"logs/{MODEL}/seed{seed}/train.log"
         return path.read_text() if path.exists() else ""
 
-    def hold(self):
-        """Hold trainings at their 21st step, until they are released."""
-        (self.folder / "hold").touch()
-
-    def release(self):
-        (self.folder / "hold").unlink()
-
     def wait_until_held(self, seconds=180):
-        slurm.wait_until((self.folder / "held").exists, seconds, f"a training is held; {self.said()}")
+        slurm.wait_until(self.training_is_held, seconds, f"a training is held; {self.said()}")
 
     def finish(self, process, seconds=400):
         """Wait for Snakemake, which must end well."""

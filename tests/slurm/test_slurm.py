@@ -30,7 +30,7 @@ def start(cluster, tmp_path):  # noqa: ARG001
 
     def started(change=lambda _: None, prepare=lambda _: None, seeds=(1,), **training):
         made = held.HeldStudy.new(tmp_path, seeds, **training)
-        made.hold()
+        made.hold_trainings()
         made.edit_profile(change)
         prepare(made)
         running.append(made.start(*trained(seeds)))
@@ -67,7 +67,7 @@ def test_time_limit(cluster, undisturbed, start):
     study.wait_until_held()
     (first,) = study.training_jobs()
     slurm.wait_until(lambda: first not in {number for number, _, _ in slurm.jobs()}, 180, "the job has ended")
-    study.release()
+    study.release_trainings()
     study.finish(process)
     first, second = study.training_jobs()
     assert "JobState=FAILED" in cluster.ended_as(first)  # told in time: not TIMEOUT
@@ -92,7 +92,7 @@ def test_snakemake_is_killed_and_its_jobs_go_on(undisturbed, start):
     process = study.start()
     waits = "another process writes this; waiting until it has ended."
     slurm.wait_until(lambda: waits in study.story(), 180, f"the second training waits; {study.said()}")
-    study.release()
+    study.release_trainings()
     study.finish(process)
     first, _ = study.training_jobs()
     assert ": is trained already." in study.story()
@@ -115,7 +115,7 @@ def test_seeds_share_a_job_whose_node_dies(cluster, start, tmp_path_factory):
     assert {shared, *behind_others()} == set(study.training_jobs())
     study.wait_until_held()
     with died(cluster, slurm.run("squeue", "-h", "-j", shared, "-o", "%N").strip()):
-        study.release()
+        study.release_trainings()
         release_until_running(shared)
         slurm.wait_until(lambda: slurm.release() or process.poll() is not None, 400, "the study has ended")
     study.finish(process)
@@ -136,7 +136,7 @@ def test_scancel(cluster, undisturbed, start):
     study.wait_until_held()
     (number,) = study.training_jobs()
     slurm.run("scancel", number)
-    study.release()
+    study.release_trainings()
     study.finish(process)
     assert "stopped: SIGTERM" in study.story()
     assert "'CANCELLED'" in study.log.read_text()
@@ -160,7 +160,7 @@ def test_preemption(undisturbed, start):
     )
     slurm.wait_until(lambda: (number, "PENDING") in states(), 60, f"job {number} is back in the queue for {other}")
     slurm.wait_until(lambda: other.strip() not in {job for job, _ in states()}, 60, f"job {other} has ended")
-    study.release()
+    study.release_trainings()
     release_until_running(number)
     study.finish(process)
     assert study.training_jobs() == [number]  # Snakemake noticed nothing
@@ -176,7 +176,7 @@ def test_a_node_dies(cluster, undisturbed, start):
     study.wait_until_held()
     (number,) = study.training_jobs()
     with died(cluster, slurm.run("squeue", "-h", "-j", number, "-o", "%N").strip()):
-        study.release()
+        study.release_trainings()
         release_until_running(number)
         study.finish(process)
     assert study.training_jobs() == [number]
@@ -193,7 +193,7 @@ def test_interrupting_snakemake_stops_its_jobs_and_loses_nothing(undisturbed, st
     assert process.wait(60) == 1
     slurm.wait_until(lambda: not slurm.jobs(), 30, "the training has ended")
     assert "stopped: SIGTERM" in study.story()
-    study.release()
+    study.release_trainings()
     study.finish(study.start(held.TRAINED))
     assert len(study.attempts()) == 2
     held.assert_equal_results(study, undisturbed)

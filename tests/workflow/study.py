@@ -21,6 +21,13 @@ CONFIG = "tiny.yaml"
 # What no dry run writes to and no edit changes in place.
 LINKED = ("data", "results", ".snakemake/metadata")
 SERVER = dry_runs.Server()
+# At the end of what train.py does after each step.
+HOLD = """
+        import time
+        while Path("hold").exists() and Path("hold").read_text() in running[0].name and not stop.name:
+            Path("held").touch()
+            time.sleep(0.05)
+"""
 
 
 def jobs_in(said):
@@ -111,6 +118,23 @@ class Study:
         text = (self.folder / path).read_text()
         assert old in text
         (self.folder / path).write_text(text.replace(old, new, 1))
+
+    def hold_trainings(self, of=""):
+        """From now on trainings whose names have a part `of` stand still after a step, until they are told to stop.
+
+        Not longer than until they are released. It edits train.py the first time.
+        """
+        after_step = "\n    def after_end(training):\n"
+        if HOLD not in (self.folder / "scripts/train.py").read_text():
+            self.edit("scripts/train.py", after_step, HOLD + after_step)
+        (self.folder / "hold").write_text(of)
+
+    def release_trainings(self):
+        (self.folder / "hold").unlink()
+
+    def training_is_held(self):
+        """Whether a training has come to stand still since the start of the study."""
+        return (self.folder / "held").exists()
 
     def start(self, *words, **options):
         """A Python with these words in the background, with options of subprocess.Popen."""

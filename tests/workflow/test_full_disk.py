@@ -134,12 +134,14 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(copied, mounted):
     start_training(copied).communicate()
     undisturbed = {name: files.checksum(one / name) for name in names}
     shutil.rmtree(one)
+    copied.hold_trainings()
     one.mkdir()
     mounted(one, 4000)
     with start_training(copied, "--checkpoint-minutes", "0") as training:
-        while not (one / "checkpoint.pt").exists():
+        while not copied.training_is_held():
             time.sleep(0.05)
         training.send_signal(signal.SIGTERM)
+    copied.release_trainings()
     before = files.checksum(one / "checkpoint.pt")
     leave_room(one, 50)
     with start_training(copied, "--checkpoint-minutes", "0") as training:

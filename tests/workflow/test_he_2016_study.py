@@ -24,7 +24,7 @@ def small(tmp_path):
     """The workflow with the study's config for a CPU: three epochs of 48 images."""
     made = study.Study.new(tmp_path)
     content = checks.read(CONFIG).dump()
-    content["training"] |= {"epochs": 3, "batch_size": 16, "mixed_precision": False, "checkpoint_minutes": 0}
+    content["training"] |= {"epochs": 2, "batch_size": 16, "mixed_precision": False}
     content["dumps"] |= {"batch_size": 16, "examples": 32}
     (tmp_path / study.CONFIG).write_text(yaml.safe_dump(content))
     study.write_cifar10(tmp_path / "data/cifar10/dataset.h5", train=48)
@@ -35,12 +35,12 @@ def folders(made):
     return {depth: made.folder / RESULTS / f"models/cifar10-resnet{depth}-w1-f100/seed1" for depth in DEPTHS}
 
 
-def interrupt_when(made, path, target):
-    """Start the study towards a target, and send its process group SIGINT once a file is there, as timeout does."""
+def interrupt_when_held(made, target):
+    """Start the study towards a target, and send its process group SIGINT once a training is held, as timeout does."""
     words = ["scripts/run_study.py", "--configfile", study.CONFIG, "--cores", "1", target]
     running = made.start(*words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + PATIENCE
-    while not path.exists() and running.poll() is None and time.monotonic() < until:
+    while not made.training_is_held() and running.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGINT)
     return running.wait(PATIENCE)
@@ -50,8 +50,9 @@ def interrupt_when(made, path, target):
 def test_an_interrupted_study_goes_on_from_its_checkpoint_to_the_table(small):
     table = f"{RESULTS}/figures/B.md"
     deepest = folders(small)[110]
-    # Trainings run in the order of the grid, and this one saves its state after each step.
-    assert interrupt_when(small, deepest / "checkpoint.pt", table) != 0
+    small.hold_trainings("resnet110")  # the last one of the grid
+    assert interrupt_when_held(small, table) != 0
+    small.release_trainings()
     assert (deepest / "checkpoint.pt").exists()
     assert not (deepest / "model.safetensors").exists()
     small.run_study("--cores", "1", table)

@@ -177,13 +177,13 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
     """The trainings save checkpoints, Snakemake unlocks the folder, the next run ends like an undisturbed one."""
     made = study.Study.new(tmp_path)
 
-    def longer(config):
+    def one_network(config):
         config["grid"] = [{"depths": [8], "widths": [1], "seeds": [1]}]
-        config["training"]["epochs"] = 30
         config["dumps"]["keep"] = False
         del config["figures"], config["measures"]
 
-    made.edit_config(longer)
+    made.edit_config(one_network)
+    made.hold_trainings()
     process = made.start(
         "scripts/run_study.py",
         "--configfile",
@@ -195,11 +195,12 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
     )
     folder = made.results / "models/digits-resnet8-w1-f100/seed1"
     deadline = time.monotonic() + 120
-    while not (folder / "progress.json").exists() and time.monotonic() < deadline:
+    while not made.training_is_held() and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     said, _ = process.communicate(timeout=120)
     assert process.returncode, said
+    made.release_trainings()
     assert (folder / "checkpoint.pt").exists(), said
     assert made.run_study().returncode == 0
     kept = {"model.safetensors", "history.csv", "metrics.json", "cka.h5", "pca.h5", "predictions.h5"}

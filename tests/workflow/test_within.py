@@ -48,16 +48,15 @@ def folder(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(budget, "fastest_number", lambda throughput_of, _most: bool(throughput_of(1)) * 1)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    yield made.folder
+    yield made
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
 
-def run(depths=(8, 14), minutes=10, epochs=1):
+def run(depths=(8, 14), minutes=10):
     grid = [{**CONFIG["grid"][0], "depths": list(depths)}]
     figures = {"fig1": {**CONFIG["figures"]["fig1"], "depth_row": {"depths": list(depths), "width": 1}}}
-    training = {**CONFIG["training"], "epochs": epochs}
-    Path("mini.yaml").write_text(yaml.safe_dump({**CONFIG, "grid": grid, "training": training, "figures": figures}))
+    Path("mini.yaml").write_text(yaml.safe_dump({**CONFIG, "grid": grid, "figures": figures}))
     return run_within.main(["--configfile", "mini.yaml", "--minutes", str(minutes)])
 
 
@@ -66,23 +65,23 @@ def depths_of(path):
 
 
 @pytest.mark.whole
-@pytest.mark.usefixtures("folder")
-def test_it_trains_in_the_plans_order_is_cut_goes_on_and_ends_with_a_report(monkeypatch, capsys):
+def test_it_trains_in_the_plans_order_is_cut_goes_on_and_ends_with_a_report(folder, monkeypatch, capsys):
     follow, analysed = run_study.follow, []
-    epochs = 4  # so long that none ends before it is told to stop, on a busy machine either
+    folder.hold_trainings("resnet20")
 
     def cut_at_once(snakemake, log, study, until=None):
         return follow(snakemake, log, study, until and time.monotonic())
 
     with monkeypatch.context() as without_analysis:
         without_analysis.setattr(run_study, "main", lambda _: analysed.append(depths_of(STUDY)) or 0)
-        assert run(depths=[8], epochs=epochs) == 0
+        assert run(depths=[8]) == 0
         assert analysed == [[[8]]]
         weights = (SMALL / "model.safetensors").stat().st_mtime_ns
         # A larger grid, whose new training is told to stop as soon as it has begun: what is finished stays a study.
         without_analysis.setattr(run_study, "follow", cut_at_once)
-        assert run(depths=[8, 14, 20], epochs=epochs) == 0
+        assert run(depths=[8, 14, 20]) == 0
         assert analysed == [[[8]], [[8]]]
+    folder.release_trainings()
     assert (DEEP / "checkpoint.pt").exists()
     assert not (DEEP / "model.safetensors").exists()
     # One at a time, the deepest first.
@@ -90,7 +89,7 @@ def test_it_trains_in_the_plans_order_is_cut_goes_on_and_ends_with_a_report(monk
     said = capsys.readouterr().out
     assert re.search(r"\n  ResNet-20 1x +1 .*\n  ResNet-14 1x +1 .*\n1 at a time, then", said)
     assert "Trained networks: 1 (results/mini-gpu/study.yaml)" in said
-    assert run(depths=[8, 20], epochs=epochs) == 0
+    assert run(depths=[8, 20]) == 0
     said = capsys.readouterr().out
     assert "Trained networks: 2 " in said
     assert "Report:  results/mini-gpu/report.html" in said
@@ -104,7 +103,7 @@ def test_it_trains_in_the_plans_order_is_cut_goes_on_and_ends_with_a_report(monk
     assert figures == {"fig1", "B"}
     # All is there: nothing is measured, and nothing runs.
     monkeypatch.setattr(throughput, "side_by_side", None)
-    assert run(depths=[8, 20], epochs=epochs) == 0
+    assert run(depths=[8, 20]) == 0
     said = capsys.readouterr().out
     assert "Nothing to do: everything is up to date." in said
 
@@ -116,7 +115,7 @@ def with_data(folder):
 
 
 def test_where_no_training_ends_in_time_there_is_one_sentence(folder, monkeypatch):
-    with_data(folder)
+    with_data(folder.folder)
     monkeypatch.setattr(run_study, "follow", lambda *_: (STOPPED, False))
     with pytest.raises(UserError, match=r"^results/mini-gpu: .*checkpoints"):
         run()
@@ -124,14 +123,14 @@ def test_where_no_training_ends_in_time_there_is_one_sentence(folder, monkeypatc
 
 
 def test_where_all_trainings_fail_that_is_the_exit_status(folder, monkeypatch):
-    with_data(folder)
+    with_data(folder.folder)
     monkeypatch.setattr(run_study, "follow", lambda *_: (1, False))
     assert run() == 1
     assert not STUDY.exists()
 
 
 def test_after_ctrl_c_nothing_is_analysed(folder, monkeypatch):
-    with_data(folder)
+    with_data(folder.folder)
     monkeypatch.setattr(run_study, "follow", lambda *_: (command.INTERRUPTED, True))
     assert run() == command.INTERRUPTED
     assert not STUDY.exists()
@@ -139,9 +138,9 @@ def test_after_ctrl_c_nothing_is_analysed(folder, monkeypatch):
 
 def test_too_few_minutes_are_one_sentence_with_those_that_are_needed(folder, monkeypatch, capsys):
     monkeypatch.setattr(throughput, "side_by_side", lambda *_, **_how: throughput.Measured(1e7, 0.0, "a slow device"))
-    with_data(folder)
+    with_data(folder.folder)
     with pytest.raises(UserError, match=r"^--minutes: .* 2\d:\d\d "):
         run(minutes=10)
     said = capsys.readouterr().out
     assert re.search(r"left out\n  ResNet-14 1x +1 seed +3\d:\d\d\n  ResNet-8 1x ", said)
-    assert not list(folder.glob("results/*/models"))
+    assert not list(folder.folder.glob("results/*/models"))
