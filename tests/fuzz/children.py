@@ -60,6 +60,7 @@ def run(main, folder):
     The child may change files below `folder` alone, start no process, connect to nothing, take MEGABYTES more memory
     than it begins with, and SECONDS. What it imports is best imported before, or each child does it again.
     """
+    command.release()  # locks of stages that ran in this process before, which the child would release
     with tempfile.TemporaryFile() as said, open(os.devnull, "w") as nowhere:
         gc.freeze()  # else the child's collector touches, and so copies, all that this process holds
         child = os.fork()
