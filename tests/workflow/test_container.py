@@ -104,6 +104,7 @@ def image():
 
 
 @pytest.mark.timeout(3600)
+@pytest.mark.whole
 def test_any_user_of_the_image_runs_a_study_in_a_mounted_folder(image, tmp_path):
     study.write_one_network(tmp_path / "one.yaml")
     tmp_path.chmod(0o777)
