@@ -109,7 +109,7 @@ CHANGES = {
         reruns(STUDY.drawn),
     ),
     "the heatmaps' code": (
-        edit("scripts/widedeep/figures/heatmaps.py", "linewidth=0.5", "linewidth=0.6"),
+        edit("scripts/widedeep/figures/heatmaps.py", "linewidth=1.8", "linewidth=1.9"),
         reruns("fig1 fig1-measures fig1-seeds fig3 D fig4-probes fig4-delete E fig5 F"),
     ),
     "the code of first components": (
