@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import compute_cka
+import drawn_images
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -53,16 +54,9 @@ def test_each_layer_has_its_stripe_in_every_file(tmp_path, layers):
         panels += [heatmaps.Panel("row", "title", values, stages, stages) for values in (across, across.T)]
     figure = heatmaps.draw_heatmaps(panels, "gray")
     style.save(figure, pd.DataFrame(), [str(tmp_path / "figure.pdf"), str(tmp_path / "figure.png")])
-    image = plt.imread(tmp_path / "figure.png")[::-1, :, 0]  # from below
     for axis, panel in zip(figure.axes, panels, strict=False):
-        count, box = len(panel.values), axis.get_position()
-        corners = np.round(np.array([box.p0, box.p1]) * image.shape[::-1]).astype(int)
-        cells = image[corners[0, 1] : corners[1, 1], corners[0, 0] : corners[1, 0]]
-        (height, width) = cells.shape
-        assert height == width
-        assert width % count == 0
-        of_layers = np.median(cells.reshape(count, width // count, count, width // count), axis=(1, 3))
-        np.testing.assert_array_equal(of_layers > 0.5, panel.values > 0.5)
+        shown = drawn_images.cells(tmp_path / "figure.png", figure, axis)
+        np.testing.assert_array_equal(shown > 0.5, panel.values > 0.5)
     assert f"/Width {layers}".encode() in (tmp_path / "figure.pdf").read_bytes()
     plt.close(figure)
 

@@ -4,6 +4,7 @@ import itertools
 
 import compare_examples
 import compare_predictions
+import drawn_images
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from test_streaming import write_images
 from widedeep.analysis import agreement, examples
 from widedeep.data import folders, loading
 from widedeep.figures import predictions as drawing
+from widedeep.figures import style
 from widedeep.formats import dataset, dumps, predictions, tables
 from widedeep.runtime import files
 from widedeep.runtime.errors import UserError
@@ -206,6 +208,27 @@ def test_figure_6_shows_images_that_stay_in_their_files(networks, tmp_path):
     figure = drawing.draw_examples(table, summary, pictures, "magma")
     assert figure.subfigs[1].axes[0].images[0].get_array().shape == (32, 32, 3)
     plt.close("all")
+
+
+def test_pictures_are_drawn_whole_and_in_their_places(tmp_path):
+    """Also in a figure of several parts."""
+    shares = np.linspace(0, 1, 30)
+    table = pd.DataFrame(dict.fromkeys(("wide", "deep", "control_first", "control_second"), shares))
+    rows, columns = np.indices((28, 28))
+    pictures = [(str(of), (255 * ((rows // of + columns) % 2))[None].astype(np.uint8)) for of in range(1, 6)]
+    figure = drawing.draw_examples(table, {"wide": "a", "deep": "b", "seeds_a_set": 2, "p": 0.5}, pictures, "magma")
+    axes = [axis for axis in figure.axes if axis.images]
+    figure.draw_without_rendering()
+    before = [axis.get_window_extent().transformed(figure.transFigure.inverted()) for axis in axes]
+    style.save(figure, pd.DataFrame(), [str(tmp_path / "figure.png")])
+    for axis, place, (_, picture) in zip(axes, before, pictures, strict=True):
+        np.testing.assert_array_equal(
+            drawn_images.cells(tmp_path / "figure.png", figure, axis) > 0.5, picture[0, ::-1] > 0
+        )
+        now = axis.get_window_extent().transformed(figure.transFigure.inverted())
+        np.testing.assert_allclose(now.p0 + now.p1, place.p0 + place.p1, atol=0.01)
+        assert 0.9 < now.width / place.width <= 1.001
+    plt.close(figure)
 
 
 def test_figure_6_refuses_other_data_and_unknown_networks(networks, tmp_path):

@@ -8,6 +8,7 @@ matplotlib.rcdefaults()
 
 import matplotlib.pyplot as plt  # noqa: E402 (the backend must be chosen first)
 import numpy as np  # noqa: E402
+from matplotlib.transforms import Bbox  # noqa: E402
 
 from widedeep.runtime import files  # noqa: E402
 from widedeep.runtime.errors import UserError  # noqa: E402
@@ -55,8 +56,10 @@ def _with_whole_pixels(figure):
         figure: matplotlib Figure that is laid out.
     """
     images = [image for axis in figure.axes for image in axis.images]
-    figure.draw_without_rendering()  # places of axes with an aspect
-    inches = [np.array(image.axes.get_window_extent().size) / figure.dpi for image in images]
+    if not images:
+        return _RESOLUTIONS[0]
+    boxes = [image.axes.get_window_extent() for image in images]
+    inches = [np.array(box.size) / figure.dpi for box in boxes]
     cells = [np.array(image.get_array().shape[1::-1]) for image in images]
     each = {dpi: [size * dpi // count for size, count in zip(inches, cells, strict=True)] for dpi in _RESOLUTIONS}
 
@@ -65,15 +68,17 @@ def _with_whole_pixels(figure):
             (pixels * count / (size * dpi)).min() for pixels, count, size in zip(each[dpi], cells, inches, strict=True)
         )
 
-    dpi = max(each, key=lambda dpi: min(share_kept(dpi), _KEPT)) if images else _RESOLUTIONS[0]
+    dpi = max(each, key=lambda dpi: min(share_kept(dpi), _KEPT))
+    middles = [figure.transFigure.inverted().transform((box.p0 + box.p1) / 2) for box in boxes]
     whole = np.round(figure.get_size_inches() * dpi)
     figure.set_size_inches(whole / dpi)
-    for image, pixels, count in zip(images, each[dpi], cells, strict=True):
-        place = image.axes.get_position()
+    for image, middle, pixels, count in zip(images, middles, each[dpi], cells, strict=True):
         size = np.maximum(pixels, 1) * count
-        corner = np.round((place.p0 + place.p1) / 2 * whole - size / 2)
+        corner = np.round(middle * whole - size / 2)
+        # Places of axes are shares of their subfigure.
+        share_of_part = figure.transFigure - image.axes.figure.transSubfigure
         image.axes.set_box_aspect(None)
-        image.axes.set_position([*(corner / whole), *(size / whole)])
+        image.axes.set_position(Bbox([corner / whole, (corner + size) / whole]).transformed(share_of_part))
     return dpi
 
 
