@@ -18,6 +18,7 @@ from widedeep.planning import budget, throughput
 from widedeep.runtime import command
 from widedeep.runtime.errors import UserError
 from widedeep.runtime.interruption import STOPPED
+from widedeep.study import places
 
 CONFIG = {
     "study": "mini",
@@ -42,6 +43,7 @@ def folder(tmp_path, monkeypatch):
     """A copy of the workflow, the current folder; its machine trains one network at a time, in no time."""
     made = study.Study.new(tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(places, "WORKFLOW", tmp_path)  # else jobs would run the code of this repository
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     monkeypatch.setattr(
         throughput, "side_by_side", lambda *_, **_how: throughput.Measured(1e18, 0.0, "an invented device")
