@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 
-import cluster as slurm
 import study
 import yaml
 
@@ -92,9 +91,6 @@ class HeldStudy(ClusterStudy):
         """What the training of a seed printed in all its attempts."""
         path = self.results / f"logs/{MODEL}/seed{seed}/train.log"
         return path.read_text() if path.exists() else ""
-
-    def wait_until_held(self, seconds=180):
-        slurm.wait_until(self.training_is_held, seconds, f"a training is held; {self.said()}")
 
     def finish(self, process, seconds=400):
         """Wait for Snakemake, which must end well."""

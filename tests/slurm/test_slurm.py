@@ -64,7 +64,7 @@ def test_time_limit(cluster, undisturbed, start):
         profile["set-resources"]["train"] |= {"runtime": "attempt", "slurm_extra": "'--signal=TERM@10'"}
 
     study, process = start(one_minute_more_each_attempt)
-    study.wait_until_held()
+    study.wait_until_training_is_held(study.said)
     (first,) = study.training_jobs()
     slurm.wait_until(lambda: first not in {number for number, _, _ in slurm.jobs()}, 180, "the job has ended")
     study.release_trainings()
@@ -80,7 +80,7 @@ def test_time_limit(cluster, undisturbed, start):
 
 def test_snakemake_is_killed_and_its_jobs_go_on(undisturbed, start):
     study, process = start()
-    study.wait_until_held()
+    study.wait_until_training_is_held(study.said)
     process.kill()
     process.wait()
     locked = study.run_study("--profile", held.PROFILE, check=False)
@@ -113,7 +113,7 @@ def test_seeds_share_a_job_whose_node_dies(cluster, start, tmp_path_factory):
     slurm.wait_until(lambda: len(behind_others()) == 2, 180, "two jobs wait in the queue for the third")
     (shared,) = set(behind_others().values())
     assert {shared, *behind_others()} == set(study.training_jobs())
-    study.wait_until_held()
+    study.wait_until_training_is_held(study.said)
     with died(cluster, slurm.run("squeue", "-h", "-j", shared, "-o", "%N").strip()):
         study.release_trainings()
         release_until_running(shared)
@@ -133,7 +133,7 @@ def test_seeds_share_a_job_whose_node_dies(cluster, start, tmp_path_factory):
 @long
 def test_scancel(cluster, undisturbed, start):
     study, process = start()
-    study.wait_until_held()
+    study.wait_until_training_is_held(study.said)
     (number,) = study.training_jobs()
     slurm.run("scancel", number)
     study.release_trainings()
@@ -153,7 +153,7 @@ def test_preemption(undisturbed, start):
         profile["default-resources"]["slurm_partition"] = "spot"
 
     study, process = start(in_spot)
-    study.wait_until_held()
+    study.wait_until_training_is_held(study.said)
     (number,) = study.training_jobs()
     other = slurm.run(
         "sbatch", "--parsable", "-p", "main", "-N", 2, "--exclusive", "-o", "/dev/null", "--wrap", "sleep 5"
@@ -173,7 +173,7 @@ def test_preemption(undisturbed, start):
 @long
 def test_a_node_dies(cluster, undisturbed, start):
     study, process = start(checkpoint_minutes=0)
-    study.wait_until_held()
+    study.wait_until_training_is_held(study.said)
     (number,) = study.training_jobs()
     with died(cluster, slurm.run("squeue", "-h", "-j", number, "-o", "%N").strip()):
         study.release_trainings()
@@ -188,7 +188,7 @@ def test_a_node_dies(cluster, undisturbed, start):
 @long
 def test_interrupting_snakemake_stops_its_jobs_and_loses_nothing(undisturbed, start):
     study, process = start()
-    study.wait_until_held()
+    study.wait_until_training_is_held(study.said)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 1
     slurm.wait_until(lambda: not slurm.jobs(), 30, "the training has ended")

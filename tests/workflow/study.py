@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import dry_runs
@@ -132,9 +133,16 @@ class Study:
     def release_trainings(self):
         (self.folder / "hold").unlink()
 
-    def training_is_held(self):
-        """Whether a training has come to stand still since the start of the study."""
-        return (self.folder / "held").exists()
+    def wait_until_training_is_held(self, said=lambda: ""):
+        """Wait until a training has come to stand still, since the start of the study.
+
+        Args:
+            said: function that returns what the failure tells.
+        """
+        deadline = time.monotonic() + 240
+        while not (self.folder / "held").exists():
+            assert time.monotonic() < deadline, f"no training is held; {said()}"
+            time.sleep(0.05)
 
     def start(self, *words, **options):
         """A Python with these words in the background, with options of subprocess.Popen."""

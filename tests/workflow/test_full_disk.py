@@ -138,8 +138,7 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(copied, mounted):
     one.mkdir()
     mounted(one, 4000)
     with start_training(copied, "--checkpoint-minutes", "0") as training:
-        while not copied.training_is_held():
-            time.sleep(0.05)
+        copied.wait_until_training_is_held()
         training.send_signal(signal.SIGTERM)
     copied.release_trainings()
     before = files.checksum(one / "checkpoint.pt")

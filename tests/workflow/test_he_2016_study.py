@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 import study
@@ -39,10 +38,10 @@ def interrupt_when_held(made, target):
     """Start the study towards a target, and send its process group SIGINT once a training is held, as timeout does."""
     words = ["scripts/run_study.py", "--configfile", study.CONFIG, "--cores", "1", target]
     running = made.start(*words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + PATIENCE
-    while not made.training_is_held() and running.poll() is None and time.monotonic() < until:
-        time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGINT)
+    try:
+        made.wait_until_training_is_held()
+    finally:
+        os.killpg(running.pid, signal.SIGINT)
     return running.wait(PATIENCE)
 
 

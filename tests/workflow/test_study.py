@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pandas as pd
 import pytest
@@ -194,10 +193,10 @@ def test_interrupted_with_ctrl_c_it_goes_on_where_it_was(tmp_path):
         start_new_session=True,
     )
     folder = made.results / "models/digits-resnet8-w1-f100/seed1"
-    deadline = time.monotonic() + 120
-    while not made.training_is_held() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
+    try:
+        made.wait_until_training_is_held()
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
     said, _ = process.communicate(timeout=120)
     assert process.returncode, said
     made.release_trainings()
