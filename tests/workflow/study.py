@@ -25,7 +25,7 @@ SERVER = dry_runs.Server()
 # At the end of what train.py does after each step.
 HOLD = """
         import time
-        while Path("hold").exists() and Path("hold").read_text() in running[0].name and not stop.name:
+        while "{of}" in running[0].name and Path("hold").exists() and not stop.name:
             Path("held").touch()
             time.sleep(0.05)
 """
@@ -123,12 +123,11 @@ class Study:
     def hold_trainings(self, of=""):
         """From now on trainings whose names have a part `of` stand still after a step, until they are told to stop.
 
-        Not longer than until they are released. It edits train.py the first time.
+        Not longer than until they are released. It edits train.py.
         """
         after_step = "\n    def after_end(training):\n"
-        if HOLD not in (self.folder / "scripts/train.py").read_text():
-            self.edit("scripts/train.py", after_step, HOLD + after_step)
-        (self.folder / "hold").write_text(of)
+        self.edit("scripts/train.py", after_step, HOLD.format(of=of) + after_step)
+        (self.folder / "hold").touch()
 
     def release_trainings(self):
         (self.folder / "hold").unlink()
